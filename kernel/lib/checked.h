@@ -1,0 +1,15 @@
+#pragma once
+
+/* Arithmetic that says when it overflowed: true means overflow, and *out is then unusable. */
+
+#include "lib/types.h"
+
+#define add_overflows(a, b, out) __builtin_add_overflow(a, b, out)
+#define sub_overflows(a, b, out) __builtin_sub_overflow(a, b, out)
+#define mul_overflows(a, b, out) __builtin_mul_overflow(a, b, out)
+
+/* True when [start, start+len) does not fit below `limit` (also when start + len wraps). */
+static inline bool range_exceeds(uint64_t start, uint64_t len, uint64_t limit)
+{
+	return start > limit || len > limit - start;
+}
