@@ -1,0 +1,103 @@
+#pragma once
+
+/*
+ * x86-64 part of <arch/cpu.h>. In kernel mode GS points to this CPU's copy of `struct cpu_area`, which also
+ * carries the offset of the CPU's variables (core/percpu.h) and what the entry code needs before it has a stack.
+ */
+
+#include "lib/types.h"
+
+typedef uint64_t irqstate_t; /* RFLAGS */
+
+struct thread;
+
+struct cpu_area {
+	struct thread *curthread;
+	uintptr_t percpu_offset; /* immutable once the CPU runs */
+	uint32_t id;             /* immutable */
+	uint32_t nofault;        /* a user copy that must not fault in is running here */
+	uint64_t kstack_top;     /* where SYSCALL starts pushing: top of curthread's stack */
+	uint64_t user_sp;        /* scratch of the SYSCALL entry, interrupts off */
+};
+
+#define CPU_AREA_READ(type, field, quals)                               \
+	({                                                              \
+		type v__;                                               \
+		__asm__ quals("mov %%gs:%c1, %0"                        \
+			      : "=r"(v__)                               \
+			      : "i"(offsetof(struct cpu_area, field))); \
+		v__;                                                    \
+	})
+
+/* Volatile: the answer changes when the thread sleeps, so two reads must not become one. */
+static inline unsigned arch_cpu_id(void)
+{
+	return CPU_AREA_READ(uint32_t, id, volatile);
+}
+
+static inline uintptr_t arch_percpu_offset(void)
+{
+	return CPU_AREA_READ(uintptr_t, percpu_offset, volatile);
+}
+
+/* Not volatile: whoever asks is this thread, before and after any sleep. */
+static inline struct thread *arch_curthread(void)
+{
+	return CPU_AREA_READ(struct thread *, curthread, );
+}
+
+/* For the scheduler's first thread on a CPU; afterwards arch_switch() does it. */
+static inline void arch_curthread_set(struct thread *t)
+{
+	__asm__ volatile("mov %0, %%gs:%c1"
+			 :
+			 : "r"(t), "i"(offsetof(struct cpu_area, curthread))
+			 : "memory");
+}
+
+enum { X86_FLAGS_IF = 1 << 9 };
+
+static inline irqstate_t arch_irq_save(void)
+{
+	irqstate_t s;
+
+	__asm__ volatile("pushfq; popq %0; cli" : "=r"(s) : : "memory");
+	return s;
+}
+
+static inline void arch_irq_restore(irqstate_t s)
+{
+	if (s & X86_FLAGS_IF)
+		__asm__ volatile("sti" : : : "memory");
+}
+
+static inline void arch_irq_enable(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
+static inline void arch_irq_disable(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
+static inline bool arch_irqs_enabled(void)
+{
+	uint64_t s;
+
+	__asm__ volatile("pushfq; popq %0" : "=r"(s) : : "memory");
+	return s & X86_FLAGS_IF;
+}
+
+static inline void arch_pause(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
+
+static inline uint64_t arch_counter(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
