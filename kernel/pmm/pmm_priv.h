@@ -1,0 +1,47 @@
+#pragma once
+
+/* Shared inside pmm/: boot's part of the page allocator, failure injection. */
+
+#include <arch/boot.h>
+
+#include "core/spinlock.h"
+#include "lib/types.h"
+#include "pmm/buddy.h"
+
+extern struct spinlock pages_lock; /* PAGES: pmm_buddy */
+extern struct buddy pmm_buddy;
+extern uint64_t *page_ready; /* bit per BUDDY_TOP_PAGES; immutable pointer after boot */
+
+/* Called by pmm_init() when all memory has been added: sizes of the caches, reserves. */
+void page_caches_init(uint64_t total);
+
+/* What boot takes from memory before there is an allocator (page_boot.c). Fills the array and the
+ * buddy. */
+uint64_t page_boot_init(void); /* pages in all */
+
+/* Failure injection (slab.c): not 0 while some allocation is to fail. */
+extern _Atomic uint64_t alloc_fail_countdown;
+bool alloc_fail_now(void);
+
+/* True when this allocation is one that must fail. */
+static inline bool alloc_fails(void)
+{
+	return UNLIKELY(atomic_load_explicit(&alloc_fail_countdown, memory_order_relaxed)) &&
+	       alloc_fail_now();
+}
+
+#ifdef KEVLAR_DEBUG
+/* Who got a page last: low half of a return address, by pfn (page_debug.c). */
+extern uint32_t *page_owner;
+void page_debug_alloc(struct page *p, unsigned order, const void *caller); /* checks the poison */
+void page_debug_free(struct page *p, unsigned order, const void *caller);  /* poisons */
+#else
+static inline void page_debug_alloc(struct page *p, unsigned order, const void *caller)
+{
+	(void)p, (void)order, (void)caller;
+}
+static inline void page_debug_free(struct page *p, unsigned order, const void *caller)
+{
+	(void)p, (void)order, (void)caller;
+}
+#endif
