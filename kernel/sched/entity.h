@@ -1,0 +1,30 @@
+#pragma once
+
+/* What the scheduling classes know of a thread. Pure: for sched/fair.h and sched/rt.h; embedded in
+ * struct thread. */
+
+#include "lib/list.h"
+#include "lib/rbtree.h"
+#include "lib/types.h"
+
+enum sched_class { SCHED_CLASS_RT, SCHED_CLASS_FAIR, SCHED_CLASS_IDLE };
+
+struct sched_entity {
+	struct rbnode node;  /* fair: in the run queue, by vruntime */
+	struct list rt_node; /* rt: in the queue of its priority */
+	/* weighted ns. While it is in no fair queue, vruntime is its lag (signed): what it was
+	 * short of */
+	uint64_t vruntime, vdeadline;
+	uint64_t min_vdeadline; /* augmented: earliest in the subtree */
+	uint64_t slice_used;    /* rt: ns of the present SCHED_RR quantum */
+	nsec_t exec_start;      /* clock_mono() when it was last accounted */
+	uint32_t weight;        /* from nice */
+	uint8_t class;          /* enum sched_class, effective (after PI) */
+	uint8_t rt_prio;        /* 1 … 99, effective */
+	uint8_t policy;         /* SCHED_OTHER, FIFO, RR, BATCH, IDLE: as set */
+	int8_t nice;
+	uint8_t set_prio;   /* rt priority as set, without PI */
+	uint8_t boost_prio; /* PI: at least this rt priority; 0: none */
+	bool queued;        /* in a tree or list: runnable and not running */
+	bool reset_on_fork;
+};

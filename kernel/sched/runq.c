@@ -1,0 +1,342 @@
+/*
+ * The run queue of a CPU, over both classes, and where threads go.
+ *
+ * A thread belongs to the queue of CPU t->cpu, which changes only while the thread is off all
+ * stacks and under the lock of the queue it leaves. As a queue's lock is held from the decision to
+ * switch until the next thread stands on its own stack, whoever holds the lock of t->cpu knows: t
+ * is running there, or queued there, or asleep with its stack free. So nobody ever waits for
+ * on_cpu, and a woken thread cannot run on two CPUs.
+ *
+ * Wake-ups prefer an idle CPU (the thread's last one first), then the last one, then the least
+ * loaded. An idle CPU that has not halted sees WORK_RESCHED by itself; a halted one gets an IPI. A
+ * CPU about to idle steals.
+ */
+#include "sched/sched_priv.h"
+
+#include "abi/sched.h"
+#include "core/clock.h"
+#include "core/ktrace.h"
+#include "lib/string.h"
+#include "sched/wait.h"
+
+PERCPU(struct runq, runqs);
+_Atomic uint64_t sched_idle_cpus;
+
+void runq_init(unsigned cpu, struct thread *idle)
+{
+	struct runq *rq = &of_cpu(runqs, cpu);
+
+	memset(rq, 0, sizeof(*rq));
+	rq->cpu = cpu;
+	rq->idle = rq->curr = idle;
+	spin_init(&rq->lock, RANK_RUNQ);
+	fair_init(&rq->fair);
+	rt_init(&rq->rt);
+}
+
+struct runq *runq_lock_of(struct thread *t) NO_TSA
+{
+	for (;;) {
+		uint32_t cpu = t->cpu;
+		struct runq *rq = &of_cpu(runqs, cpu);
+
+		spin_lock(&rq->lock);
+		if (LIKELY(t->cpu == cpu))
+			return rq;
+		spin_unlock(&rq->lock);
+	}
+}
+
+void runq_charge_locked(struct runq *rq, nsec_t now)
+{
+	struct thread *t = rq->curr;
+	struct sched_entity *se = &t->se;
+	nsec_t delta = now - se->exec_start;
+
+	if (delta <= 0)
+		return;
+	se->exec_start = now;
+	if (t == rq->idle) {
+		rq->idle_ns += delta;
+		return;
+	}
+	t->runtime += delta;
+	rq->busy_ns += delta;
+	if (&t->se == rq->fair.curr) {
+		if (fair_charge(&rq->fair, delta))
+			runq_resched_locked(rq);
+	} else if (se->class == SCHED_CLASS_RT && se->policy == SCHED_RR) {
+		se->slice_used += (uint64_t)delta;
+	}
+}
+
+static void add_nr(struct runq *rq, int n)
+{
+	uint32_t nr = atomic_load_explicit(&rq->nr, memory_order_relaxed);
+
+	atomic_store_explicit(&rq->nr, nr + (uint32_t)n, memory_order_relaxed);
+}
+
+void runq_enqueue_locked(struct runq *rq, struct thread *t, enum fair_how how, nsec_t slept)
+{
+	KASSERT_DEBUG(!t->se.queued && t->cpu == rq->cpu);
+	if (t->se.class == SCHED_CLASS_RT)
+		rt_enqueue(&rq->rt, &t->se, false);
+	else
+		fair_enqueue(&rq->fair, &t->se, how, slept);
+	add_nr(rq, 1);
+	if (rq->curr == rq->idle)
+		atomic_fetch_and_explicit(&sched_idle_cpus, ~BIT(rq->cpu), memory_order_relaxed);
+}
+
+void runq_dequeue_locked(struct runq *rq, struct thread *t)
+{
+	struct sched_entity *se = &t->se;
+
+	if (se->class == SCHED_CLASS_FAIR)
+		fair_dequeue(&rq->fair, se);
+	else if (se->queued)
+		rt_dequeue(&rq->rt, se);
+	add_nr(rq, -1);
+}
+
+void runq_set_running_locked(struct runq *rq, struct thread *t)
+{
+	/* Into the tree and out again: that is how vruntime comes from the lag. */
+	if (t->se.class == SCHED_CLASS_FAIR) {
+		fair_enqueue(&rq->fair, &t->se, FAIR_MOVE, 0);
+		fair_set_curr(&rq->fair, &t->se);
+	}
+	add_nr(rq, 1);
+}
+
+void runq_resched_locked(struct runq *rq)
+{
+	uint32_t old = atomic_fetch_or(&rq->curr->work, WORK_RESCHED);
+
+	if (old & WORK_RESCHED || rq->cpu == cpu_id())
+		return;
+	/* Idle that still runs will look at its work before it halts. */
+	if (rq->curr != rq->idle || atomic_load(&rq->halted))
+		arch_ipi_send(BIT(rq->cpu));
+}
+
+/* Should t, just queued, run instead of what runs now? */
+static bool preempts(const struct runq *rq, const struct thread *t)
+{
+	const struct sched_entity *curr = &rq->curr->se, *se = &t->se;
+
+	if (curr->class == SCHED_CLASS_IDLE)
+		return true;
+	if (se->class == SCHED_CLASS_RT)
+		return curr->class != SCHED_CLASS_RT || se->rt_prio > curr->rt_prio;
+	if (curr->class == SCHED_CLASS_RT)
+		return false;
+	if ((curr->policy == SCHED_IDLE) != (se->policy == SCHED_IDLE))
+		return curr->policy == SCHED_IDLE;
+	return se->policy == SCHED_OTHER && fair_should_preempt(&rq->fair, se);
+}
+
+struct thread *runq_pick_locked(struct runq *rq)
+{
+	struct sched_entity *curr = &rq->curr->se, *next = rt_first(&rq->rt);
+	bool rt_runs = curr->class == SCHED_CLASS_RT && !curr->queued &&
+		       thread_state(rq->curr) == THREAD_RUNNING;
+
+	if (UNLIKELY(rt_runs && !rq->push)) {
+		bool turn_over = rq->yielding ||
+				 (curr->policy == SCHED_RR && curr->slice_used >= RT_QUANTUM);
+
+		if (!next || next->rt_prio < curr->rt_prio ||
+		    (next->rt_prio == curr->rt_prio && !turn_over)) {
+			if (turn_over)
+				curr->slice_used = 0;
+			return rq->curr;
+		}
+		if (turn_over)
+			curr->slice_used = 0;
+		rt_enqueue(&rq->rt, curr, !turn_over);
+	}
+	if (UNLIKELY(next)) {
+		fair_put_back(&rq->fair);
+		rt_dequeue(&rq->rt, next);
+		return thread_of(next);
+	}
+	next = fair_pick(&rq->fair, rq->yielding);
+	return next ? thread_of(next) : rq->idle;
+}
+
+static uint32_t load_of(unsigned cpu)
+{
+	return atomic_load_explicit(&of_cpu(runqs, cpu).nr, memory_order_relaxed);
+}
+
+unsigned runq_select_cpu(const struct thread *t)
+{
+	uint64_t online = atomic_load_explicit(&cpus_online, memory_order_relaxed);
+	uint64_t allowed = t->affinity & online, idle;
+	unsigned best = t->cpu, cpu;
+	uint32_t least;
+
+	if (!allowed)
+		allowed = online;
+	if (!(allowed & (allowed - 1)))
+		return (unsigned)__builtin_ctzl(allowed);
+	idle = atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed) & allowed;
+	if (idle) {
+		if (idle & BIT(best))
+			return best;
+		cpu = cpu_id();
+		return idle & BIT(cpu) ? cpu : (unsigned)__builtin_ctzl(idle);
+	}
+	least = allowed & BIT(best) ? load_of(best) : UINT32_MAX;
+	if (least <= 1)
+		return best;
+	/* Moving costs warm caches: only for a queue shorter by more than the one thread. */
+	for (; allowed; allowed &= allowed - 1) {
+		cpu = (unsigned)__builtin_ctzl(allowed);
+		if (least == UINT32_MAX || load_of(cpu) + 1 < least) {
+			best = cpu;
+			least = load_of(cpu);
+		}
+	}
+	return best;
+}
+
+void runq_place(struct thread *t, enum fair_how how, nsec_t slept) NO_TSA
+{
+	struct runq *rq;
+
+	for (;;) {
+		/* only we change it now, and under the lock of the old one */
+		rq = &of_cpu(runqs, t->cpu);
+		spin_lock(&rq->lock);
+		/* An affinity without an online CPU is no reason to loop. */
+		if (LIKELY(t->affinity & BIT(rq->cpu) ||
+			   !(t->affinity & atomic_load(&cpus_online))))
+			break;
+		t->cpu = runq_select_cpu(t);
+		spin_unlock(&rq->lock);
+	}
+	runq_enqueue_locked(rq, t, how, slept);
+	if (preempts(rq, t))
+		runq_resched_locked(rq);
+	spin_unlock(&rq->lock);
+}
+
+bool thread_wake_as(struct thread *t, unsigned states, int result) NO_TSA
+{
+	irqstate_t s;
+	struct runq *rq;
+	nsec_t slept;
+	unsigned cpu;
+	uint32_t state;
+
+	/* The condition the waker made true is visible before the state is read (wait_prepare() has
+	 * the mirror). */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!(BIT(thread_state(t)) & states))
+		return false;
+	s = arch_irq_save();
+	rq = runq_lock_of(t);
+	state = thread_state(t);
+	if (!(BIT(state) & states)) {
+		spin_unlock(&rq->lock);
+		arch_irq_restore(s);
+		return false;
+	}
+	t->wake_result = result;
+	atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_release);
+	if (t == rq->curr || t == rq->idle) {
+		/* It has not slept yet; or it is the boot thread, which waits in schedule(). */
+		if (t == rq->curr && t == rq->idle)
+			runq_resched_locked(rq);
+		spin_unlock(&rq->lock);
+		arch_irq_restore(s);
+		return true;
+	}
+	if (state == THREAD_SLEEP && t->task)
+		atomic_fetch_sub_explicit(&sched_nr_blocked, 1, memory_order_relaxed);
+	cpu = runq_select_cpu(t);
+	ktrace(KT_SCHED, wakeup, t->tid, cpu, 0, 0, 0, 0);
+	slept = clock_mono() - t->se.exec_start;
+	if (LIKELY(cpu == rq->cpu)) {
+		runq_enqueue_locked(rq, t, FAIR_WAKE, slept);
+		if (preempts(rq, t))
+			runq_resched_locked(rq);
+		spin_unlock(&rq->lock);
+	} else {
+		/* RUNNING and in no queue: t is ours alone until it is in one. */
+		t->cpu = cpu;
+		spin_unlock(&rq->lock);
+		runq_place(t, FAIR_WAKE, slept);
+	}
+	arch_irq_restore(s);
+	return true;
+}
+
+bool thread_wake(struct thread *t, unsigned states)
+{
+	return thread_wake_as(t, states, 0);
+}
+
+/* A thread of `from` that may run on `cpu` and is not running: the one that would run last. */
+static struct thread *find_movable(struct runq *from, unsigned cpu)
+{
+	struct sched_entity *se = rt_first(&from->rt);
+
+	if (se && thread_of(se)->affinity & BIT(cpu))
+		return thread_of(se);
+	se = fair_last(&from->fair);
+	for (unsigned tries = 0; se && tries < 16; tries++, se = fair_prev(se))
+		if (thread_of(se)->affinity & BIT(cpu))
+			return thread_of(se);
+	return NULL;
+}
+
+/* Takes both locks, lower CPU first (rank table). */
+static void lock_both(struct runq *a, struct runq *b) NO_TSA
+{
+	spin_lock(a->cpu < b->cpu ? &a->lock : &b->lock);
+	spin_lock_nested(a->cpu < b->cpu ? &b->lock : &a->lock);
+}
+
+static bool pull(struct runq *rq, struct runq *from, uint32_t margin) NO_TSA
+{
+	struct thread *t = NULL;
+
+	lock_both(rq, from);
+	if (load_of(from->cpu) >= load_of(rq->cpu) + margin && (t = find_movable(from, rq->cpu))) {
+		ktrace(KT_SCHED, migrate, t->tid, from->cpu, rq->cpu, 0, 0, 0);
+		runq_dequeue_locked(from, t);
+		t->cpu = rq->cpu;
+		runq_enqueue_locked(rq, t, FAIR_MOVE, 0);
+		if (preempts(rq, t))
+			runq_resched_locked(rq);
+	}
+	spin_unlock(&from->lock);
+	spin_unlock(&rq->lock);
+	return t;
+}
+
+void runq_balance(struct runq *rq, uint32_t margin)
+{
+	uint64_t others = atomic_load_explicit(&cpus_online, memory_order_relaxed) & ~BIT(rq->cpu);
+	uint32_t mine = load_of(rq->cpu);
+
+	for (; others; others &= others - 1) {
+		unsigned cpu = (unsigned)__builtin_ctzl(others);
+
+		if (load_of(cpu) >= mine + margin && pull(rq, &of_cpu(runqs, cpu), margin))
+			return;
+	}
+}
+
+unsigned sched_nr_running(void)
+{
+	unsigned n = 0, cpu;
+
+	for_each_cpu (cpu)
+		n += load_of(cpu);
+	return n;
+}

@@ -1,0 +1,97 @@
+#pragma once
+
+/* Inside sched/: the run queue of a CPU, and what its files call of each other. */
+
+#include "core/percpu.h"
+#include "core/spinlock.h"
+#include "lib/types.h"
+#include "sched/fair.h"
+#include "sched/rt.h"
+#include "sched/sched.h"
+#include "sched/thread.h"
+
+struct runq {
+	struct spinlock lock;           /* RUNQ; held across arch_switch() */
+	unsigned cpu;                   /* immutable */
+	struct thread *curr;            /* lock; what runs here */
+	struct thread *idle;            /* immutable */
+	struct thread *prev;            /* during a switch: whose stack is being left */
+	void (*dead)(struct thread *t); /* during a switch: prev has exited */
+	bool push;                      /* during a switch: prev may not run here any more */
+	bool yielding;                  /* in thread_yield() */
+	/* runnable threads, the running one included, idle not; written under lock */
+	_Atomic uint32_t nr;
+	_Atomic bool halted;    /* idle is about to halt: only an interrupt wakes it */
+	_Atomic bool kick;      /* ipi_resched() was called for it */
+	struct fair_queue fair; /* lock, as all below */
+	struct rt_queue rt;
+	uint64_t switches;
+	nsec_t idle_ns, busy_ns; /* busy_ns: not yet attributed to one of the following */
+	nsec_t user_ns, nice_ns, system_ns;
+	uint32_t ticks;
+};
+
+DECLARE_PERCPU(struct runq, runqs);
+/* bit per CPU: it runs its idle thread and has nothing queued */
+extern _Atomic uint64_t sched_idle_cpus;
+extern _Atomic int64_t sched_nr_blocked; /* tasks in uninterruptible sleep, for the load average */
+
+static inline struct runq *this_runq(void)
+{
+	return &this_cpu(runqs);
+}
+
+static inline struct thread *thread_of(struct sched_entity *se)
+{
+	return container_of(se, struct thread, se);
+}
+
+static inline uint32_t thread_state(const struct thread *t)
+{
+	return atomic_load_explicit(&t->state, memory_order_relaxed);
+}
+
+static inline bool need_resched(void)
+{
+	return atomic_load_explicit(&curthread()->work, memory_order_seq_cst) & WORK_RESCHED;
+}
+
+/* runq.c */
+void runq_init(unsigned cpu, struct thread *idle);
+struct runq *runq_lock_of(struct thread *t);          /* locks t's run queue; interrupts are off */
+void runq_charge_locked(struct runq *rq, nsec_t now); /* accounts the running thread */
+void runq_enqueue_locked(struct runq *rq, struct thread *t, enum fair_how how, nsec_t slept);
+void runq_dequeue_locked(struct runq *rq, struct thread *t); /* t is queued or running here */
+void runq_resched_locked(struct runq *rq);                   /* its running thread is to give way */
+struct thread *runq_pick_locked(struct runq *rq); /* becomes rq's next; idle when there is none */
+void runq_place(struct thread *t, enum fair_how how,
+		nsec_t slept); /* a runnable t in no queue: finds a CPU */
+void runq_set_running_locked(struct runq *rq,
+			     struct thread *t); /* t, its curr, after runq_dequeue_locked() */
+unsigned runq_select_cpu(const struct thread *t);
+void runq_balance(struct runq *rq,
+		  uint32_t margin); /* takes a thread from a CPU with `margin` more; irqs off */
+
+/* account.c */
+void account_tick_locked(struct runq *rq, bool user);
+void loadavg_tick(nsec_t now);
+
+bool thread_wake_as(struct thread *t, unsigned states,
+		    int result); /* thread_wake() with the sleep's result */
+
+/* wait.c */
+void sleep_timer_init(struct thread *t);
+
+/* timer.c */
+void timer_init_cpu(unsigned cpu);
+void timer_tick_start(nsec_t now); /* a thread begins to run here; interrupts off */
+
+/* ipi.c */
+void ipi_init_cpu(unsigned cpu);
+void ipi_flush_kernel(void); /* kernel translations, on all CPUs */
+
+/* work.c */
+void work_tick(void); /* from the tick: memory reclaim that was asked for */
+
+/* epochs.c */
+void epochs_init(void);

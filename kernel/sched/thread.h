@@ -1,0 +1,164 @@
+#pragma once
+
+/*
+ * Threads: what the scheduler runs. A user task (proc/task.h) embeds one; a kernel thread is one
+ * alone. The upper layers hang their per-task objects into the slots below; the pointers belong to
+ * the running thread, which replaces them only under the lock that the slot names.
+ *
+ * The kernel is not preempted: a thread gives up its CPU by sleeping or at thread_resched_point();
+ * user mode is preempted on the way out of an interrupt.
+ */
+
+#include <arch/context.h>
+#include <arch/cpu.h>
+
+#include "core/epoch.h"
+#include "core/ref.h"
+#include "lib/list.h"
+#include "lib/rbtree.h"
+#include "lib/types.h"
+#include "sched/entity.h"
+#include "sched/timer.h"
+
+struct cred;
+struct fdtable;
+struct fsctx;
+struct task;
+struct vmspace;
+
+enum thread_state {
+	THREAD_RUNNING,    /* on a CPU or in a run queue */
+	THREAD_SLEEP_INTR, /* until woken, or any signal */
+	THREAD_SLEEP_KILL, /* until woken, or a fatal signal */
+	THREAD_SLEEP,      /* until woken */
+	THREAD_STOPPED,    /* job control */
+	THREAD_DEAD,
+};
+
+/* thread->work: any bit set sends the thread through user_return_work() before user mode. */
+enum thread_work {
+	WORK_RESCHED = 1,       /* somebody better is waiting for this CPU */
+	WORK_SIGNAL = 2,        /* a signal may be deliverable */
+	WORK_KILLED = 4,        /* a fatal signal is pending: sleeps of kind KILL end */
+	WORK_STOP = 8,          /* job-control stop requested */
+	WORK_RESTORE_MASK = 16, /* sigsuspend, ppoll …: put the saved mask back */
+	WORK_TASK = 32,         /* task_work queued (proc) */
+	WORK_RSEQ = 64,
+};
+
+struct thread {
+	/* hot: entry code and the switch (offsets in arch/x86_64/asm_offsets.c) */
+	_Atomic uint32_t work;   /* enum thread_work */
+	_Atomic uint32_t state;  /* enum thread_state; written under run queue lock or by itself */
+	void *kstack;            /* lowest address; immutable until freed */
+	struct arch_thread arch; /* owner */
+	_Atomic uint32_t on_cpu; /* still standing on its stack: a waker waits for 0 */
+	uint32_t cpu;            /* run queue it belongs to; under that queue's lock */
+	uint64_t affinity;       /* CPUs allowed */
+	struct sched_entity se;  /* RUNQ */
+	uint32_t tid;            /* 0: idle; kernel threads have one too */
+	char name[16];           /* comm; written by owner, read racily */
+
+	/* accounting; written by the CPU that runs it */
+	nsec_t runtime;            /* ns, exact; RUNQ */
+	nsec_t user_ns, kernel_ns; /* parts of it that ticks saw in user and kernel mode; RUNQ */
+	nsec_t acct_mark;          /* runtime at the last tick */
+	nsec_t utime, stime;       /* ns, as sched_account() last told; RUNQ */
+	uint64_t nvcsw, nivcsw, minflt, majflt;
+	nsec_t start_time; /* CLOCK_MONOTONIC */
+
+	/* slots of upper layers */
+	struct task *task;       /* proc: NULL for kernel threads; immutable */
+	struct vmspace *vmspace; /* vm: changed by its owner alone, in exec and exit, irqs off */
+	struct cred *cred; /* vfs/cred.h: replaced by its owner, read by others under an epoch */
+	struct fsctx *fs;  /* vfs: cwd, root, umask; shared by CLONE_FS */
+	struct fdtable *files; /* vfs: shared by CLONE_FILES */
+	uint32_t nofault;      /* usercopy in progress must not fault in */
+
+	struct timer sleep_timer; /* sched/wait.c */
+	int wake_result;          /* why the last sleep ended; RUNQ */
+	const void *wait_on;      /* the wait queue it sleeps on, or NULL; for traces */
+	uint32_t switch_work; /* work bits it gets whenever it loses the CPU (WORK_RSEQ); owner */
+	struct list held_mutexes; /* debug: lockdep; PI */
+	struct epoch_head epoch;  /* freeing */
+	struct ref ref;
+#ifdef KEVLAR_DEBUG
+	uint32_t nheld;
+	const void *held[16];
+	uint16_t held_rank[16];
+#endif
+};
+
+static inline struct thread *curthread(void)
+{
+	return arch_curthread();
+}
+
+/*
+ * A stopped kernel thread that will run fn(arg), in the fair class, on any CPU; started by
+ * thread_start(). It ends when fn returns. Its one reference is the thread's own life; NULL: no
+ * memory.
+ */
+MUST_CHECK struct thread *kthread_create(const char *name, void (*fn)(void *), void *arg);
+
+/*
+ * For proc: initialises the embedded thread of a new task from its parent (nice, policy, affinity,
+ * name), with a kernel stack; all else is zeroed, tid and the slots of the upper layers are the
+ * caller's. -ENOMEM. thread_fini() undoes it, also once the task is dead (it frees the stack and
+ * the FPU area; never sleeps). A thread that others may have found without a reference (run queues,
+ * lock owners) is freed under an epoch.
+ */
+MUST_CHECK int thread_init(struct thread *t, const struct thread *parent);
+void thread_fini(struct thread *t);
+
+/* Puts a new thread on a run queue for the first time. */
+void thread_start(struct thread *t);
+
+/* The first thing on the stack of a thread made by arch_thread_fork(): completes the switch to it.
+ * Interrupts stay off. */
+void thread_first_run(void);
+
+/*
+ * Ends the running thread. `dead(t)` is called later, on another stack, when its stack is free to
+ * go, with interrupts off in the middle of a switch: it queues (epoch_free, work_queue) or drops a
+ * reference, and never sleeps.
+ */
+NORETURN void thread_exit(void (*dead)(struct thread *t));
+
+void thread_yield(void);
+
+/* In long loops of the kernel: lets somebody better run. Reports a quiescent state to the
+ * epochs. */
+static inline void thread_resched_point(void);
+void thread_resched(void);
+
+/*
+ * Asks the thread to look at `bits` before user mode; wakes it from sleeps of the kind (SIGNAL and
+ * STOP: interruptible ones; KILLED: killable ones and job-control stop too), and kicks its CPU. Any
+ * context.
+ */
+void thread_set_work(struct thread *t, uint32_t bits);
+static inline void thread_clear_work(struct thread *t, uint32_t bits)
+{
+	atomic_fetch_and_explicit(&t->work, ~bits, memory_order_relaxed);
+}
+
+/* True when the running thread should give up an interruptible wait: for a signal, or to be stopped
+ * (the call is restarted afterwards). */
+static inline bool signal_pending(void)
+{
+	return atomic_load_explicit(&curthread()->work, memory_order_relaxed) &
+	       (WORK_SIGNAL | WORK_KILLED | WORK_STOP);
+}
+static inline bool fatal_signal_pending(void)
+{
+	return atomic_load_explicit(&curthread()->work, memory_order_relaxed) & WORK_KILLED;
+}
+
+static inline void thread_resched_point(void)
+{
+	if (UNLIKELY(atomic_load_explicit(&curthread()->work, memory_order_relaxed) & WORK_RESCHED))
+		thread_resched();
+	else
+		epoch_quiescent();
+}
