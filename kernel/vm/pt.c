@@ -1,0 +1,171 @@
+/*
+ * The page table of a space, as the mmap family changes it: taking leaves out, cutting 2 MiB leaves at the ends of a
+ * range, giving unneeded table pages back, and the last teardown.
+ *
+ * Leaves are taken out by compare-and-exchange, so that whatever another CPU (a fault, the hardware's accessed and dirty bits) put
+ * there last is what we get. Their pages go into a gather, which frees them after the shootdown.
+ */
+#include "abi/errno.h"
+#include "vm/hugepage.h"
+#include "vm/vm_priv.h"
+
+unsigned vm_pte_flags(uint32_t prot)
+{
+	unsigned f = PTE_USER | PTE_ACCESSED;
+
+	if (prot & (PROT_READ | PROT_WRITE | PROT_EXEC))
+		f |= PTE_READ;
+	if (prot & PROT_EXEC)
+		f |= PTE_EXEC;
+	return f;
+}
+
+static int split_at(struct vmspace *vs, uint64_t addr)
+{
+	_Atomic pte_t *slot;
+	uint64_t size;
+
+	if (IS_ALIGNED(addr, HUGE_SIZE))
+		return 0;
+	slot = arch_pt_slot(&vs->pt, addr, &size);
+	if (!slot || size != HUGE_SIZE || !atomic_load_explicit(slot, memory_order_relaxed))
+		return 0;
+	return arch_pt_split(&vs->pt, addr);
+}
+
+int vm_split_ends(struct vmspace *vs, uint64_t start, uint64_t end)
+{
+	int err = split_at(vs, start);
+
+	/* In one block: once it is split, it is. */
+	if (err || ((start ^ end) >> HUGE_SHIFT == 0 && !IS_ALIGNED(start, HUGE_SIZE)))
+		return err;
+	return split_at(vs, end);
+}
+
+struct zap {
+	struct tlb_gather *g;
+	enum zap_how how;
+	uint64_t anon, file, shmem; /* pages taken out */
+};
+
+static void count_zapped(struct zap *z, const struct page *p, uint64_t size)
+{
+	if (p->kind == PAGE_ANON)
+		z->anon += size >> PAGE_SHIFT;
+	else if (p->cache.lru & LRU_SHMEM)
+		z->shmem++;
+	else
+		z->file++;
+}
+
+/* Leaves that this kind of zap passes over. A page that was used since reclaim last came by gets another round. */
+static bool should_stay(const struct zap *z, _Atomic pte_t *slot, pte_t pte)
+{
+	if (z->how == ZAP_ALL)
+		return false;
+	if (pte_is_special(pte) || pte_page(pte)->kind != PAGE_CACHE)
+		return true;
+	if (z->how != ZAP_UNUSED || !(pte_flags(pte) & PTE_ACCESSED))
+		return false;
+	(void)pte_install(slot, pte, pte_make(pte_paddr(pte), pte_flags(pte) & ~(unsigned)PTE_ACCESSED));
+	return true;
+}
+
+/*
+ * With the lock held for reading a fault may split a 2 MiB leaf at any moment. Its slot then holds a table, which
+ * must not be taken out: its leaves are walked instead.
+ */
+static int zap_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+{
+	struct zap *z = ctx;
+	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);
+	struct page *p;
+
+	do {
+		if (!pte || should_stay(z, slot, pte))
+			return 0;
+		if (UNLIKELY(size != PAGE_SIZE) && !pte_is_huge(pte))
+			return arch_pt_walk(&z->g->vs->pt, va, va + size, zap_leaf, z);
+	} while (!atomic_compare_exchange_weak_explicit(slot, &pte, 0, memory_order_acq_rel, memory_order_relaxed));
+	if (pte_is_special(pte)) {
+		tlb_gather_range(z->g, va, va + size);
+		return 0;
+	}
+	p = pte_page(pte);
+	count_zapped(z, p, size);
+	tlb_gather_page(z->g, p, va, size);
+	return 0;
+}
+
+static void sub_rss(_Atomic uint64_t *count, uint64_t pages)
+{
+	if (pages)
+		atomic_fetch_sub_explicit(count, pages, memory_order_relaxed);
+}
+
+void vm_zap(struct tlb_gather *g, uint64_t start, uint64_t end, enum zap_how how)
+{
+	struct zap z = { .g = g, .how = how };
+	struct vmspace *vs = g->vs;
+
+	(void)vm_walk(vs, start, end, zap_leaf, &z);
+	if (!(z.anon | z.file | z.shmem))
+		return;
+	vm_update_hiwater(vs);
+	sub_rss(&vs->rss_anon, z.anon);
+	sub_rss(&vs->rss_file, z.file);
+	sub_rss(&vs->rss_shmem, z.shmem);
+}
+
+/* Tables are worth looking for only when a 2 MiB block of the range lies wholly between the neighbours: seldom. */
+void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, uint64_t end)
+{
+	struct vmspace *vs = g->vs;
+	struct vma *prev = next ? vma_prev(next) : vma_last(&vs->vmas);
+	uint64_t floor = prev ? prev->end : 0, ceiling = next ? next->start : USER_END;
+	uint64_t first = ALIGN_DOWN(start, HUGE_SIZE), last = ALIGN_UP(end, HUGE_SIZE);
+
+	if (first < floor)
+		first += HUGE_SIZE;
+	if (last > ceiling)
+		last -= HUGE_SIZE;
+	if (first >= last)
+		return;
+	g->tables = arch_pt_unlink_tables(&vs->pt, floor, start, end, ceiling);
+	if (g->tables)
+		tlb_gather_range(g, start, end);
+}
+
+static int teardown_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+{
+	struct page_batch *b = ctx;
+	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);
+
+	(void)va;
+	atomic_store_explicit(slot, 0, memory_order_relaxed);
+	if (pte_is_special(pte))
+		return 0;
+	if (UNLIKELY(size != PAGE_SIZE)) {
+		huge_put(pte_page(pte));
+		return 0;
+	}
+	b->page[b->n++] = pte_page(pte);
+	if (b->n == ARRAY_SIZE(b->page))
+		page_batch_flush(b);
+	return 0;
+}
+
+void vm_teardown(struct vmspace *vs)
+{
+	struct page_batch b = { .n = 0 };
+
+	for (struct vma *v = vma_first(&vs->vmas), *next; v; v = next) {
+		next = vma_next(v);
+		(void)vm_walk(vs, v->start, v->end, teardown_leaf, &b);
+		/* What lies below is gone; what the next VMA still needs stays until it has had its turn. */
+		arch_pt_free_chain(arch_pt_unlink_tables(&vs->pt, 0, v->start, v->end,
+							 next ? next->start : USER_END));
+	}
+	page_batch_flush(&b);
+}

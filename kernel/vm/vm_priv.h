@@ -1,0 +1,231 @@
+#pragma once
+
+/* What the files of kernel/vm share. */
+
+#include <arch/mmu.h>
+#include <arch/page.h>
+
+#include "abi/mman.h"
+#include "pmm/page.h"
+#include "vm/tlb.h"
+#include "vm/vmobject.h"
+#include "vm/vmplan.h"
+#include "vm/vmspace.h"
+
+struct slab_cache;
+
+/* --- vmspace.c: edits of the tree, with references and accounts --- */
+
+/* An edit of vs with `nodes` spare VMAs. 0, or -ENOMEM with nothing to undo. */
+MUST_CHECK int vm_edit_begin(struct vma_edit *e, struct vmspace *vs, unsigned nodes);
+/* Under vs->lock for writing, once the tree has changed: dead VMAs leave their objects' lists. */
+void vm_edit_retire(struct vma_edit *e);
+/* Without vs->lock: frees spare and dead VMAs, dropping objects and files (which may sleep, and take locks of any rank). */
+void vm_edit_end(struct vma_edit *e);
+
+/* Adds (or with a negative count takes away) `pages` with the attributes of v to the space's counts. */
+void vm_account(struct vmspace *vs, const struct vma *v, int64_t pages);
+/* Takes what lies in [start, end), from its first VMA v on, off the counts and the commit charge: before an unmap. */
+void vm_unaccount_range(struct vmspace *vs, struct vma *v, uint64_t start, uint64_t end);
+
+static inline bool vma_is_data(const struct vma *v)
+{
+	return (v->prot & PROT_WRITE) && !(v->flags & (VMA_SHARED | VMA_GROWSDOWN));
+}
+static inline uint64_t vma_pages(const struct vma *v)
+{
+	return (v->end - v->start) >> PAGE_SHIFT;
+}
+static inline uint64_t vma_index(const struct vma *v, uint64_t addr)
+{
+	return v->pgoff + ((addr - v->start) >> PAGE_SHIFT);
+}
+/* True when [addr, addr+len), page aligned, lies in user space. */
+static inline bool vm_range_ok(uint64_t addr, uint64_t len)
+{
+	return len <= USER_END && addr <= USER_END - len;
+}
+
+/* Room under RLIMIT_AS and RLIMIT_DATA for `pages` more with v's attributes. */
+MUST_CHECK bool vm_may_expand(const struct vmspace *vs, const struct vma *v, uint64_t pages);
+
+/* Last reference dropped where teardown must not happen: a worker does it. */
+void vmspace_put_later(struct vmspace *vs);
+
+void vmspace_init(void);
+
+/* --- commit.c: promised pages --- */
+MUST_CHECK int vm_commit(uint64_t pages); /* 0 or -ENOMEM */
+void vm_uncommit(uint64_t pages);
+bool vm_wants_commit(uint32_t flags, uint32_t prot); /* VMA flags: private writable memory that must be backed */
+
+/* --- map.c --- */
+/* Unmaps [start, end) with the lock held for writing; `e` has the nodes, 2 MiB leaves at the ends are split. */
+void vm_unmap_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end);
+/* As vm_unmap_locked(), but table pages stay: something new comes there at once. */
+void vm_clear_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end);
+/* Chooses an address as mmap(2) without MAP_FIXED. 0 or -ENOMEM. */
+MUST_CHECK int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len, uint32_t how, bool anonymous,
+				 uint64_t *out);
+
+/* --- pt.c: page tables of a space --- */
+unsigned vm_pte_flags(uint32_t prot); /* PTE_WRITE left out: copy-on-write and dirty tracking decide */
+
+static inline bool pte_is_special(pte_t e)
+{
+	return pte_flags(e) & PTE_SPECIAL;
+}
+static inline bool pte_is_writable(pte_t e)
+{
+	return pte_flags(e) & PTE_WRITE;
+}
+/* e, writable, made read-only, all else as it was. The bits that differ are a constant. */
+static inline pte_t pte_write_protect(pte_t e)
+{
+	return e ^ pte_make(0, PTE_READ | PTE_WRITE | PTE_EXEC) ^ pte_make(0, PTE_READ | PTE_EXEC);
+}
+static inline struct page *pte_page(pte_t e)
+{
+	return paddr_page(pte_paddr(e));
+}
+
+/* What a private page of v is mapped with once it is its own. */
+static inline unsigned vm_private_flags(const struct vma *v)
+{
+	unsigned flags = vm_pte_flags(v->prot);
+
+	return v->prot & PROT_WRITE ? flags | PTE_WRITE | PTE_DIRTY : flags;
+}
+/* Puts `new` into the slot if it still holds `old`. */
+static inline bool pte_install(_Atomic pte_t *slot, pte_t old, pte_t new)
+{
+	return atomic_compare_exchange_strong_explicit(slot, &old, new, memory_order_acq_rel,
+						       memory_order_relaxed);
+}
+static inline void vm_add_rss(_Atomic uint64_t *count, uint64_t pages)
+{
+	atomic_fetch_add_explicit(count, pages, memory_order_relaxed);
+}
+/* v gets a page that is not its object's: fork must copy it. */
+static inline void vma_mark_private(struct vma *v)
+{
+	if (v->object && !atomic_load_explicit(&v->has_private, memory_order_relaxed))
+		atomic_store_explicit(&v->has_private, true, memory_order_relaxed);
+}
+
+/*
+ * arch_pt_walk(), with a short way for ranges inside one 2 MiB block: one look-up, then leaf after leaf. Inline, so that
+ * fn can be too.
+ */
+static inline int vm_walk(struct vmspace *vs, uint64_t start, uint64_t end, pt_walk_fn *fn, void *ctx)
+{
+	_Atomic pte_t *slot;
+	uint64_t size;
+	int ret = 0;
+
+	if (((start ^ (end - 1)) >> HUGE_SHIFT) == 0) {
+		slot = arch_pt_slot(&vs->pt, start, &size);
+		if (!slot)
+			return 0;
+		if (LIKELY(size == PAGE_SIZE)) {
+			for (; start < end && !ret; start += PAGE_SIZE, slot++)
+				if (atomic_load_explicit(slot, memory_order_relaxed))
+					ret = fn(ctx, slot, start, PAGE_SIZE);
+			return ret;
+		}
+		if (!atomic_load_explicit(slot, memory_order_relaxed))
+			return 0;
+	}
+	return arch_pt_walk(&vs->pt, start, end, fn, ctx);
+}
+
+/* Splits 2 MiB leaves that contain `start` or `end` inside. 0 or -ENOMEM. Lock held. */
+MUST_CHECK int vm_split_ends(struct vmspace *vs, uint64_t start, uint64_t end);
+/* Clears leaves of [start, end) into g. Lock held at least for reading. */
+enum zap_how {
+	ZAP_ALL,
+	ZAP_CACHED, /* those of objects' pages: private copies stay */
+	ZAP_UNUSED, /* of these, those not used since the last time; the others are marked unused */
+};
+void vm_zap(struct tlb_gather *g, uint64_t start, uint64_t end, enum zap_how how);
+/*
+ * Unlinks table pages that [start, end), free by now in the tree, does not need any more; `next` is the VMA behind it.
+ * Lock held for writing. Every table page of a space lies at least partly under one of its VMAs: vm_teardown()
+ * finds them all that way.
+ */
+void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, uint64_t end);
+/* Frees everything that a space without users maps, and the table pages. The VMAs are still in the tree. */
+void vm_teardown(struct vmspace *vs);
+void vm_update_hiwater(struct vmspace *vs);
+
+/* --- fault.c --- */
+enum fault_result { FAULT_DONE, FAULT_MAPERR, FAULT_ACCERR, FAULT_BUS, FAULT_NOMEM, FAULT_KILLED };
+
+struct vm_fault {
+	struct vmspace *vs;
+	struct vma *vma;
+	uint64_t va;      /* page aligned */
+	bool write, exec;
+	bool force;       /* ptrace: protection does not count */
+	bool major;       /* out: the page had to be read */
+};
+
+/* One attempt at f, whose VMA is known; the lock is held for reading. DONE: the access may be tried again. */
+enum fault_result vm_fault_locked(struct vm_fault *f);
+/* A leaf is there: spurious, copy-on-write, or permissions to add. */
+enum fault_result vm_fault_present(struct vm_fault *f, _Atomic pte_t *slot, pte_t pte);
+/* Finds the VMA (growing a stack) and tries. On DONE only vs->lock is still held for reading; else it is not. */
+enum fault_result vm_fault_find(struct vm_fault *f, uint64_t addr);
+/* fault_file.c: VMAs with an object. */
+enum fault_result vm_fault_object(struct vm_fault *f);
+
+extern paddr_t vm_zero_paddr; /* the shared zero page */
+void fault_init(void);
+
+/* --- rmap.c --- */
+/* What is done to the part [start, end) of v; v->vs->lock is held for reading. */
+typedef void rmap_fn(void *ctx, struct vma *v, uint64_t start, uint64_t end);
+void rmap_walk(struct vmobject *o, uint64_t first, uint64_t last, bool nowait, rmap_fn *fn, void *ctx);
+/* Takes pages [first, last] of o out of all mappings; with_private: copies in private mappings too (truncation). */
+void rmap_unmap(struct vmobject *o, uint64_t first, uint64_t last, bool with_private);
+/* Reclaim: only what was not used lately, in spaces whose lock is free, and not locked in memory. */
+void rmap_unmap_unused(struct vmobject *o, uint64_t first, uint64_t last);
+void rmap_write_protect(struct vmobject *o, uint64_t first, uint64_t last);
+
+/* --- vmobject.c, pagecache.c, writeback.c, reclaim.c --- */
+bool vmobject_tracks_dirty(const struct vmobject *o); /* shared writable leaves start read-only */
+static inline bool vmobject_is_backed(const struct vmobject *o)
+{
+	return o->ops->write_page || o->ops->read_page;
+}
+void vmobject_init_caches(void);
+void pagecache_init(void);
+void writeback_init(void);
+
+/* page->flags of cache pages */
+static inline bool page_has(struct page *p, unsigned flag)
+{
+	return atomic_load_explicit(&p->flags, memory_order_acquire) & flag;
+}
+MUST_CHECK int page_lock_killable(struct page *p); /* 0 or -EINTR */
+void page_unlock(struct page *p);
+void page_wait_writeback(struct page *p);
+void page_wake(struct page *p);
+enum { TAG_DIRTY, TAG_WRITEBACK };
+enum { LRU_SHMEM = 1 }; /* page->cache.lru: of a memory-only object */
+
+/* Takes p, counted by the caller, out of its object. tree_lock held. The object's count on p passes to the caller. */
+void pagecache_detach_locked(struct vmobject *o, struct page *p);
+void pagecache_count(struct vmobject *o, int64_t pages); /* npages and the global counts */
+void pagecache_drop_all(struct vmobject *o); /* no user is left */
+/* Objects with backing, for write-back and reclaim: the next after `prev` (NULL: first), pinned; prev is unpinned. */
+struct vmobject *vmobject_next_backed(struct vmobject *prev);
+void vmobject_unpin(struct vmobject *o);
+void pagecache_cleaned(struct vmobject *o); /* a page of o has lost PG_DIRTY */
+/* Puts p (kind PAGE_CACHE, counted by the caller) into the index with `flags`; the object counts it too. 0, -EEXIST,
+ * -ENOMEM. */
+MUST_CHECK int pagecache_insert(struct vmobject *o, uint64_t index, struct page *p, unsigned flags);
+uint64_t pagecache_dirty_pages(void);
+
+/* --- vdso.c --- */
+void vdso_init(void);

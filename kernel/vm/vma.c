@@ -1,0 +1,294 @@
+/*
+ * The VMA tree: a red-black tree by start address in which every node knows the usable free bytes in front of it
+ * and the largest such gap of its subtree. The gap belongs to the VMA behind it, so that a change of one VMA's bounds
+ * touches two summaries: its own and its successor's. The room behind the last VMA belongs to nobody and is looked
+ * at separately.
+ *
+ * Invariants (vma_tree_is_valid): VMAs are page aligned, not empty, disjoint and end at or below `limit`; gap and
+ * max_gap are what the neighbours say. A growing stack keeps VMA_STACK_GUARD free below itself: the gap is
+ * shorter by that much, so a search never places anything there.
+ */
+#include "vm/vma.h"
+
+static inline struct vma *vma_of(struct rbnode *n)
+{
+	return n ? rb_entry(n, struct vma, node) : NULL;
+}
+
+/* Where the usable gap in front of v ends. */
+static inline uint64_t gap_end(const struct vma *v)
+{
+	if (!(v->flags & VMA_GROWSDOWN))
+		return v->start;
+	return v->start > VMA_STACK_GUARD ? v->start - VMA_STACK_GUARD : 0;
+}
+
+static inline uint64_t gap_after(uint64_t prev_end, const struct vma *v)
+{
+	uint64_t end = gap_end(v);
+
+	return end > prev_end ? end - prev_end : 0;
+}
+
+static void vma_update(struct rbnode *n)
+{
+	struct vma *v = rb_entry(n, struct vma, node);
+	uint64_t max = v->gap;
+
+	if (n->left)
+		max = MAX(max, vma_of(n->left)->max_gap);
+	if (n->right)
+		max = MAX(max, vma_of(n->right)->max_gap);
+	v->max_gap = max;
+}
+
+void vma_tree_init(struct vma_tree *t, uint64_t limit)
+{
+	t->rb = (struct rbtree)RBTREE_INIT(vma_update);
+	t->count = 0;
+	t->limit = limit;
+}
+
+struct vma *vma_find_from(const struct vma_tree *t, uint64_t addr)
+{
+	struct rbnode *n = t->rb.root;
+	struct vma *best = NULL;
+
+	while (n) {
+		struct vma *v = vma_of(n);
+
+		if (v->end > addr) {
+			best = v;
+			if (v->start <= addr)
+				break;
+			n = n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return best;
+}
+
+struct vma *vma_find(const struct vma_tree *t, uint64_t addr)
+{
+	struct vma *v = vma_find_from(t, addr);
+
+	return v && v->start <= addr ? v : NULL;
+}
+
+struct vma *vma_first(const struct vma_tree *t)
+{
+	return vma_of(rb_first(&t->rb));
+}
+
+struct vma *vma_last(const struct vma_tree *t)
+{
+	return vma_of(rb_last(&t->rb));
+}
+
+struct vma *vma_next(const struct vma *v)
+{
+	return vma_of(rb_next(&v->node));
+}
+
+struct vma *vma_prev(const struct vma *v)
+{
+	return vma_of(rb_prev(&v->node));
+}
+
+/* The gap in front of `next` (NULL: nobody's) now begins at prev_end. */
+static void refresh_gap(struct vma_tree *t, struct vma *next, uint64_t prev_end)
+{
+	uint64_t gap;
+
+	if (!next)
+		return;
+	gap = gap_after(prev_end, next);
+	if (gap == next->gap)
+		return;
+	next->gap = gap;
+	rb_update(&t->rb, &next->node);
+}
+
+void vma_insert(struct vma_tree *t, struct vma *v)
+{
+	struct rbnode **link = &t->rb.root, *parent = NULL;
+	struct vma *prev = NULL, *next = NULL;
+
+	while (*link) {
+		parent = *link;
+		if (v->start < vma_of(parent)->start) {
+			next = vma_of(parent);
+			link = &parent->left;
+		} else {
+			prev = vma_of(parent);
+			link = &parent->right;
+		}
+	}
+	v->gap = gap_after(prev ? prev->end : 0, v);
+	rb_insert(&t->rb, &v->node, parent, link);
+	refresh_gap(t, next, v->end);
+	t->count++;
+}
+
+void vma_remove(struct vma_tree *t, struct vma *v)
+{
+	struct vma *next = vma_next(v), *prev = vma_prev(v);
+
+	rb_remove(&t->rb, &v->node);
+	refresh_gap(t, next, prev ? prev->end : 0);
+	t->count--;
+}
+
+void vma_resize(struct vma_tree *t, struct vma *v, uint64_t start, uint64_t end)
+{
+	if (start != v->start) {
+		struct vma *prev = vma_prev(v);
+
+		v->start = start;
+		refresh_gap(t, v, prev ? prev->end : 0);
+	}
+	if (end != v->end) {
+		v->end = end;
+		refresh_gap(t, vma_next(v), end);
+	}
+}
+
+void vma_split(struct vma_tree *t, struct vma *v, struct vma *upper)
+{
+	struct rbnode *parent = &v->node, **link = &v->node.right;
+
+	v->end = upper->start;
+	upper->gap = 0;
+	while (*link) {
+		parent = *link;
+		link = &parent->left;
+	}
+	rb_insert(&t->rb, &upper->node, parent, link);
+	t->count++;
+}
+
+void vma_join(struct vma_tree *t, struct vma *v, struct vma *upper)
+{
+	rb_remove(&t->rb, &upper->node);
+	v->end = upper->end;
+	t->count--;
+}
+
+struct gap_search {
+	uint64_t len, align, low, high;
+	uint64_t found;
+};
+
+/* Fits the request into the free range [start, end), as high as it goes when topdown. */
+static bool fit(struct gap_search *s, uint64_t start, uint64_t end, bool topdown)
+{
+	uint64_t at;
+
+	start = MAX(start, s->low);
+	end = MIN(end, s->high);
+	if (start >= end || end - start < s->len)
+		return false;
+	at = topdown ? ALIGN_DOWN(end - s->len, s->align) : ALIGN_UP(start, s->align);
+	if (at < start || at > end - s->len)
+		return false;
+	s->found = at;
+	return true;
+}
+
+/*
+ * The highest (lowest) room in front of a VMA of the subtree at n. Subtrees without a large enough gap are skipped,
+ * and so are those outside the window. Recurses on one side only: depth <= 2 log2(count).
+ */
+static bool search_down(struct gap_search *s, struct rbnode *n)
+{
+	while (n && vma_of(n)->max_gap >= s->len) {
+		struct vma *v = vma_of(n);
+		uint64_t end = gap_end(v);
+
+		if (v->end < s->high && search_down(s, n->right))
+			return true;
+		if (v->gap && fit(s, end - v->gap, end, true))
+			return true;
+		if (v->start <= s->low)
+			return false;
+		n = n->left;
+	}
+	return false;
+}
+
+static bool search_up(struct gap_search *s, struct rbnode *n)
+{
+	while (n && vma_of(n)->max_gap >= s->len) {
+		struct vma *v = vma_of(n);
+		uint64_t end = gap_end(v);
+
+		if (v->start > s->low && search_up(s, n->left))
+			return true;
+		if (v->gap && fit(s, end - v->gap, end, false))
+			return true;
+		if (v->end >= s->high)
+			return false;
+		n = n->right;
+	}
+	return false;
+}
+
+bool vma_find_gap(const struct vma_tree *t, uint64_t len, uint64_t align, uint64_t low, uint64_t high,
+		  bool topdown, uint64_t *out)
+{
+	struct gap_search s = { .len = len, .align = align, .low = low, .high = MIN(high, t->limit) };
+	struct vma *last = vma_last(t);
+	uint64_t tail = last ? last->end : 0;
+	bool ok;
+
+	if (len == 0)
+		return false;
+	if (topdown)
+		ok = fit(&s, tail, t->limit, true) || search_down(&s, t->rb.root);
+	else
+		ok = search_up(&s, t->rb.root) || fit(&s, tail, t->limit, false);
+	if (ok)
+		*out = s.found;
+	return ok;
+}
+
+bool vma_can_merge(const struct vma *a, const struct vma *b)
+{
+	if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->object != b->object ||
+	    a->file != b->file || a->max_prot != b->max_prot || a->name != b->name || a->vs != b->vs ||
+	    (a->flags & VMA_SPECIAL))
+		return false;
+	return !a->object || a->pgoff + ((a->end - a->start) >> PAGE_SHIFT) == b->pgoff;
+}
+
+static bool subtree_is_valid(const struct vma_tree *t, struct rbnode *n, const struct vma **prev, uint64_t *count)
+{
+	struct vma *v = vma_of(n);
+	uint64_t max, prev_end;
+
+	if (!n)
+		return true;
+	if (!subtree_is_valid(t, n->left, prev, count))
+		return false;
+	prev_end = *prev ? (*prev)->end : 0;
+	if (v->start >= v->end || v->end > t->limit || v->start < prev_end ||
+	    !IS_ALIGNED(v->start | v->end, PAGE_SIZE) || v->gap != gap_after(prev_end, v))
+		return false;
+	*prev = v;
+	++*count;
+	if (!subtree_is_valid(t, n->right, prev, count))
+		return false;
+	max = v->gap;
+	max = n->left ? MAX(max, vma_of(n->left)->max_gap) : max;
+	max = n->right ? MAX(max, vma_of(n->right)->max_gap) : max;
+	return v->max_gap == max;
+}
+
+bool vma_tree_is_valid(const struct vma_tree *t)
+{
+	const struct vma *prev = NULL;
+	uint64_t count = 0;
+
+	return subtree_is_valid(t, t->rb.root, &prev, &count) && count == t->count;
+}
