@@ -1,0 +1,522 @@
+/*
+ * epoll: per watched (file, descriptor) an item in a tree, and a list of those that may be ready. A watched file's wake-up
+ * puts its item on the ready list and wakes a sleeper: O(1), from any context. epoll_wait(2) takes items off that list,
+ * asks each file for its state, and puts level-triggered ones back: O(ready), whatever the number of items.
+ *
+ * Locks, outer to inner: epoll_tree (EPOLLTREE) when an epoll watches an epoll, and for every teardown that starts at a watched
+ * file or at the epoll; ep->lock (EPOLL) the item tree; epoll_files_lock (EPOLLFILES) the chain file->epitems;
+ * ep->ready_lock (EPOLLREADY, inside wake-ups) the ready list.
+ *
+ * An item does not count its file: it goes when the file does (epoll_file_closing). It is taken off the ready list before its
+ * file is asked, so a wake-up during the question puts it there again and none is lost. An epoll that is itself watched tells
+ * its watchers from a work item: a wake-up inside a wake-up would nest without bound.
+ *
+ * Sources: epoll(7), epoll_ctl(2), epoll_wait(2).
+ */
+
+#include "vfs/epoll.h"
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "lib/fmt.h"
+#include "pmm/slab.h"
+#include "sched/mutex.h"
+#include "sched/work.h"
+#include "vfs/file.h"
+#include "vfs/poll.h"
+#include "vm/usercopy.h"
+
+enum {
+	EPOLL_MAX_DEPTH = 5,
+	EPOLL_MODES = (int)(EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE),
+	EPOLL_WAITS = 2, /* queues an item can wait on without allocation */
+};
+
+struct epoll {
+	struct mutex lock;
+	struct rbtree items;           /* lock */
+	struct spinlock ready_lock;
+	struct list ready;             /* ready_lock; struct epitem.ready_node */
+	struct waitq wait;             /* epoll_wait sleepers; WAITQ2 */
+	struct waitq watchers;         /* poll and epolls that watch this one */
+	struct work tell_watchers;
+	struct file *file;             /* its own; borrowed */
+	unsigned nitems;
+	_Atomic bool watched;          /* somebody polled it: watchers must be told */
+};
+
+struct epwait {
+	struct waiter waiter;
+	struct waitq *queue;
+	struct epitem *item;
+	struct epwait *next;
+};
+
+struct epitem {
+	struct rbnode node;            /* in ep->items, by (file, fd) */
+	struct list ready_node;
+	struct epoll *ep;
+	struct file *file;
+	int fd;
+	struct abi_epoll_event event;  /* ep->lock; events read by wake-ups */
+	_Atomic uint32_t interest;     /* events asked for; 0 when disarmed by EPOLLONESHOT */
+	struct epitem *file_next;      /* in file->epitems; EPOLLFILES */
+	unsigned nwaits;
+	struct epwait wait[EPOLL_WAITS];
+	struct epwait *more_waits;
+};
+
+static struct mutex epoll_tree = MUTEX(epoll_tree, EPOLLTREE);
+static struct spinlock epoll_files_lock = SPINLOCK(EPOLLFILES);
+static struct slab_cache *item_cache;
+static const struct file_ops epoll_file_ops;
+
+static struct epoll *epoll_of(struct file *f)
+{
+	return f->ops == &epoll_file_ops ? f->priv : NULL;
+}
+
+static void item_make_ready(struct epitem *it)
+{
+	struct epoll *ep = it->ep;
+	irqstate_t s = spin_lock_irq(&ep->ready_lock);
+	bool added = !list_is_linked(&it->ready_node);
+
+	if (added)
+		list_add_tail(&ep->ready, &it->ready_node);
+	spin_unlock_irq(&ep->ready_lock, s);
+	if (!added)
+		return;
+	if (!waitq_is_empty(&ep->wait))
+		waitq_wake_one(&ep->wait, EPOLLIN);
+	if (atomic_load_explicit(&ep->watched, memory_order_relaxed))
+		work_queue(&ep->tell_watchers);
+}
+
+static bool item_woken(struct waiter *w, uint32_t events)
+{
+	struct epitem *it = container_of(w, struct epwait, waiter)->item;
+	uint32_t interest = atomic_load_explicit(&it->interest, memory_order_relaxed);
+
+	if (interest == 0 || (events != 0 && !(events & interest)))
+		return false;
+	item_make_ready(it);
+	return true;
+}
+
+static void tell_watchers(struct work *w)
+{
+	struct epoll *ep = container_of(w, struct epoll, tell_watchers);
+
+	waitq_wake_all(&ep->watchers, EPOLLIN | EPOLLRDNORM);
+}
+
+/* Registration with one of the file's queues, while epoll_ctl asks the file for its state. */
+struct item_poll {
+	struct poll_ctx ctx;
+	struct epitem *item;
+};
+
+static void item_queue(struct poll_ctx *ctx, struct waitq *q)
+{
+	struct epitem *it = container_of(ctx, struct item_poll, ctx)->item;
+	struct epwait *w;
+
+	if (it->nwaits < EPOLL_WAITS) {
+		w = &it->wait[it->nwaits++];
+	} else if ((w = kmalloc(sizeof(*w))) != NULL) {
+		w->next = it->more_waits;
+		it->more_waits = w;
+	} else {
+		ctx->error = -ENOMEM;
+		return;
+	}
+	waiter_init(&w->waiter);
+	w->waiter.wake = item_woken;
+	w->waiter.exclusive = it->event.events & EPOLLEXCLUSIVE;
+	w->item = it;
+	w->queue = q;
+	waitq_add(q, &w->waiter);
+}
+
+static int item_compare(const struct epitem *it, const struct file *f, int fd)
+{
+	if (it->file != f)
+		return it->file < f ? -1 : 1;
+	return it->fd < fd ? -1 : it->fd > fd;
+}
+
+static struct epitem *item_find(struct epoll *ep, const struct file *f, int fd, struct rbnode **parent,
+				struct rbnode ***link)
+{
+	*parent = NULL;
+	*link = &ep->items.root;
+	while (**link) {
+		struct epitem *it = rb_entry(**link, struct epitem, node);
+		int c = item_compare(it, f, fd);
+
+		if (c == 0)
+			return it;
+		*parent = **link;
+		*link = c > 0 ? &(*parent)->left : &(*parent)->right;
+	}
+	return NULL;
+}
+
+static void item_leave_queues(struct epitem *it)
+{
+	struct epwait *w;
+
+	for (unsigned i = 0; i < it->nwaits; i++)
+		waitq_remove(it->wait[i].queue, &it->wait[i].waiter);
+	while ((w = it->more_waits) != NULL) {
+		it->more_waits = w->next;
+		waitq_remove(w->queue, &w->waiter);
+		kfree(w);
+	}
+}
+
+/* Takes the item out of everything and frees it. ep->lock is held. */
+static void item_destroy(struct epitem *it)
+{
+	struct epoll *ep = it->ep;
+	irqstate_t s;
+
+	item_leave_queues(it);
+	spin_lock(&epoll_files_lock);
+	struct epitem *head = (struct epitem *)atomic_load_explicit(&it->file->epitems, memory_order_relaxed);
+	if (head == it) {
+		atomic_store_explicit(&it->file->epitems, it->file_next, memory_order_relaxed);
+	} else {
+		while (head->file_next != it)
+			head = head->file_next;
+		head->file_next = it->file_next;
+	}
+	spin_unlock(&epoll_files_lock);
+	s = spin_lock_irq(&ep->ready_lock);
+	list_remove(&it->ready_node);
+	spin_unlock_irq(&ep->ready_lock, s);
+	rb_remove(&ep->items, &it->node);
+	ep->nitems--;
+	slab_free(item_cache, it);
+}
+
+/* Deeper than EPOLL_MAX_DEPTH, or leads back to `top`. epoll_tree is held, so no item of an epoll in an epoll changes. */
+static bool nesting_is_bad(struct epoll *ep, const struct epoll *top, unsigned depth)
+{
+	bool bad = ep == top || depth > EPOLL_MAX_DEPTH;
+
+	if (bad)
+		return true;
+	mutex_lock_nested(&ep->lock);
+	for (struct rbnode *n = rb_first(&ep->items); n && !bad; n = rb_next(n)) {
+		struct epoll *inner = epoll_of(rb_entry(n, struct epitem, node)->file);
+
+		bad = inner != NULL && nesting_is_bad(inner, top, depth + 1);
+	}
+	mutex_unlock(&ep->lock);
+	return bad;
+}
+
+static int item_add(struct epoll *ep, int fd, struct file *f, const struct abi_epoll_event *ev,
+		    struct rbnode *parent, struct rbnode **link)
+{
+	struct epitem *it = slab_zalloc(item_cache);
+	struct item_poll ip = { .ctx = { .queue = item_queue }, .item = it };
+
+	if (it == NULL)
+		return -ENOMEM;
+	list_init(&it->ready_node);
+	it->ep = ep;
+	it->file = f;
+	it->fd = fd;
+	it->event = *ev;
+	atomic_init(&it->interest, (ev->events & ~(uint32_t)EPOLL_MODES) | EPOLLERR | EPOLLHUP);
+	rb_insert(&ep->items, &it->node, parent, link);
+	ep->nitems++;
+	spin_lock(&epoll_files_lock);
+	it->file_next = (struct epitem *)atomic_load_explicit(&f->epitems, memory_order_relaxed);
+	atomic_store_explicit(&f->epitems, it, memory_order_relaxed);
+	spin_unlock(&epoll_files_lock);
+
+	ip.ctx.interest = it->interest;
+	uint32_t now = file_poll(f, &ip.ctx);
+	if (ip.ctx.error) {
+		item_destroy(it);
+		return ip.ctx.error;
+	}
+	if (now & it->interest)
+		item_make_ready(it);
+	return 0;
+}
+
+static int item_modify(struct epitem *it, const struct abi_epoll_event *ev)
+{
+	if ((ev->events | it->event.events) & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	it->event = *ev;
+	atomic_store(&it->interest, (ev->events & ~(uint32_t)EPOLL_MODES) | EPOLLERR | EPOLLHUP);
+	if (file_poll(it->file, NULL) & it->interest)
+		item_make_ready(it);
+	return 0;
+}
+
+static int control_locked(struct epoll *ep, int op, int fd, struct file *f, const struct abi_epoll_event *ev)
+{
+	struct rbnode *parent, **link;
+	struct epitem *it = item_find(ep, f, fd, &parent, &link);
+
+	switch (op) {
+	case EPOLL_CTL_ADD:
+		return it ? -EEXIST : item_add(ep, fd, f, ev, parent, link);
+	case EPOLL_CTL_MOD:
+		return it ? item_modify(it, ev) : -ENOENT;
+	case EPOLL_CTL_DEL:
+		if (it == NULL)
+			return -ENOENT;
+		item_destroy(it);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int epoll_control(struct file *epf, int op, int fd, struct file *f, const struct abi_epoll_event *ev)
+{
+	struct epoll *ep = epoll_of(epf), *inner = epoll_of(f);
+	uint32_t exclusive_ok = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
+	bool nested = inner != NULL && op == EPOLL_CTL_ADD;
+	int err;
+
+	if (f->ops->poll == NULL)
+		return -EPERM;
+	if (ep == NULL || ep == inner)
+		return -EINVAL;
+	if (op != EPOLL_CTL_DEL && ev->events & EPOLLEXCLUSIVE &&
+	    (op == EPOLL_CTL_MOD || inner || ev->events & ~exclusive_ok))
+		return -EINVAL;
+	if (nested) {
+		mutex_lock(&epoll_tree);
+		if (nesting_is_bad(inner, ep, 1)) {
+			mutex_unlock(&epoll_tree);
+			return -ELOOP;
+		}
+		atomic_store(&inner->watched, true);
+	}
+	mutex_lock(&ep->lock);
+	err = control_locked(ep, op, fd, f, ev);
+	mutex_unlock(&ep->lock);
+	if (nested)
+		mutex_unlock(&epoll_tree);
+	return err;
+}
+
+static struct epitem *ready_pop(struct epoll *ep, struct list *from)
+{
+	struct epitem *it = NULL;
+	irqstate_t s = spin_lock_irq(&ep->ready_lock);
+
+	if (!list_is_empty(from)) {
+		it = list_first(from, struct epitem, ready_node);
+		list_remove(&it->ready_node);
+	}
+	spin_unlock_irq(&ep->ready_lock, s);
+	return it;
+}
+
+static void ready_splice(struct epoll *ep, struct list *to, struct list *from, bool front)
+{
+	irqstate_t s = spin_lock_irq(&ep->ready_lock);
+	struct list tmp = LIST_INIT(tmp);
+
+	if (front)
+		list_splice_tail(&tmp, to);
+	list_splice_tail(to, from);
+	list_splice_tail(to, &tmp);
+	spin_unlock_irq(&ep->ready_lock, s);
+}
+
+/* Unless a wake-up has put it on the ready list meanwhile. */
+static void item_requeue(struct epitem *it, struct list *again)
+{
+	irqstate_t s = spin_lock_irq(&it->ep->ready_lock);
+
+	if (!list_is_linked(&it->ready_node))
+		list_add_tail(again, &it->ready_node);
+	spin_unlock_irq(&it->ep->ready_lock, s);
+}
+
+/* Reports one item if it is really ready. 1: reported; 0: not ready; -EFAULT. */
+static int item_report(struct epitem *it, uaddr_t out, struct list *again)
+{
+	uint32_t now = file_poll(it->file, NULL) & it->interest;
+	struct abi_epoll_event ev = { .events = now, .data = it->event.data };
+
+	if (now == 0)
+		return 0;
+	if (copy_to_user(out, &ev, sizeof(ev))) {
+		item_requeue(it, again);
+		return -EFAULT;
+	}
+	if (it->event.events & EPOLLONESHOT)
+		atomic_store(&it->interest, 0);
+	else if (!(it->event.events & EPOLLET))
+		item_requeue(it, again);
+	return 1;
+}
+
+/*
+ * One pass over what is on the ready list now. Items to be reported again (level triggered) go back in one splice at
+ * the end.
+ */
+static int collect_locked(struct epoll *ep, uaddr_t events, int max)
+{
+	struct list batch = LIST_INIT(batch), again = LIST_INIT(again);
+	struct epitem *it;
+	int n = 0, r = 0;
+
+	ready_splice(ep, &batch, &ep->ready, false);
+	while (n < max && (it = ready_pop(ep, &batch)) != NULL) {
+		r = item_report(it, uaddr_add(events, (uint64_t)n * sizeof(struct abi_epoll_event)), &again);
+		if (r < 0)
+			break;
+		n += r;
+	}
+	ready_splice(ep, &ep->ready, &batch, true);
+	ready_splice(ep, &ep->ready, &again, false);
+	return n > 0 ? n : MIN(r, 0);
+}
+
+static bool ready_is_empty(struct epoll *ep)
+{
+	return atomic_load_explicit((_Atomic(struct list *) *)&ep->ready.next, memory_order_acquire) == &ep->ready;
+}
+
+int epoll_collect(struct file *epf, uaddr_t events, int max, nsec_t deadline)
+{
+	struct epoll *ep = epoll_of(epf);
+	struct waiter w;
+	int n = 0, err = 0;
+
+	if (ep == NULL)
+		return -EINVAL;
+	while (!err) {
+		if (!ready_is_empty(ep)) {
+			mutex_lock(&ep->lock);
+			n = collect_locked(ep, events, max);
+			mutex_unlock(&ep->lock);
+			if (n != 0)
+				return n;
+		}
+		if (deadline == 0)
+			return 0;
+		waiter_init(&w);
+		w.exclusive = true;
+		wait_prepare(&ep->wait, &w, THREAD_SLEEP_INTR);
+		if (ready_is_empty(ep))
+			err = wait_sleep(deadline);
+		wait_finish(&ep->wait, &w);
+	}
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+/* Readable when some item really is: the ready list may hold level-triggered items that have been drained since. */
+static uint32_t epoll_poll(struct file *f, struct poll_ctx *ctx)
+{
+	struct epoll *ep = f->priv;
+	struct epitem *it;
+	bool ready = false;
+
+	if (ctx != NULL && ctx->queue != NULL)
+		atomic_store(&ep->watched, true);
+	poll_wait(ctx, &ep->watchers);
+	if (ready_is_empty(ep))
+		return 0;
+	mutex_lock_nested(&ep->lock);
+	while (!ready && (it = ready_pop(ep, &ep->ready)) != NULL) {
+		ready = file_poll(it->file, NULL) & it->interest;
+		if (ready)
+			item_requeue(it, &ep->ready);
+	}
+	mutex_unlock(&ep->lock);
+	return ready ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static void epoll_release(struct file *f)
+{
+	struct epoll *ep = f->priv;
+	struct rbnode *n;
+
+	mutex_lock(&epoll_tree);
+	mutex_lock(&ep->lock);
+	while ((n = rb_first(&ep->items)) != NULL)
+		item_destroy(rb_entry(n, struct epitem, node));
+	mutex_unlock(&ep->lock);
+	mutex_unlock(&epoll_tree);
+	if (atomic_load(&ep->watched))
+		work_flush(); /* tell_watchers may still be queued */
+	kfree(ep);
+}
+
+static void file_closing(struct file *f)
+{
+	struct epitem *it;
+
+	mutex_lock(&epoll_tree);
+	while ((it = (struct epitem *)atomic_load(&f->epitems)) != NULL) {
+		struct epoll *ep = it->ep;
+
+		mutex_lock(&ep->lock);
+		item_destroy(it);
+		mutex_unlock(&ep->lock);
+	}
+	mutex_unlock(&epoll_tree);
+}
+
+static void epoll_show_fdinfo(struct file *f, struct textbuf *t)
+{
+	struct epoll *ep = f->priv;
+
+	mutex_lock(&ep->lock);
+	for (struct rbnode *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		struct epitem *it = rb_entry(n, struct epitem, node);
+
+		text_f(t, "tfd: %8d events: %8x data: %16lx  pos:%lu ino:%lx sdev:%lx\n", it->fd, it->event.events,
+		       (unsigned long)it->event.data, (unsigned long)it->file->pos,
+		       (unsigned long)it->file->inode->ino, (unsigned long)it->file->inode->sb->dev);
+	}
+	mutex_unlock(&ep->lock);
+}
+
+static const struct file_ops epoll_file_ops = {
+	.release = epoll_release,
+	.poll = epoll_poll,
+	.show_fdinfo = epoll_show_fdinfo,
+	.flags = FOP_STREAM | FOP_CAN_POLL,
+};
+
+int epoll_open(unsigned oflags, struct file **out)
+{
+	struct epoll *ep = kzalloc(sizeof(*ep));
+	int err;
+
+	if (ep == NULL)
+		return -ENOMEM;
+	mutex_init(&ep->lock, RANK_EPOLL);
+	spin_init(&ep->ready_lock, RANK_EPOLLREADY);
+	list_init(&ep->ready);
+	waitq_init(&ep->wait);
+	spin_init(&ep->wait.lock, RANK_WAITQ2);
+	waitq_init(&ep->watchers);
+	work_init(&ep->tell_watchers, tell_watchers);
+	if ((err = file_create_anon("[eventpoll]", &epoll_file_ops, ep, O_RDWR | oflags, out)))
+		kfree(ep);
+	else
+		ep->file = *out;
+	return err;
+}
+
+void epoll_init(void)
+{
+	item_cache = slab_cache_create("epitem", sizeof(struct epitem), 8, NULL);
+	epoll_file_closing = file_closing;
+}

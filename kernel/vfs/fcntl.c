@@ -1,0 +1,114 @@
+/* fcntl(2): status flags, owners, locks, pipe sizes, seals. */
+
+#include "vfs/fcntl.h"
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/signal.h"
+#include "vfs/cred.h"
+#include "vfs/file.h"
+#include "vfs/lock.h"
+#include "vfs/pipe.h"
+#include "vm/usercopy.h"
+
+void (*file_send_sigio)(struct file *f, int band);
+int64_t (*memfd_seals_hook)(struct file *f, int cmd, uint64_t arg);
+
+enum { SETTABLE_FLAGS = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK };
+
+static int64_t set_status_flags(struct file *f, uint64_t arg)
+{
+	uint32_t old = atomic_load(&f->flags), new;
+
+	if (arg & ~old & O_NOATIME && !inode_owner_or_capable(current_cred(), f->inode))
+		return -EPERM;
+	do
+		new = (old & ~(uint32_t)SETTABLE_FLAGS) | ((uint32_t)arg & SETTABLE_FLAGS);
+	while (!atomic_compare_exchange_weak(&f->flags, &old, new));
+	return 0;
+}
+
+/* F_SETOWN has a pid, or minus a process group; F_SETOWN_EX says which. */
+static int64_t set_owner(struct file *f, int type, int pid)
+{
+	const struct cred *c = current_cred();
+
+	if (pid < 0)
+		return -EINVAL;
+	f->owner_type = type;
+	f->owner_uid = c->uid;
+	f->owner_euid = c->euid;
+	atomic_store(&f->owner_pid, (uint32_t)pid);
+	return 0;
+}
+
+static int64_t owner_commands(struct file *f, int cmd, uint64_t arg)
+{
+	struct abi_f_owner_ex ex;
+	int who = (int)arg, pid = (int)atomic_load(&f->owner_pid);
+
+	switch (cmd) {
+	case F_SETOWN:
+		if (who == INT32_MIN)
+			return -EINVAL;
+		return who < 0 ? set_owner(f, F_OWNER_PGRP, -who) : set_owner(f, F_OWNER_PID, who);
+	case F_GETOWN:
+		return f->owner_type == F_OWNER_PGRP ? -pid : pid;
+	case F_SETOWN_EX:
+		if (copy_from_user(&ex, UADDR(arg), sizeof(ex)))
+			return -EFAULT;
+		return ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP ? -EINVAL : set_owner(f, ex.type, ex.pid);
+	case F_GETOWN_EX:
+		ex.type = f->owner_type;
+		ex.pid = pid;
+		return copy_to_user(UADDR(arg), &ex, sizeof(ex));
+	case F_SETSIG:
+		if (arg > 64)
+			return -EINVAL;
+		f->owner_sig = (int)arg;
+		return 0;
+	case F_GETSIG:
+		return f->owner_sig;
+	}
+	return -EINVAL;
+}
+
+static int64_t lock_commands(struct file *f, int cmd, uint64_t arg)
+{
+	struct abi_flock fl;
+	int64_t ret;
+
+	if (copy_from_user(&fl, UADDR(arg), sizeof(fl)))
+		return -EFAULT;
+	ret = file_posix_lock(f, cmd, &fl);
+	if (ret == 0 && (cmd == F_GETLK || cmd == F_OFD_GETLK))
+		ret = copy_to_user(UADDR(arg), &fl, sizeof(fl));
+	return ret;
+}
+
+int64_t file_fcntl(struct file *f, int cmd, uint64_t arg)
+{
+	struct pipe *p = pipe_of(f);
+
+	switch (cmd) {
+	case F_GETFL:
+		return atomic_load(&f->flags);
+	case F_SETFL:
+		return set_status_flags(f, arg);
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return lock_commands(f, cmd, arg);
+	case F_SETPIPE_SZ:
+		return p ? pipe_set_size(p, (uint32_t)arg) : -EBADF;
+	case F_GETPIPE_SZ:
+		return p ? (int64_t)(p->nslots * PAGE_SIZE) : -EBADF;
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return memfd_seals_hook ? memfd_seals_hook(f, cmd, arg) : -EINVAL;
+	}
+	return owner_commands(f, cmd, arg);
+}
