@@ -1,0 +1,309 @@
+#include "proc/futex_priv.h"
+
+/*
+ * Futexes with priority inheritance. The word holds the owner's tid; who finds it taken sets FUTEX_WAITERS in it, queues
+ * up by priority, and lends the owner its own. FUTEX_UNLOCK_PI hands the lock to the first waiter by writing its tid, so
+ * nobody can get in between. Inheritance goes one step: an owner that itself waits for another lock passes nothing on.
+ *
+ * All of it is rare and under one lock, pi_lock (FUTEX); the word is read and changed under it without faults.
+ * Source: futex(2) "Priority-inheritance futexes".
+ */
+
+#include "abi/errno.h"
+#include "abi/futex.h"
+#include "proc/proc_priv.h"
+#include "sched/sched.h"
+#include "vm/usercopy.h"
+
+enum { PI_BUCKETS = 64 };
+
+struct pi_waiter {
+	struct list node;        /* in its bucket: by key, then priority, then arrival */
+	struct list owned_node;  /* in owner->pi_owned */
+	struct futex_ref ref;
+	uaddr_t uaddr;
+	struct task *task;       /* the waiter */
+	struct task *owner;      /* counted */
+	int prio;                /* real-time priority, 0: none */
+	_Atomic uint32_t granted;
+};
+
+static struct spinlock pi_lock = SPINLOCK(FUTEX);
+static struct list pi_buckets[PI_BUCKETS];
+
+static struct list *pi_bucket(const struct vm_futex_key *k)
+{
+	struct list *b = &pi_buckets[futex_key_hash(k) % PI_BUCKETS];
+
+	if (b->next == NULL)
+		list_init(b);
+	return b;
+}
+
+static struct pi_waiter *first_waiter(const struct vm_futex_key *k, const struct pi_waiter *but)
+{
+	struct list *b = pi_bucket(k);
+	struct pi_waiter *w;
+
+	list_for_each(w, b, node)
+		if (w != but && futex_key_equal(&w->ref.key, k))
+			return w;
+	return NULL;
+}
+
+static void insert_waiter(struct pi_waiter *w)
+{
+	struct list *b = pi_bucket(&w->ref.key);
+	struct pi_waiter *o;
+
+	list_for_each(o, b, node)
+		if (o->prio < w->prio)
+			break;
+	list_insert_between(&w->node, o->node.prev, &o->node);
+}
+
+/* The owner runs at the highest priority among those who wait for it. */
+static void reboost(struct task *owner)
+{
+	struct pi_waiter *w;
+	int prio = 0;
+
+	list_for_each(w, &owner->pi_owned, owned_node)
+		prio = MAX(prio, w->prio);
+	sched_boost(&owner->thread, prio);
+}
+
+static void attach(struct pi_waiter *w, struct task *owner)
+{
+	task_get(owner);
+	w->owner = owner;
+	list_add_tail(&owner->pi_owned, &w->owned_node);
+	reboost(owner);
+}
+
+static void detach(struct pi_waiter *w)
+{
+	struct task *owner = w->owner;
+
+	list_remove(&w->owned_node);
+	w->owner = NULL;
+	reboost(owner);
+	task_put(owner);
+}
+
+/* Takes the word for the running task when it is free. 0 taken; -EBUSY; -EDEADLK; -EFAULT; -EAGAIN it changed. */
+static int try_take(uaddr_t uaddr, uint32_t v, const struct vm_futex_key *k)
+{
+	uint32_t tid = curtask()->pid->nr;
+	bool swapped;
+	int err;
+
+	if ((v & FUTEX_TID_MASK) == tid)
+		return -EDEADLK;
+	if (v & FUTEX_TID_MASK)
+		return -EBUSY;
+	tid |= v & FUTEX_OWNER_DIED;
+	if (first_waiter(k, NULL) != NULL)
+		tid |= FUTEX_WAITERS;
+	if ((err = futex_cmpxchg_nofault(uaddr, &v, tid, &swapped)))
+		return err;
+	return swapped ? 0 : -EAGAIN;
+}
+
+/* Queues w behind the owner that v names. 0; -ESRCH no such task; -EFAULT; -EAGAIN the word changed. */
+static int queue_behind(struct pi_waiter *w, uint32_t v)
+{
+	struct task *owner = task_lookup(v & FUTEX_TID_MASK);
+	bool swapped = true;
+	int err = 0;
+
+	if (owner == NULL)
+		return -ESRCH;
+	if (!(v & FUTEX_WAITERS))
+		err = futex_cmpxchg_nofault(w->uaddr, &v, v | FUTEX_WAITERS, &swapped);
+	if (err == 0 && !swapped)
+		err = -EAGAIN;
+	if (err == 0 && owner->exited)
+		err = -ESRCH;
+	if (err == 0) {
+		insert_waiter(w);
+		attach(w, owner);
+	}
+	task_put(owner);
+	return err;
+}
+
+static int lock_step(struct pi_waiter *w, bool try_only)
+{
+	uint32_t v;
+	int err = futex_load_nofault(w->uaddr, &v);
+
+	if (err)
+		return err;
+	err = try_take(w->uaddr, v, &w->ref.key);
+	if (err != -EBUSY)
+		return err == 0 ? 1 : err;
+	return try_only ? -EWOULDBLOCK : queue_behind(w, v);
+}
+
+/* 1: taken; 0: queued; -errno. */
+static int lock_or_queue(struct pi_waiter *w, bool try_only)
+{
+	int err;
+
+	for (;;) {
+		spin_lock(&pi_lock);
+		err = lock_step(w, try_only);
+		spin_unlock(&pi_lock);
+		if (err == -EFAULT) {
+			if ((err = futex_fault_in(w->uaddr)))
+				return err;
+		} else if (err != -EAGAIN || try_only) {
+			return err;
+		}
+	}
+}
+
+/* Gives up waiting. True: the lock had been handed over already. */
+static bool stop_waiting(struct pi_waiter *w)
+{
+	bool granted;
+
+	spin_lock(&pi_lock);
+	granted = atomic_load_explicit(&w->granted, memory_order_relaxed);
+	if (!granted) {
+		list_remove(&w->node);
+		detach(w);
+	}
+	spin_unlock(&pi_lock);
+	return granted;
+}
+
+int64_t futex_lock_pi(uaddr_t uaddr, bool private_hint, bool try_only, nsec_t deadline)
+{
+	struct thread *self = curthread();
+	struct pi_waiter w = {
+		.uaddr = uaddr, .task = curtask(), .prio = self->se.set_prio,
+	};
+	int err = futex_ref_get(uaddr, private_hint, &w.ref);
+
+	if (err)
+		return err;
+	list_init(&w.node);
+	list_init(&w.owned_node);
+	err = lock_or_queue(&w, try_only);
+	if (err == 0) {
+		err = futex_sleep(&w.granted, deadline);
+		if (err && stop_waiting(&w))
+			err = 0;
+	}
+	futex_ref_put(&w.ref);
+	return err == 1 ? 0 : err == -ERESTARTSYS ? -ERESTARTNOINTR : err;
+}
+
+/* Under pi_lock: the word becomes the next waiter's, or free. 0; -EFAULT; -EAGAIN. */
+static int hand_over(uaddr_t uaddr, uint32_t v, const struct vm_futex_key *k, uint32_t extra)
+{
+	struct pi_waiter *w = first_waiter(k, NULL), *o;
+	uint32_t new = extra;
+	bool swapped;
+	int err;
+
+	if (w != NULL)
+		new |= w->task->pid->nr | (first_waiter(k, w) != NULL ? FUTEX_WAITERS : 0);
+	if ((err = futex_cmpxchg_nofault(uaddr, &v, new, &swapped)))
+		return err;
+	if (!swapped)
+		return -EAGAIN;
+	if (w == NULL)
+		return 0;
+	list_remove(&w->node);
+	detach(w);
+	list_for_each(o, pi_bucket(k), node) {
+		if (!futex_key_equal(&o->ref.key, k))
+			continue;
+		detach(o);
+		attach(o, w->task);
+	}
+	struct thread *t = &w->task->thread;
+
+	atomic_store(&w->granted, 1); /* w may be gone from here on */
+	thread_wake(t, WAKE_NORMAL);
+	return 0;
+}
+
+static int unlock_step(uaddr_t uaddr, const struct vm_futex_key *k)
+{
+	uint32_t v;
+	int err = futex_load_nofault(uaddr, &v);
+
+	if (err)
+		return err;
+	if ((v & FUTEX_TID_MASK) != curtask()->pid->nr)
+		return -EPERM;
+	return hand_over(uaddr, v, k, 0);
+}
+
+int64_t futex_unlock_pi(uaddr_t uaddr, bool private_hint)
+{
+	struct futex_ref ref;
+	int err = futex_ref_get(uaddr, private_hint, &ref);
+
+	if (err)
+		return err;
+	do {
+		spin_lock(&pi_lock);
+		err = unlock_step(uaddr, &ref.key);
+		spin_unlock(&pi_lock);
+		if (err == -EFAULT && (err = futex_fault_in(uaddr)) == 0)
+			err = -EAGAIN;
+	} while (err == -EAGAIN);
+	futex_ref_put(&ref);
+	return err;
+}
+
+/* One lock that t owns; false: none is left. The word is in memory that t still has, or nobody can be helped. */
+static bool release_one(struct task *t)
+{
+	struct pi_waiter *w;
+	uaddr_t uaddr = UADDR_NULL;
+	uint32_t v;
+
+	spin_lock(&pi_lock);
+	if (list_is_empty(&t->pi_owned)) {
+		spin_unlock(&pi_lock);
+		return false;
+	}
+	w = list_first(&t->pi_owned, struct pi_waiter, owned_node);
+	uaddr = w->uaddr;
+	if (w->ref.counted != NULL) { /* the waiter's address of shared memory, not ours */
+		spin_unlock(&pi_lock);
+		return false;
+	}
+	if (futex_load_nofault(uaddr, &v) == 0 && hand_over(uaddr, v, &w->ref.key, FUTEX_OWNER_DIED) == 0)
+		uaddr = UADDR_NULL;
+	spin_unlock(&pi_lock);
+	return uaddr_is_null(uaddr) || futex_fault_in(uaddr) == 0;
+}
+
+void futex_pi_exit(struct task *t)
+{
+	while (release_one(t))
+		;
+	/* Out of reach: its waiters belong to nobody, and wait for a wake-up by the user. */
+	spin_lock(&pi_lock);
+	while (!list_is_empty(&t->pi_owned)) {
+		struct pi_waiter *w = list_first(&t->pi_owned, struct pi_waiter, owned_node);
+
+		list_remove(&w->owned_node);
+	}
+	spin_unlock(&pi_lock);
+}
+
+void futex_exit(struct task *t)
+{
+	if (!uaddr_is_null(t->robust_list))
+		futex_robust_exit(t);
+	if (UNLIKELY(!list_is_empty(&t->pi_owned)))
+		futex_pi_exit(t);
+}

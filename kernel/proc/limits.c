@@ -1,0 +1,166 @@
+#include "proc/proc_priv.h"
+
+/*
+ * Resource limits where they bind: what the layers below ask of the running process (descriptors, file size), what its
+ * address space is told, and signals that they want sent. Kernel threads have no limits.
+ *
+ * Source: setrlimit(2), fcntl(2) F_SETOWN and F_SETSIG.
+ */
+
+#include "abi/fcntl.h"
+#include "proc/rlimit.h"
+#include "vfs/cred.h"
+#include "vfs/fcntl.h"
+#include "vfs/fdtable.h"
+#include "vfs/file.h"
+#include "vfs/lock.h"
+#include "vm/vmspace.h"
+
+uint64_t process_rlimit(struct process *p, unsigned resource)
+{
+	return *(volatile uint64_t *)&p->rlim[resource].rlim_cur;
+}
+
+void limits_to_vmspace(struct process *p, struct vmspace *vs)
+{
+	struct vm_limits l = {
+		.as = process_rlimit(p, RLIMIT_AS),
+		.data = process_rlimit(p, RLIMIT_DATA),
+		.stack = process_rlimit(p, RLIMIT_STACK),
+		.memlock = process_rlimit(p, RLIMIT_MEMLOCK),
+	};
+
+	write_lock(&vs->lock);
+	vs->limits = l;
+	write_unlock(&vs->lock);
+}
+
+static unsigned nofile_limit(void)
+{
+	struct task *t = curtask();
+	uint64_t n = t == NULL ? 1024 : process_rlimit(t->process, RLIMIT_NOFILE);
+
+	return (unsigned)MIN(n, (uint64_t)INT32_MAX);
+}
+
+static uint64_t fsize_limit(void)
+{
+	struct task *t = curtask();
+
+	return t == NULL ? RLIM_INFINITY : process_rlimit(t->process, RLIMIT_FSIZE);
+}
+
+static void signal_fsize(void)
+{
+	struct abi_siginfo si;
+
+	if (curtask() == NULL)
+		return;
+	siginfo_user(&si, SIGXFSZ, SI_USER);
+	(void)!signal_send_task(curtask(), &si);
+}
+
+static int32_t current_tgid(void)
+{
+	return curtask() == NULL ? 0 : (int32_t)curproc()->pid->nr;
+}
+
+/* Whoever set the owner must be allowed to signal it: fcntl(2) F_SETOWN. Under an epoch. */
+static bool may_notify(const struct file *f, const struct process *p)
+{
+	const struct cred *it = p->leader->thread.cred;
+
+	return f->owner_euid == 0 || f->owner_euid == it->suid || f->owner_euid == it->uid ||
+	       f->owner_uid == it->suid || f->owner_uid == it->uid;
+}
+
+static void notify_one(const struct file *f, struct process *p, struct task *t, int sig)
+{
+	bool may;
+
+	epoch_enter();
+	may = may_notify(f, p);
+	epoch_exit();
+	if (may)
+		(void)signal_queue(p, t, sig, NULL, NULL);
+}
+
+static void send_sigio(struct file *f, int band)
+{
+	uint32_t nr = atomic_load_explicit(&f->owner_pid, memory_order_relaxed);
+	int sig = f->owner_sig != 0 ? f->owner_sig : SIGIO;
+	struct process *p;
+	struct task *t;
+	struct pid *pid;
+
+	(void)band; /* no entry can be allocated here: the siginfo is the kernel's plain one */
+	if (nr == 0)
+		return;
+	if (f->owner_type == F_OWNER_PGRP) {
+		pid = pid_lookup(nr);
+		if (pid != NULL)
+			signal_send_group(pid, sig, true);
+		pid_put(pid);
+	} else if (f->owner_type == F_OWNER_TID) {
+		t = task_lookup(nr);
+		if (t != NULL)
+			notify_one(f, t->process, t, sig);
+		task_put(t);
+	} else {
+		p = process_lookup(nr);
+		if (p != NULL)
+			notify_one(f, p, NULL, sig);
+		process_put(p);
+	}
+}
+
+void limits_init(void)
+{
+	vfs_nofile_limit = nofile_limit;
+	vfs_fsize_limit = fsize_limit;
+	vfs_signal_fsize = signal_fsize;
+	vfs_current_tgid = current_tgid;
+	file_send_sigio = send_sigio;
+}
+
+/* --- prlimit --- */
+
+static void apply_limit(struct process *p, unsigned resource, uint64_t cur)
+{
+	struct task *t;
+	struct vmspace *vs;
+
+	if (resource == RLIMIT_CPU && cur != RLIM_INFINITY)
+		atomic_store_explicit(&p->cpu_timers, true, memory_order_relaxed);
+	if (resource != RLIMIT_AS && resource != RLIMIT_DATA && resource != RLIMIT_STACK &&
+	    resource != RLIMIT_MEMLOCK)
+		return;
+	t = process_get_leader(p);
+	vs = t == NULL ? NULL : task_get_vmspace(t);
+	task_put(t);
+	if (vs != NULL) {
+		limits_to_vmspace(p, vs);
+		vmspace_put(vs);
+	}
+}
+
+int process_set_rlimit(struct process *p, unsigned resource, const struct abi_rlimit *new,
+		       struct abi_rlimit *old)
+{
+	bool may_raise = capable(CAP_SYS_RESOURCE);
+	struct siglock l = siglock(p);
+	int err = 0;
+
+	*old = p->rlim[resource];
+	if (new != NULL && new->rlim_max > old->rlim_max && !may_raise)
+		err = -EPERM;
+	if (err == 0 && new != NULL) {
+		p->rlim[resource] = *new;
+		if (resource == RLIMIT_CPU)
+			p->cpu_limit_next = 0;
+	}
+	sigunlock(l);
+	if (err == 0 && new != NULL)
+		apply_limit(p, resource, new->rlim_cur);
+	return err;
+}

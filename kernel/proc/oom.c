@@ -1,0 +1,152 @@
+#include "proc/proc_priv.h"
+
+/*
+ * The last resort when reclaim brought nothing: the process whose end frees the most is killed, its share of memory in
+ * thousandths shifted by its oom_score_adj (proc(5)); -1000 exempts it, and process 1 is never taken. One kill at a time:
+ * while a victim is on its way out, others that need memory wait for it.
+ *
+ * The caller holds what it holds (address spaces, inodes), so it waits a bounded time only; then it tries again.
+ */
+
+#include "abi/errno.h"
+#include "core/clock.h"
+#include "core/ktrace.h"
+#include "core/log.h"
+#include "pmm/page.h"
+#include "vfs/cred.h"
+#include "vm/vmspace.h"
+
+enum { OOM_ADJ_NEVER = -1000, WAIT_STEPS = 20 };
+#define WAIT_STEP  (5 * NSEC_PER_MSEC)
+#define VICTIM_TIME (2 * NSEC_PER_SEC) /* what a victim gets before another is chosen */
+
+static _Atomic bool killing;
+static _Atomic nsec_t last_kill;
+
+struct victim {
+	struct process *p;  /* counted */
+	uint64_t score;
+	uint64_t total, anon, file, shmem; /* pages */
+};
+
+static struct vmspace *process_vmspace(struct process *p)
+{
+	struct task *t = process_get_leader(p);
+	struct vmspace *vs = t == NULL ? NULL : task_get_vmspace(t);
+
+	task_put(t);
+	return vs;
+}
+
+/* 0: not to be killed. In pages. */
+static uint64_t badness(const struct process *p, const struct vmspace *vs)
+{
+	int64_t points = (int64_t)vmspace_rss(vs), adj = p->oom_score_adj;
+
+	if (p == init_process || adj == OOM_ADJ_NEVER)
+		return 0;
+	points += adj * (int64_t)(pmm_total_pages() / 1000);
+	return points > 0 ? (uint64_t)points : 1;
+}
+
+unsigned process_oom_score(struct process *p)
+{
+	struct vmspace *vs = process_vmspace(p);
+	uint64_t points;
+
+	if (vs == NULL)
+		return 0;
+	points = badness(p, vs);
+	vmspace_put(vs);
+	/* Linux's scale: 1000 is all of memory, plus 1000, times two thirds. */
+	return points == 0 ? 0 : (unsigned)((1000 + points * 1000 / MAX(pmm_total_pages(), 1ul)) * 2 / 3);
+}
+
+static void consider(struct process *p, struct victim *best, bool *dying)
+{
+	struct vmspace *vs = process_vmspace(p);
+	uint64_t score;
+
+	if (vs == NULL)
+		return;
+	if (p->flags & PROC_GROUP_EXIT)
+		*dying = true;
+	score = p->flags & PROC_GROUP_EXIT ? 0 : badness(p, vs);
+	if (score > best->score) {
+		process_put(best->p);
+		process_get(p);
+		*best = (struct victim){
+			.p = p, .score = score, .total = vs->total_pages,
+			.anon = vs->rss_anon, .file = vs->rss_file, .shmem = vs->rss_shmem,
+		};
+	}
+	vmspace_put(vs);
+}
+
+static void choose(struct victim *best, bool *dying)
+{
+	struct process *p;
+
+	*dying = false;
+	for (uint32_t nr = 1; (p = process_next(&nr)) != NULL; nr++) {
+		consider(p, best, dying);
+		process_put(p);
+	}
+}
+
+static void kill_victim(const struct victim *v)
+{
+	struct task *t = process_get_leader(v->p);
+	uint32_t nr = v->p->pid->nr;
+
+	log_err("Out of memory: Killed process %u (%s) total-vm:%lukB, anon-rss:%lukB, file-rss:%lukB, shmem-rss:%lukB, "
+		"UID:%u score:%lu oom_score_adj:%d", nr, t ? t->thread.name : "?", v->total * 4, v->anon * 4,
+		v->file * 4, v->shmem * 4, t ? t->thread.cred->uid : 0, v->score, v->p->oom_score_adj);
+	ktrace(KT_MM, oom_kill, nr, v->anon + v->file + v->shmem, 0, 0, 0, 0);
+	task_put(t);
+	process_kill_all(v->p, SIGKILL);
+	atomic_store_explicit(&last_kill, clock_mono(), memory_order_relaxed);
+}
+
+/* Until there is room again, for a tenth of a second at most. */
+static void wait_for_memory(void)
+{
+	uint64_t before = pmm_free_pages();
+
+	for (int i = 0; i < WAIT_STEPS && !fatal_signal_pending(); i++) {
+		if (thread_sleep_until(clock_mono() + WAIT_STEP, THREAD_SLEEP_KILL) == -ERESTARTSYS)
+			return;
+		if (pmm_free_pages() > before + 64)
+			return;
+	}
+}
+
+static bool out_of_memory(void)
+{
+	struct victim v = { 0 };
+	bool dying, killed = false;
+
+	if (curtask() == NULL || fatal_signal_pending())
+		return false; /* it is to end, and needs no more memory for that */
+	if (atomic_exchange(&killing, true)) {
+		wait_for_memory();
+		return true;
+	}
+	choose(&v, &dying);
+	if (dying && clock_mono() - atomic_load_explicit(&last_kill, memory_order_relaxed) < VICTIM_TIME)
+		killed = true;
+	else if (v.p != NULL) {
+		kill_victim(&v);
+		killed = true;
+	}
+	process_put(v.p);
+	atomic_store(&killing, false);
+	if (killed)
+		wait_for_memory();
+	return killed;
+}
+
+void oom_init(void)
+{
+	pmm_out_of_memory = out_of_memory;
+}
