@@ -1,0 +1,9 @@
+#pragma once
+
+/* The console: which terminal /dev/console is, and where the kernel log goes. */
+
+/*
+ * Gives the log its serial sinks, as `console=` says (ttyS0 when it says nothing). Boot, as early as the command line
+ * is known; ports are written by polling until uart_init().
+ */
+void console_early_init(void);
