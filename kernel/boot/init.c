@@ -1,0 +1,141 @@
+/*
+ * From the initramfs to process 1, with Linux's rules: `rdinit=` (default /init) from the initramfs; if it is not there,
+ * `init=` or the first of /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command
+ * line becomes init's arguments and environment.
+ */
+
+#include "boot/init.h"
+
+#include <arch/boot.h>
+#include <arch/context.h>
+#include <arch/page.h>
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/stat.h"
+#include "core/cmdline.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "fs/initramfs.h"
+#include "fs/tmpfs/tmpfs.h"
+#include "lib/string.h"
+#include "pmm/page.h"
+#include "proc/exec.h"
+#include "proc/task.h"
+#include "vfs/chrdev.h"
+#include "vfs/fdtable.h"
+#include "vfs/namei.h"
+
+enum { INIT_ARGS = 32 };
+
+static const char *init_argv[INIT_ARGS] = { "" };
+static const char *init_envp[INIT_ARGS] = { "HOME=/", "TERM=linux" };
+
+/* What Linux's built-in initramfs holds: enough for a console when the real one brings no /dev. */
+static void make_default_tree(void)
+{
+	if (vfs_mkdir(AT_FDCWD, "/dev", 0755) || vfs_mknod(AT_FDCWD, "/dev/console", S_IFCHR | 0600, mkdev(5, 1)) ||
+	    vfs_mkdir(AT_FDCWD, "/root", 0700))
+		log_warn("initramfs: no memory for /dev");
+}
+
+static void unpack_initramfs(void)
+{
+	paddr_t start = boot_info.initrd_start, end = boot_info.initrd_end;
+
+	if (start == end) {
+		log_warn("no initramfs was loaded");
+		return;
+	}
+	/* Damage has been logged with its offset; what was unpacked stays, as on Linux. */
+	if (initramfs_unpack(phys_to_virt(start), end - start))
+		log_err("initramfs: unpacking ended early");
+	pmm_free_boot_range(start, end);
+}
+
+static void open_console(void)
+{
+	struct file *f;
+	int err = file_open_at(AT_FDCWD, "/dev/console", O_RDWR, 0, 0, &f);
+
+	if (err) {
+		log_warn("unable to open an initial console (error %d)", err);
+		return;
+	}
+	for (int fd = 0; fd < 3; fd++) {
+		file_get(f);
+		if (fd_add(f, false) < 0)
+			file_put(f);
+	}
+	file_put(f);
+}
+
+/* Runs `path`; returns only its error. */
+static int try_init(const char *path)
+{
+	int err;
+
+	init_argv[0] = path;
+	log_info("Run %s as init process", path);
+	err = exec_kernel(path, init_argv, init_envp);
+	if (err == 0)
+		arch_enter_user(thread_regs(curthread()));
+	return err;
+}
+
+static bool exists(const char *path)
+{
+	struct path p;
+
+	if (walk_path(AT_FDCWD, path, WALK_FOLLOW, &p))
+		return false;
+	path_put(&p);
+	return true;
+}
+
+static void try_defaults(void)
+{
+	static const char *const places[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
+	const char *init = cmdline_get("init");
+	int err;
+
+	if (init != NULL) {
+		err = try_init(init);
+		panic("Requested init %s failed (error %d).", init, err);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		err = exists(places[i]) ? try_init(places[i]) : -ENOENT;
+		if (err != -ENOENT)
+			log_err("Starting init: %s exists but couldn't execute it (error %d)", places[i], err);
+	}
+}
+
+static void init_thread(void *arg)
+{
+	const char *rdinit = cmdline_get("rdinit");
+	int err;
+
+	(void)arg;
+	make_default_tree();
+	unpack_initramfs();
+	cmdline_get("init");
+	cmdline_for_init(init_argv + 1, init_envp + 2, INIT_ARGS - 2);
+	open_console();
+	if (rdinit == NULL)
+		rdinit = "/init";
+	if (exists(rdinit)) {
+		err = try_init(rdinit);
+		log_err("Failed to execute %s (error %d)", rdinit, err);
+	}
+	try_defaults();
+	panic("No working init found. Try passing init= option to kernel.");
+}
+
+void init_start(void)
+{
+	struct path root;
+
+	if (mount_init_root(tmpfs_type(), &root) || process_create_init(&root, init_thread, NULL))
+		panic("no memory for process 1");
+	path_put(&root);
+}

@@ -1,0 +1,106 @@
+/* /proc/PID/fd and fdinfo: the open files of a process. */
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "pmm/slab.h"
+#include "proc/task.h"
+#include "pseudofs/procfs_priv.h"
+#include "vfs/fdtable.h"
+
+/* The file behind an inode of these directories, counted; NULL: closed meanwhile. */
+static struct file *subject_file(struct pinode *i)
+{
+	struct fdtable *ft = task_get_files(proc_task(i));
+	struct file *f = NULL;
+
+	if (ft != NULL) {
+		f = fdtable_get_file(ft, (int)i->subject.number);
+		fdtable_put(ft);
+	}
+	return f;
+}
+
+/* A name like "pipe:[5]" where the file has one of its own; otherwise a jump to its path. */
+static int fd_link(struct pinode *i, const char **text, char **to_free, struct path *jump)
+{
+	struct file *f;
+
+	(void)text, (void)to_free;
+	if (task_may_access(proc_task(i), ACCESS_READ))
+		return -EACCES;
+	if ((f = subject_file(i)) == NULL)
+		return -ENOENT;
+	*jump = f->path;
+	path_get(jump);
+	file_put(f);
+	return 0;
+}
+
+static int fdinfo_show(struct pinode *i, struct textbuf *t)
+{
+	struct file *f = subject_file(i);
+
+	if (f == NULL)
+		return -ENOENT;
+	text_f(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos, atomic_load(&f->flags),
+	       f->path.mnt ? f->path.mnt->id : 0, (unsigned long)f->inode->ino);
+	if (f->ops->show_fdinfo)
+		f->ops->show_fdinfo(f, t);
+	file_put(f);
+	return 0;
+}
+
+static const struct pnode fd_node = { .name = "", .mode = S_IFLNK | 0700, .link = fd_link, .volatile_links = true };
+static const struct pnode fdinfo_node = {
+	.name = "", .mode = S_IFREG | 0400, .show = fdinfo_show, .volatile_links = true,
+};
+
+static int find(struct pinode *dir, const char *name, size_t len, const struct pnode *as, const struct pnode **node,
+		struct psubject *s)
+{
+	struct file *f;
+	uint32_t fd;
+
+	if (!proc_parse_number(name, len, &fd))
+		return -ENOENT;
+	*s = dir->subject;
+	s->number = fd;
+	struct pinode probe = { .subject = *s };
+	if ((f = subject_file(&probe)) == NULL)
+		return -ENOENT;
+	file_put(f);
+	process_get(s->process);
+	if (s->task)
+		task_get(s->task);
+	*node = as;
+	return 0;
+}
+
+int proc_fd_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s)
+{
+	return find(dir, name, len, &fd_node, node, s);
+}
+
+int proc_fdinfo_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s)
+{
+	return find(dir, name, len, &fdinfo_node, node, s);
+}
+
+bool proc_fd_list(struct pinode *dir, uint64_t *key, char *name, size_t size, const struct pnode **node)
+{
+	struct fdtable *ft = task_get_files(proc_task(dir));
+	struct file *f;
+	int fd;
+
+	if (ft == NULL)
+		return false;
+	fd = fdtable_next(ft, (unsigned)*key, &f);
+	fdtable_put(ft);
+	if (fd < 0)
+		return false;
+	file_put(f);
+	*key = (uint64_t)fd;
+	fmt(name, size, "%d", fd);
+	*node = &fd_node;
+	return true;
+}

@@ -1,0 +1,320 @@
+/* /proc/PID: the table of its files, and the small ones among them. Source: proc(5). */
+
+#include "abi/errno.h"
+#include "abi/resource.h"
+#include "lib/string.h"
+#include "pmm/slab.h"
+#include "proc/task.h"
+#include "pseudofs/procfs_priv.h"
+#include "vfs/file.h"
+#include "vfs/walk.h"
+#include "vm/vmspace.h"
+
+/* Copies [start, end) of the process's memory into the text; nothing when it has none. */
+static int show_memory(struct pinode *i, struct textbuf *t, bool environment)
+{
+	struct vmspace *vs = task_get_vmspace(proc_task(i));
+	uint64_t start, end;
+	char chunk[256];
+	ssize64_t n;
+
+	if (vs == NULL)
+		return 0;
+	start = environment ? vs->env_start : vs->arg_start;
+	end = environment ? vs->env_end : vs->arg_end;
+	while (start < end) {
+		n = vm_access(vs, start, chunk, MIN(sizeof(chunk), end - start), false, true);
+		if (n <= 0)
+			break;
+		text_n(t, chunk, (size_t)n);
+		start += (uint64_t)n;
+	}
+	vmspace_put(vs);
+	return 0;
+}
+
+static int cmdline_show(struct pinode *i, struct textbuf *t)
+{
+	return show_memory(i, t, false);
+}
+
+static int environ_show(struct pinode *i, struct textbuf *t)
+{
+	return show_memory(i, t, true);
+}
+
+static int auxv_show(struct pinode *i, struct textbuf *t)
+{
+	struct vmspace *vs = task_get_vmspace(proc_task(i));
+
+	if (vs == NULL)
+		return 0;
+	text_n(t, (const char *)vs->auxv, vs->nauxv * sizeof(vs->auxv[0]));
+	vmspace_put(vs);
+	return 0;
+}
+
+static int comm_show(struct pinode *i, struct textbuf *t)
+{
+	text_f(t, "%s\n", proc_task(i)->thread.name);
+	return 0;
+}
+
+static ssize64_t comm_store(struct pinode *i, char *text, size_t n)
+{
+	struct task *t = proc_task(i);
+
+	if (t->process != curproc())
+		return -EINVAL;
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = 0;
+	strscpy(t->thread.name, text, sizeof(t->thread.name));
+	return (ssize64_t)n;
+}
+
+static int cgroup_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "0::/\n");
+	return 0;
+}
+
+static int personality_show(struct pinode *i, struct textbuf *t)
+{
+	text_f(t, "%08x\n", proc_task(i)->personality);
+	return 0;
+}
+
+static int oom_adj_show(struct pinode *i, struct textbuf *t)
+{
+	text_f(t, "%d\n", i->subject.process->oom_score_adj);
+	return 0;
+}
+
+static ssize64_t oom_adj_store(struct pinode *i, char *text, size_t n)
+{
+	struct process *p = i->subject.process;
+	bool minus = text[0] == '-';
+	uint64_t v;
+	int adj;
+
+	if (!str_to_u64(text + minus, NULL, &v) || v > 1000)
+		return -EINVAL;
+	adj = minus ? -(int)v : (int)v;
+	if (adj < p->oom_score_adj && !capable(CAP_SYS_RESOURCE))
+		return -EACCES;
+	p->oom_score_adj = adj;
+	return (ssize64_t)n;
+}
+
+static int oom_score_show(struct pinode *i, struct textbuf *t)
+{
+	text_f(t, "%d\n", process_oom_score(i->subject.process));
+	return 0;
+}
+
+static int limits_show(struct pinode *i, struct textbuf *t)
+{
+	static const struct {
+		const char *name, *unit;
+	} row[RLIM_NLIMITS] = {
+		[RLIMIT_CPU] = { "Max cpu time", "seconds" },
+		[RLIMIT_FSIZE] = { "Max file size", "bytes" },
+		[RLIMIT_DATA] = { "Max data size", "bytes" },
+		[RLIMIT_STACK] = { "Max stack size", "bytes" },
+		[RLIMIT_CORE] = { "Max core file size", "bytes" },
+		[RLIMIT_RSS] = { "Max resident set", "bytes" },
+		[RLIMIT_NPROC] = { "Max processes", "processes" },
+		[RLIMIT_NOFILE] = { "Max open files", "files" },
+		[RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" },
+		[RLIMIT_AS] = { "Max address space", "bytes" },
+		[RLIMIT_LOCKS] = { "Max file locks", "locks" },
+		[RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
+		[RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" },
+		[RLIMIT_NICE] = { "Max nice priority", "" },
+		[RLIMIT_RTPRIO] = { "Max realtime priority", "" },
+		[RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
+	};
+	char soft[24], hard[24];
+
+	text_f(t, "%-26s%-21s%-21s%-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units     ");
+	for (unsigned k = 0; k < RLIM_NLIMITS; k++) {
+		const struct abi_rlimit *r = &i->subject.process->rlim[k];
+
+		fmt(soft, sizeof(soft), r->rlim_cur == RLIM_INFINITY ? "unlimited" : "%lu", (unsigned long)r->rlim_cur);
+		fmt(hard, sizeof(hard), r->rlim_max == RLIM_INFINITY ? "unlimited" : "%lu", (unsigned long)r->rlim_max);
+		text_f(t, "%-26s%-21s%-21s%-10s\n", row[k].name, soft, hard, row[k].unit);
+	}
+	return 0;
+}
+
+static int mounts_text(struct pinode *i, struct textbuf *t, enum mount_format f)
+{
+	struct fsctx *fs = task_get_fs(proc_task(i));
+	struct path root;
+
+	if (fs == NULL)
+		return -EINVAL;
+	fsctx_get_root(fs, &root);
+	mount_format(&root, f, t);
+	path_put(&root);
+	fsctx_put(fs);
+	return 0;
+}
+
+static int mounts_show(struct pinode *i, struct textbuf *t)
+{
+	return mounts_text(i, t, MOUNT_FMT_MOUNTS);
+}
+
+static int mountinfo_show(struct pinode *i, struct textbuf *t)
+{
+	return mounts_text(i, t, MOUNT_FMT_MOUNTINFO);
+}
+
+static int io_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+	return 0;
+}
+
+static int wchan_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_c(t, '0');
+	return 0;
+}
+
+static int schedstat_show(struct pinode *i, struct textbuf *t)
+{
+	struct thread *th = &proc_task(i)->thread;
+
+	text_f(t, "%lu 0 %lu\n", (unsigned long)(th->utime + th->stime), (unsigned long)(th->nvcsw + th->nivcsw));
+	return 0;
+}
+
+static int loginuid_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%u", UINT32_MAX);
+	return 0;
+}
+
+static int exe_link(struct pinode *i, const char **text, char **to_free, struct path *jump)
+{
+	struct vmspace *vs;
+
+	(void)text, (void)to_free;
+	if (task_may_access(proc_task(i), ACCESS_READ))
+		return -EACCES;
+	if ((vs = task_get_vmspace(proc_task(i))) == NULL)
+		return -ENOENT;
+	read_lock(&vs->lock);
+	if (vs->exe) {
+		*jump = vs->exe->path;
+		path_get(jump);
+	} else {
+		jump->mnt = NULL;
+	}
+	read_unlock(&vs->lock);
+	vmspace_put(vs);
+	return jump->mnt ? 0 : -ENOENT;
+}
+
+static int fs_link(struct pinode *i, struct path *jump, bool root)
+{
+	struct fsctx *fs;
+
+	if (task_may_access(proc_task(i), ACCESS_READ))
+		return -EACCES;
+	if ((fs = task_get_fs(proc_task(i))) == NULL)
+		return -ENOENT;
+	if (root)
+		fsctx_get_root(fs, jump);
+	else
+		fsctx_get_cwd(fs, jump);
+	fsctx_put(fs);
+	return 0;
+}
+
+static int cwd_link(struct pinode *i, const char **text, char **to_free, struct path *jump)
+{
+	(void)text, (void)to_free;
+	return fs_link(i, jump, false);
+}
+
+static int root_link(struct pinode *i, const char **text, char **to_free, struct path *jump)
+{
+	(void)text, (void)to_free;
+	return fs_link(i, jump, true);
+}
+
+static int task_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s)
+{
+	struct task *t;
+	uint32_t tid;
+
+	if (!proc_parse_number(name, len, &tid) || (t = task_lookup(tid)) == NULL)
+		return -ENOENT;
+	if (t->process != dir->subject.process) {
+		task_put(t);
+		return -ENOENT;
+	}
+	process_get(t->process);
+	*s = (struct psubject){ .process = t->process, .task = t, .is_task = true };
+	*node = &proc_task_dir;
+	return 0;
+}
+
+static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size, const struct pnode **node)
+{
+	uint32_t tid = (uint32_t)*key;
+	struct task *t = process_next_task(dir->subject.process, &tid);
+
+	if (t == NULL)
+		return false;
+	task_put(t);
+	*key = tid;
+	fmt(name, size, "%u", tid);
+	*node = &proc_task_dir;
+	return true;
+}
+
+#define TEXT(n, perm, fn) { .name = n, .mode = S_IFREG | (perm), .show = fn }
+#define PRIVATE_TEXT(n, perm, fn) { .name = n, .mode = S_IFREG | (perm), .show = fn, .owned_by_subject = true }
+#define LINK(n, fn) { .name = n, .mode = S_IFLNK | 0777, .link = fn }
+
+#define COMMON_NODES                                                                             \
+	PRIVATE_TEXT("auxv", 0400, auxv_show), TEXT("cgroup", 0444, cgroup_show),                \
+	TEXT("cmdline", 0444, cmdline_show),                                                     \
+	{ .name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .store = comm_store },      \
+	LINK("cwd", cwd_link), PRIVATE_TEXT("environ", 0400, environ_show), LINK("exe", exe_link), \
+	PRIVATE_TEXT("io", 0400, io_show), TEXT("limits", 0444, limits_show),                    \
+	TEXT("loginuid", 0444, loginuid_show), TEXT("maps", 0444, proc_maps_show),               \
+	{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .owned_by_subject = true }, \
+	TEXT("mountinfo", 0444, mountinfo_show), TEXT("mounts", 0444, mounts_show),              \
+	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .store = oom_adj_store }, \
+	TEXT("oom_score", 0444, oom_score_show),                                                 \
+	{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops, .owned_by_subject = true }, \
+	PRIVATE_TEXT("personality", 0400, personality_show), LINK("root", root_link),            \
+	TEXT("schedstat", 0444, schedstat_show), TEXT("smaps", 0444, proc_smaps_show),           \
+	TEXT("smaps_rollup", 0444, proc_smaps_rollup_show), TEXT("stat", 0444, proc_stat_show),  \
+	TEXT("statm", 0444, proc_statm_show), TEXT("status", 0444, proc_status_show),            \
+	TEXT("wchan", 0444, wchan_show),                                                         \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .find = proc_fd_find, .list = proc_fd_list,      \
+	  .owned_by_subject = true },                                                            \
+	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .find = proc_fdinfo_find, .list = proc_fd_list, \
+	  .owned_by_subject = true }
+
+static const struct pnode task_nodes[] = { COMMON_NODES, { 0 } };
+
+const struct pnode proc_task_dir = { .name = "", .mode = S_IFDIR | 0555, .children = task_nodes };
+
+static const struct pnode pid_nodes[] = {
+	COMMON_NODES,
+	{ .name = "task", .mode = S_IFDIR | 0555, .find = task_find, .list = task_list },
+	{ 0 },
+};
+
+const struct pnode proc_pid_dir = { .name = "", .mode = S_IFDIR | 0555, .children = pid_nodes };

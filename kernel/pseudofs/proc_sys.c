@@ -1,0 +1,243 @@
+/*
+ * /proc/sys: values that can be read, and those whose change has an effect can be written. A value that the kernel does not
+ * act on is read-only. Source: proc(5), sysctl(8).
+ */
+
+#include "abi/errno.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "lib/string.h"
+#include "proc/pid.h"
+#include "proc/task.h"
+#include "proc/uts.h"
+#include "pseudofs/procfs_priv.h"
+#include "vfs/dentry.h"
+#include "vfs/fdtable.h"
+#include "vm/vmspace.h"
+
+static int number_show(struct pinode *i, struct textbuf *t)
+{
+	text_f(t, "%lu\n", (unsigned long)i->node->arg);
+	return 0;
+}
+
+static int fixed_show(struct pinode *i, struct textbuf *t)
+{
+	text_f(t, "%s\n", (const char *)i->node->ptr);
+	return 0;
+}
+
+/* Rows whose ptr is an int variable and whose arg is its largest value. */
+static int int_show(struct pinode *i, struct textbuf *t)
+{
+	text_f(t, "%d\n", *(const int *)i->node->ptr);
+	return 0;
+}
+
+static ssize64_t int_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	if (!str_to_u64(text, NULL, &v) || v > i->node->arg)
+		return -EINVAL;
+	*(int *)(uintptr_t)i->node->ptr = (int)v;
+	return (ssize64_t)n;
+}
+
+static int uts_show(struct pinode *i, struct textbuf *t)
+{
+	char name[UTS_LEN + 1];
+
+	uts_get(i->node->arg, name);
+	text_f(t, "%s\n", name);
+	return 0;
+}
+
+static ssize64_t uts_store(struct pinode *i, char *text, size_t n)
+{
+	size_t len = strlen(text);
+
+	if (len > 0 && text[len - 1] == '\n')
+		len--;
+	uts_set(i->node->arg, text, len);
+	return (ssize64_t)n;
+}
+
+static int release_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%s\n", kernel_identity()->release);
+	return 0;
+}
+
+static int version_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%s\n", kernel_identity()->version);
+	return 0;
+}
+
+static void uuid_text(struct textbuf *t, const uint8_t b[16])
+{
+	for (int k = 0; k < 16; k++)
+		text_f(t, k == 4 || k == 6 || k == 8 || k == 10 ? "-%02x" : "%02x", b[k]);
+	text_c(t, '\n');
+}
+
+static void uuid_make(uint8_t b[16])
+{
+	random_bytes(b, 16);
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 9562: version 4 */
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+}
+
+static int uuid_show(struct pinode *i, struct textbuf *t)
+{
+	uint8_t b[16];
+
+	(void)i;
+	uuid_make(b);
+	uuid_text(t, b);
+	return 0;
+}
+
+static int boot_id_show(struct pinode *i, struct textbuf *t)
+{
+	static uint8_t boot_id[16];
+
+	(void)i;
+	if (boot_id[6] == 0)
+		uuid_make(boot_id);
+	uuid_text(t, boot_id);
+	return 0;
+}
+
+static int printk_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%d\t4\t1\t7\n", log_console_level());
+	return 0;
+}
+
+static ssize64_t printk_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v) || v > 15)
+		return -EINVAL;
+	log_set_console_level((int)v);
+	return (ssize64_t)n;
+}
+
+static int file_nr_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\t0\t%lu\n", (unsigned long)atomic_load(&vfs_nr_files), (unsigned long)vfs_max_files);
+	return 0;
+}
+
+static int file_max_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\n", (unsigned long)vfs_max_files);
+	return 0;
+}
+
+static ssize64_t file_max_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v))
+		return -EINVAL;
+	vfs_max_files = v;
+	return (ssize64_t)n;
+}
+
+static int max_map_count_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\n", (unsigned long)vm_max_map_count);
+	return 0;
+}
+
+static ssize64_t max_map_count_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v) || v > INT32_MAX)
+		return -EINVAL;
+	vm_max_map_count = v;
+	return (ssize64_t)n;
+}
+
+static ssize64_t drop_caches_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v) || v < 1 || v > 4)
+		return -EINVAL;
+	if (v & 2)
+		dcache_reclaim(UINT64_MAX);
+	return (ssize64_t)n;
+}
+
+#define NUMBER(n, v) { .name = n, .mode = S_IFREG | 0444, .show = number_show, .arg = v }
+#define FIXED(n, s) { .name = n, .mode = S_IFREG | 0444, .show = fixed_show, .ptr = s }
+#define TEXT(n, fn) { .name = n, .mode = S_IFREG | 0444, .show = fn }
+#define INT(n, var, max) \
+	{ .name = n, .mode = S_IFREG | 0644, .show = int_show, .store = int_store, .ptr = &(var), .arg = max }
+#define SET(n, get, put) { .name = n, .mode = S_IFREG | 0644, .show = get, .store = put }
+#define DIR(n, c) { .name = n, .mode = S_IFDIR | 0555, .children = c }
+
+static const struct pnode random_nodes[] = {
+	TEXT("boot_id", boot_id_show), NUMBER("entropy_avail", 256), NUMBER("poolsize", 256), TEXT("uuid", uuid_show), { 0 },
+};
+
+static const struct pnode kernel_nodes[] = {
+	NUMBER("cap_last_cap", CAP_LAST_CAP),
+	FIXED("core_pattern", "core"),
+	{ .name = "domainname", .mode = S_IFREG | 0644, .show = uts_show, .store = uts_store, .arg = UTS_DOMAINNAME },
+	{ .name = "hostname", .mode = S_IFREG | 0644, .show = uts_show, .store = uts_store, .arg = UTS_NODENAME },
+	NUMBER("ngroups_max", 65536),
+	TEXT("osrelease", release_show),
+	FIXED("ostype", "Linux"),
+	NUMBER("overflowgid", 65534),
+	NUMBER("overflowuid", 65534),
+	INT("pid_max", pid_max, PID_MAX_LIMIT),
+	SET("printk", printk_show, printk_store),
+	DIR("random", random_nodes),
+	NUMBER("randomize_va_space", 2),
+	NUMBER("tainted", 0),
+	NUMBER("threads-max", PID_MAX_LIMIT),
+	TEXT("version", version_show),
+	{ 0 },
+};
+
+static const struct pnode vm_nodes[] = {
+	{ .name = "drop_caches", .mode = S_IFREG | 0200, .store = drop_caches_store },
+	SET("max_map_count", max_map_count_show, max_map_count_store),
+	NUMBER("mmap_min_addr", 65536),
+	INT("overcommit_memory", vm_overcommit_mode, 2),
+	INT("overcommit_ratio", vm_overcommit_ratio, 100),
+	NUMBER("swappiness", 60),
+	{ 0 },
+};
+
+static const struct pnode inotify_nodes[] = {
+	NUMBER("max_queued_events", 16384), NUMBER("max_user_instances", 128), NUMBER("max_user_watches", 65536), { 0 },
+};
+
+static const struct pnode fs_nodes[] = {
+	SET("file-max", file_max_show, file_max_store),
+	TEXT("file-nr", file_nr_show),
+	DIR("inotify", inotify_nodes),
+	NUMBER("nr_open", 1048576),
+	NUMBER("pipe-max-size", 1 << 20),
+	{ 0 },
+};
+
+const struct pnode proc_sys_nodes[] = { DIR("fs", fs_nodes), DIR("kernel", kernel_nodes), DIR("vm", vm_nodes), { 0 } };

@@ -1,0 +1,378 @@
+/*
+ * The common part of procfs and sysfs: see pseudo.h.
+ *
+ * Inodes are made at lookup and die with their last user. Dentries below a process are revalidated at each walk: a pid
+ * whose process is gone must not be found. A file's text is made as a whole when a read starts at offset 0, into a
+ * buffer that belongs to the open file, so that a reader with a small buffer sees one consistent state.
+ */
+
+#include "pseudofs/pseudo.h"
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "lib/string.h"
+#include "pmm/slab.h"
+#include "proc/task.h"
+#include "vfs/dentry.h"
+#include "vm/uio.h"
+
+enum { TEXT_FIRST = 4096, TEXT_MAX = 64 << 20, STORE_MAX = 4096 };
+
+struct ptext {
+	struct mutex lock; /* FILEPOS+: text of one open file */
+	char *buf;
+	size_t size, len;
+};
+
+static struct slab_cache *pinode_cache;
+static const struct inode_ops pseudo_dir_ops, pseudo_file_inode_ops, pseudo_link_ops;
+static const struct file_ops pseudo_dir_file_ops;
+
+static void subject_get(struct psubject *s)
+{
+	if (s->process)
+		process_get(s->process);
+	if (s->task)
+		task_get(s->task);
+}
+
+static void subject_put(struct psubject *s)
+{
+	if (s->task)
+		task_put(s->task);
+	if (s->process)
+		process_put(s->process);
+}
+
+static void free_inode(struct inode *i)
+{
+	subject_put(&pinode_of(i)->subject);
+	slab_free(pinode_cache, pinode_of(i));
+}
+
+static const struct super_ops pseudo_super_ops = { .free_inode = free_inode };
+
+/* The subject's references are consumed, also on failure. */
+MUST_CHECK static int pinode_create(struct superblock *sb, const struct pnode *n, struct psubject *s, struct inode **out)
+{
+	struct pinode *p = slab_zalloc(pinode_cache);
+	struct inode *i = &p->inode;
+
+	if (p == NULL) {
+		subject_put(s);
+		return -ENOMEM;
+	}
+	inode_init(i, sb, NULL, n->mode, inode_next_ino());
+	p->node = n;
+	p->subject = *s;
+	i->uid = i->gid = 0;
+	i->nlink = S_ISDIR(n->mode) ? 2 : 1;
+	if (S_ISDIR(n->mode)) {
+		i->ops = &pseudo_dir_ops;
+		i->fops = &pseudo_dir_file_ops;
+	} else if (S_ISLNK(n->mode)) {
+		i->ops = &pseudo_link_ops;
+	} else {
+		i->ops = &pseudo_file_inode_ops;
+		i->fops = n->fops ? n->fops : &pseudo_file_ops;
+	}
+	*out = i;
+	return 0;
+}
+
+static const struct pnode *find_static(const struct pnode *dir, const char *name, size_t len)
+{
+	for (const struct pnode *n = dir->children; n && n->name; n++)
+		if (strlen(n->name) == len && memcmp(n->name, name, len) == 0)
+			return n;
+	return NULL;
+}
+
+static int pseudo_lookup(struct inode *dir, struct dentry *d)
+{
+	struct pinode *pd = pinode_of(dir);
+	const struct pnode *n = find_static(pd->node, d->name, d->name_len);
+	struct psubject s = pd->subject;
+	struct inode *i;
+	int err;
+
+	if (n != NULL)
+		subject_get(&s);
+	else if (pd->node->find == NULL)
+		return 0;
+	else if ((err = pd->node->find(pd, d->name, d->name_len, &n, &s)))
+		return err == -ENOENT ? 0 : err;
+	if ((err = pinode_create(dir->sb, n, &s, &i)))
+		return err;
+	atomic_fetch_or(&d->flags, DENTRY_REVALIDATE);
+	dentry_instantiate(d, i);
+	return 0;
+}
+
+/* Negative names may appear at any time; positive ones stay right while their process lives. */
+static bool pseudo_revalidate(struct dentry *d)
+{
+	struct inode *i = dentry_inode(d);
+	struct pinode *p;
+
+	if (i == NULL)
+		return false;
+	p = pinode_of(i);
+	if (p->node->volatile_links)
+		return false;
+	if (p->subject.is_task)
+		return p->subject.task->sighand != NULL;
+	return p->subject.process == NULL || p->subject.process->pid->process != NULL;
+}
+
+/* Owner of a process's files: its effective ids; root's when it is not dumpable. */
+static int pseudo_getattr(struct inode *i, struct kstat *st)
+{
+	struct pinode *p = pinode_of(i);
+	const struct cred *c;
+
+	inode_getattr(i, st);
+	if (p->subject.process && (c = task_get_cred(p->subject.process->leader)) != NULL) {
+		i->uid = st->uid = c->euid;
+		i->gid = st->gid = c->egid;
+		cred_put(c);
+	}
+	return 0;
+}
+
+static int pseudo_permission(struct inode *i, unsigned mask)
+{
+	struct pinode *p = pinode_of(i);
+	struct kstat st;
+
+	if (p->subject.process)
+		pseudo_getattr(i, &st);
+	if (p->node->owned_by_subject && p->subject.process) {
+		struct task *t = p->subject.task ? p->subject.task : p->subject.process->leader;
+
+		return task_may_access(t, ACCESS_READ) ? -EACCES : 0;
+	}
+	uint32_t mode = i->mode;
+	const struct cred *c = current_cred();
+	unsigned bits = c->fsuid == i->uid ? mode >> 6 : cred_in_group(c, i->gid) ? mode >> 3 : mode;
+
+	if ((bits & mask & 7) == (mask & 7))
+		return 0;
+	if (S_ISDIR(mode) ? cred_has_cap(c, CAP_DAC_READ_SEARCH) && !(mask & PERM_WRITE)
+			  : cred_has_cap(c, CAP_DAC_OVERRIDE) && !(mask & PERM_EXEC))
+		return 0;
+	return -EACCES;
+}
+
+static int pseudo_get_link(struct inode *i, const char **text, char **to_free, struct path *jump)
+{
+	struct pinode *p = pinode_of(i);
+
+	return p->node->link(p, text, to_free, jump);
+}
+
+static int pseudo_setattr(struct inode *i, const struct setattr *a)
+{
+	if (a->valid & ~(unsigned)(SET_SIZE | SET_MTIME | SET_MTIME_NOW | SET_KILL_PRIV))
+		return -EPERM;
+	(void)i;
+	return 0;
+}
+
+static const struct inode_ops pseudo_dir_ops = {
+	.lookup = pseudo_lookup,
+	.getattr = pseudo_getattr,
+	.permission = pseudo_permission,
+	.revalidate = pseudo_revalidate,
+	.setattr = pseudo_setattr,
+};
+static const struct inode_ops pseudo_file_inode_ops = {
+	.getattr = pseudo_getattr,
+	.permission = pseudo_permission,
+	.setattr = pseudo_setattr,
+};
+static const struct inode_ops pseudo_link_ops = {
+	.getattr = pseudo_getattr,
+	.get_link = pseudo_get_link,
+};
+
+/* Positions: 0 ".", 1 "..", 2+n the table's rows, DYNAMIC + key the others. */
+enum { DYNAMIC = 1 << 16 };
+
+static bool emit_dots(struct file *f, struct dir_context *c)
+{
+	struct dentry *d = f->path.dentry;
+
+	if (c->pos == 0) {
+		if (!c->emit(c, ".", 1, f->inode->ino, S_IFDIR >> 12))
+			return false;
+		c->pos = 1;
+	}
+	if (c->pos == 1) {
+		struct inode *up = dentry_inode(atomic_load(&d->parent));
+
+		if (!c->emit(c, "..", 2, up->ino, S_IFDIR >> 12))
+			return false;
+		c->pos = 2;
+	}
+	return true;
+}
+
+static int pseudo_readdir(struct file *f, struct dir_context *c)
+{
+	struct pinode *pd = pinode_of(f->inode);
+	const struct pnode *n = pd->node->children;
+	off64_t i = 2;
+	char name[32];
+	uint64_t key;
+
+	if (!emit_dots(f, c))
+		return 0;
+	for (; n && n->name; n++, i++) {
+		if (i < c->pos)
+			continue;
+		if (!c->emit(c, n->name, strlen(n->name), (uint64_t)i + 1, n->mode >> 12))
+			return 0;
+		c->pos = i + 1;
+	}
+	if (pd->node->list == NULL)
+		return 0;
+	for (key = c->pos < DYNAMIC ? 0 : (uint64_t)c->pos - DYNAMIC;
+	     pd->node->list(pd, &key, name, sizeof(name), &n); key++) {
+		if (!c->emit(c, name, strlen(name), DYNAMIC + key, n->mode >> 12))
+			return 0;
+		c->pos = (off64_t)(DYNAMIC + key + 1);
+	}
+	return 0;
+}
+
+static const struct file_ops pseudo_dir_file_ops = { .readdir = pseudo_readdir, .seek = generic_seek };
+
+static int pseudo_open(struct inode *i, struct file *f)
+{
+	struct ptext *t;
+
+	(void)i;
+	if ((t = kzalloc(sizeof(*t))) == NULL)
+		return -ENOMEM;
+	mutex_init(&t->lock, RANK_PSEUDO);
+	f->priv = t;
+	return 0;
+}
+
+static void pseudo_release(struct file *f)
+{
+	struct ptext *t = f->priv;
+
+	kfree(t->buf);
+	kfree(t);
+}
+
+/* Makes the text, in a buffer that doubles until it fits. */
+static int make_text(struct pinode *p, struct ptext *t)
+{
+	struct textbuf out;
+	int err;
+
+	for (size_t size = MAX(t->size, (size_t)TEXT_FIRST);; size *= 2) {
+		if (size != t->size) {
+			kfree(t->buf);
+			t->size = 0;
+			if ((t->buf = kmalloc(size)) == NULL)
+				return -ENOMEM;
+			t->size = size;
+		}
+		out = (struct textbuf){ .buf = t->buf, .size = t->size };
+		if ((err = p->node->show(p, &out)))
+			return err;
+		t->len = out.len;
+		if (out.len < out.size)
+			return 0;
+		if (size >= TEXT_MAX)
+			return -EFBIG;
+	}
+}
+
+static ssize64_t pseudo_read(struct file *f, struct uio *u, off64_t *pos)
+{
+	struct ptext *t = f->priv;
+	ssize64_t n = 0;
+	size_t left;
+
+	if (pinode_of(f->inode)->node->show == NULL)
+		return -EIO;
+	mutex_lock(&t->lock);
+	if (*pos == 0 || t->buf == NULL)
+		n = make_text(pinode_of(f->inode), t);
+	if (n == 0 && (uint64_t)*pos < t->len) {
+		left = t->len - (size_t)*pos;
+		left = MIN(left, u->resid);
+		n = (ssize64_t)uio_put(u, t->buf + *pos, left);
+		if (n == 0 && left > 0)
+			n = -EFAULT;
+		else
+			*pos += n;
+	}
+	mutex_unlock(&t->lock);
+	return n;
+}
+
+static ssize64_t pseudo_write(struct file *f, struct uio *u, off64_t *pos)
+{
+	struct pinode *p = pinode_of(f->inode);
+	size_t want = MIN(u->resid, (size_t)STORE_MAX - 1);
+	char *text;
+	ssize64_t n;
+
+	if (p->node->store == NULL)
+		return -EIO;
+	if ((text = kmalloc(want + 1)) == NULL)
+		return -ENOMEM;
+	if (uio_get(u, text, want) != want) {
+		n = -EFAULT;
+	} else {
+		text[want] = 0;
+		n = p->node->store(p, text, want);
+	}
+	kfree(text);
+	if (n > 0)
+		*pos += n;
+	return n;
+}
+
+const struct file_ops pseudo_file_ops = {
+	.open = pseudo_open,
+	.release = pseudo_release,
+	.read = pseudo_read,
+	.write = pseudo_write,
+	.seek = generic_seek,
+};
+
+int pseudo_mount(const struct fs_type *t, uint32_t magic, const struct pnode *root, struct superblock **out)
+{
+	struct psubject none = { 0 };
+	struct superblock *sb;
+	struct inode *i;
+	int err;
+
+	if ((err = superblock_create(t, &pseudo_super_ops, &sb)))
+		return err;
+	sb->magic = magic;
+	sb->blocksize = PAGE_SIZE;
+	if ((err = pinode_create(sb, root, &none, &i)))
+		goto put_sb;
+	if ((sb->root = dentry_create_root(sb, i)) == NULL) {
+		err = -ENOMEM;
+		goto put_sb;
+	}
+	*out = sb;
+	return 0;
+put_sb:
+	superblock_put(sb);
+	return err;
+}
+
+void pseudo_init(void)
+{
+	pinode_cache = slab_cache_create("pseudo_inode", sizeof(struct pinode), 64, NULL);
+}

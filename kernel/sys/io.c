@@ -1,0 +1,321 @@
+/*
+ * read(2), write(2) and their vector and positioned forms, lseek(2), fsync(2), fallocate(2), ioctl(2). A write that ends in
+ * -EPIPE sends SIGPIPE here, for every kind of file.
+ */
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/ioctl.h"
+#include "abi/signal.h"
+#include "abi/stat.h"
+#include "abi/uio.h"
+#include "pmm/slab.h"
+#include "proc/signal.h"
+#include "sys/syscalls.h"
+#include "vfs/fdtable.h"
+#include "vfs/inode.h"
+#include "vm/pagecache.h"
+#include "vm/uio.h"
+#include "vm/usercopy.h"
+
+static ssize64_t finish_write(ssize64_t n)
+{
+	struct abi_siginfo si;
+
+	if (n == -EPIPE) {
+		siginfo_user(&si, SIGPIPE, SI_USER);
+		int ignored = signal_send_task(curtask(), &si);
+		(void)ignored;
+	}
+	return n;
+}
+
+int64_t sys_read(int32_t fd, uaddr_t buf, uint64_t count)
+{
+	struct fdref r = fdref_get(fd);
+	ssize64_t n = -EBADF;
+	struct uio u;
+
+	if (r.file) {
+		uio_init_user(&u, buf, count);
+		n = file_read(r.file, &u, NULL);
+	}
+	fdref_put(r);
+	return n;
+}
+
+int64_t sys_write(int32_t fd, uaddr_t buf, uint64_t count)
+{
+	struct fdref r = fdref_get(fd);
+	ssize64_t n = -EBADF;
+	struct uio u;
+
+	if (r.file) {
+		uio_init_user(&u, buf, count);
+		n = finish_write(file_write(r.file, &u, NULL));
+	}
+	fdref_put(r);
+	return n;
+}
+
+/* -ESPIPE for files without an offset, -EINVAL for a negative one. */
+static int check_position(struct file *f, off64_t pos)
+{
+	if (pos < 0)
+		return -EINVAL;
+	return f->ops->flags & FOP_STREAM ? -ESPIPE : 0;
+}
+
+static int64_t positioned(int fd, struct uio *u, off64_t pos, bool write)
+{
+	struct fdref r = fdref_get(fd);
+	ssize64_t n = -EBADF;
+
+	if (r.file && (n = check_position(r.file, pos)) == 0)
+		n = write ? finish_write(file_write(r.file, u, &pos)) : file_read(r.file, u, &pos);
+	fdref_put(r);
+	return n;
+}
+
+int64_t sys_pread64(int32_t fd, uaddr_t buf, uint64_t count, int64_t offset)
+{
+	struct uio u;
+
+	if (offset < 0)
+		return -EINVAL;
+	uio_init_user(&u, buf, count);
+	return positioned(fd, &u, offset, false);
+}
+
+int64_t sys_pwrite64(int32_t fd, uaddr_t buf, uint64_t count, int64_t offset)
+{
+	struct uio u;
+
+	if (offset < 0)
+		return -EINVAL;
+	uio_init_user(&u, buf, count);
+	return positioned(fd, &u, offset, true);
+}
+
+/* The vector forms. pos -1: the file's own offset. */
+static int64_t vectored(int fd, uaddr_t iov, uint64_t count, off64_t pos, bool use_offset, bool write)
+{
+	struct iovec64 fixed[UIO_INLINE], *heap = NULL;
+	struct fdref r = fdref_get(fd);
+	ssize64_t n = -EBADF;
+	struct uio u;
+
+	if (r.file && (n = use_offset ? 0 : check_position(r.file, pos)) == 0 &&
+	    (n = uio_import(&u, iov, count, fixed, &heap)) == 0) {
+		off64_t *at = use_offset ? NULL : &pos;
+
+		n = write ? finish_write(file_write(r.file, &u, at)) : file_read(r.file, &u, at);
+	}
+	kfree(heap);
+	fdref_put(r);
+	return n;
+}
+
+int64_t sys_readv(int32_t fd, uaddr_t iov, uint64_t count)
+{
+	return vectored(fd, iov, count, 0, true, false);
+}
+
+int64_t sys_writev(int32_t fd, uaddr_t iov, uint64_t count)
+{
+	return vectored(fd, iov, count, 0, true, true);
+}
+
+/* On 64-bit machines the whole offset is in pos_l. */
+int64_t sys_preadv(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h)
+{
+	(void)pos_h;
+	return (int64_t)pos_l < 0 ? -EINVAL : vectored(fd, iov, count, (off64_t)pos_l, false, false);
+}
+
+int64_t sys_pwritev(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h)
+{
+	(void)pos_h;
+	return (int64_t)pos_l < 0 ? -EINVAL : vectored(fd, iov, count, (off64_t)pos_l, false, true);
+}
+
+/* RWF_HIPRI is a hint; RWF_DSYNC and RWF_SYNC are satisfied by memory file systems; the others change what is done. */
+static int64_t vectored2(int fd, uaddr_t iov, uint64_t count, uint64_t pos, uint32_t flags, bool write)
+{
+	if (flags & ~(uint32_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+		return -EOPNOTSUPP;
+	if ((int64_t)pos < -1)
+		return -EINVAL;
+	return vectored(fd, iov, count, (off64_t)pos, (int64_t)pos == -1, write);
+}
+
+int64_t sys_preadv2(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h, uint32_t flags)
+{
+	(void)pos_h;
+	return vectored2(fd, iov, count, pos_l, flags, false);
+}
+
+int64_t sys_pwritev2(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h, uint32_t flags)
+{
+	(void)pos_h;
+	return vectored2(fd, iov, count, pos_l, flags, true);
+}
+
+int64_t sys_lseek(int32_t fd, int64_t offset, int32_t whence)
+{
+	struct fdref r = fdref_get(fd);
+	int64_t ret = r.file ? file_seek(r.file, offset, whence) : -EBADF;
+
+	fdref_put(r);
+	return ret;
+}
+
+static int64_t sync_file(int fd, off64_t start, off64_t end, bool data_only)
+{
+	struct fdref r = fdref_get(fd);
+	int64_t ret = -EBADF;
+
+	if (r.file)
+		ret = r.file->ops->fsync ? r.file->ops->fsync(r.file, start, end, data_only) : -EINVAL;
+	fdref_put(r);
+	return ret;
+}
+
+int64_t sys_fsync(int32_t fd)
+{
+	return sync_file(fd, 0, INT64_MAX, false);
+}
+
+int64_t sys_fdatasync(int32_t fd)
+{
+	return sync_file(fd, 0, INT64_MAX, true);
+}
+
+int64_t sys_sync_file_range(int32_t fd, int64_t offset, int64_t nbytes, uint32_t flags)
+{
+	struct fdref r;
+	int64_t ret = -EBADF;
+
+	if (flags & ~7u || offset < 0 || nbytes < 0 || offset > INT64_MAX - nbytes)
+		return -EINVAL;
+	r = fdref_get(fd);
+	if (r.file) {
+		uint32_t fmt = r.file->inode->mode & S_IFMT;
+		off64_t end = nbytes ? offset + nbytes : INT64_MAX;
+
+		if (fmt == S_IFIFO || fmt == S_IFSOCK || fmt == S_IFCHR)
+			ret = -ESPIPE;
+		else
+			ret = pagecache_sync(&r.file->inode->object, (uint64_t)offset, (uint64_t)end);
+	}
+	fdref_put(r);
+	return ret;
+}
+
+static int fallocate_file(struct file *f, uint32_t mode, off64_t offset, off64_t len)
+{
+	uint32_t fmt = f->inode->mode & S_IFMT;
+
+	if (!(f->mode & FMODE_WRITE))
+		return -EBADF;
+	if (fmt == S_IFIFO)
+		return -ESPIPE;
+	if (fmt == S_IFDIR)
+		return -EISDIR;
+	if (fmt != S_IFREG)
+		return -ENODEV;
+	if (f->ops->fallocate == NULL)
+		return -EOPNOTSUPP;
+	if ((uint64_t)(offset + len) > f->inode->sb->max_bytes)
+		return -EFBIG;
+	return f->ops->fallocate(f, (int)mode, offset, len);
+}
+
+int64_t sys_fallocate(int32_t fd, uint32_t mode, int64_t offset, int64_t len)
+{
+	struct fdref r;
+	int64_t ret = -EBADF;
+
+	if (offset < 0 || len <= 0)
+		return -EINVAL;
+	if (offset > INT64_MAX - len)
+		return -EFBIG;
+	r = fdref_get(fd);
+	if (r.file)
+		ret = fallocate_file(r.file, mode, offset, len);
+	fdref_put(r);
+	return ret;
+}
+
+/* Advice about a file in memory asks for nothing; it is checked all the same. */
+int64_t sys_fadvise64(int32_t fd, int64_t offset, int64_t len, int32_t advice)
+{
+	struct fdref r = fdref_get(fd);
+	int64_t ret = 0;
+
+	(void)offset;
+	if (r.file == NULL)
+		ret = -EBADF;
+	else if ((r.file->inode->mode & S_IFMT) == S_IFIFO)
+		ret = -ESPIPE;
+	else if (len < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE)
+		ret = -EINVAL;
+	fdref_put(r);
+	return ret;
+}
+
+int64_t sys_readahead(int32_t fd, int64_t offset, uint64_t count)
+{
+	struct fdref r = fdref_get(fd);
+	int64_t ret = 0;
+
+	(void)offset, (void)count;
+	if (r.file == NULL || !(r.file->mode & FMODE_READ))
+		ret = -EBADF;
+	else if ((r.file->inode->mode & S_IFMT) != S_IFREG)
+		ret = -EINVAL;
+	fdref_put(r);
+	return ret;
+}
+
+static int set_status_flag(struct file *f, uint32_t flag, uaddr_t arg)
+{
+	uint32_t on;
+
+	if (get_user_u32(&on, arg))
+		return -EFAULT;
+	if (on)
+		atomic_fetch_or(&f->flags, flag);
+	else
+		atomic_fetch_and(&f->flags, ~flag);
+	return 0;
+}
+
+/* The requests that every file understands; then the file's own. */
+static int64_t file_ioctl(int fd, struct file *f, uint32_t cmd, uint64_t arg)
+{
+	switch (cmd) {
+	case FIOCLEX:
+		return fd_set_cloexec(fd, true);
+	case FIONCLEX:
+		return fd_set_cloexec(fd, false);
+	case FIONBIO:
+		return set_status_flag(f, O_NONBLOCK, UADDR(arg));
+	case FIOASYNC:
+		return set_status_flag(f, O_ASYNC, UADDR(arg));
+	case FIONREAD:
+		if ((f->inode->mode & S_IFMT) == S_IFREG)
+			return put_user_u32(UADDR(arg), (uint32_t)((off64_t)f->inode->size - f->pos));
+		break;
+	}
+	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
+}
+
+int64_t sys_ioctl(int32_t fd, uint32_t request, uint64_t arg)
+{
+	struct fdref r = fdref_get(fd);
+	int64_t ret = r.file ? file_ioctl(fd, r.file, request, arg) : -EBADF;
+
+	fdref_put(r);
+	return ret;
+}
