@@ -1,0 +1,115 @@
+"""The kernel image: built on demand, and looked at before QEMU gets it.
+
+QEMU boots whatever it can load, and a kernel file that was cut short then hangs without a word; the
+headers tell beforehand. Sources: the ELF specification; the x86 boot protocol (setup_sects at 0x1f1,
+syssize at 0x1f4, boot_flag at 0x1fe, "HdrS" at 0x202).
+"""
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from . import deps, paths
+from .errors import Failure, reason
+from .ui import Progress
+
+SOURCES = ("kernel", "abi")
+TOOLS = ("make", "gcc", "/usr/include/stdlib.h")  # what building takes
+
+
+def find(given: str | None, debug: bool) -> Path:
+    """The image to boot: `--kernel FILE`, or ours, built first if it is missing or out of date."""
+    if given is not None:
+        path = Path(given)
+        check(path)
+        return path
+    path = paths.BUILD / "debug" / "kevlar" if debug else paths.BUILD / "kevlar"
+    if not (paths.TOP / "Makefile").exists():
+        raise Failure("there is no Makefile here to build the kernel with; use --kernel FILE")
+    if not path.exists() or path.stat().st_mtime < _newest_source():
+        make("the debug kernel" if debug else "the kernel", *(["DEBUG=1"] if debug else []))
+    if not path.exists():
+        raise Failure(f"make did not produce {path.relative_to(paths.TOP)}")
+    check(path)
+    return path
+
+
+def _newest_source() -> float:
+    newest = max((f.stat().st_mtime for f in paths.TOP.glob("*.mk")), default=0.0)
+    newest = max(newest, (paths.TOP / "Makefile").stat().st_mtime)
+    for name in SOURCES:
+        for directory, _dirs, files in os.walk(paths.TOP / name):
+            for file in files:
+                if not file.endswith(".md"):
+                    newest = max(newest, os.stat(os.path.join(directory, file)).st_mtime)
+    return newest
+
+
+def make(what: str, *args: str, makefile: str | None = None) -> None:
+    """Runs make in the source tree; what it said is shown only if it fails."""
+    deps.require(*TOOLS)
+    command = ["make", "-s"] + (["-f", makefile] if makefile else []) + list(args)
+    with Progress(f"building {what}"):
+        result = subprocess.run(command, cwd=paths.TOP, stdin=subprocess.DEVNULL, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if result.returncode != 0:
+        sys.stderr.write(result.stdout)
+        raise Failure(f"building {what} failed: {' '.join(command)}")
+
+
+def agent() -> Path:
+    """The guest's process 1."""
+    make("the guest agent", "guest-tools", makefile="tools/guest/guest.mk")
+    return paths.BUILD / "guest" / "init"
+
+
+def runner() -> Path:
+    """The guest's test runner; agent() builds it too."""
+    return paths.BUILD / "guest" / "runner"
+
+
+def check(path: Path) -> None:
+    """Raises Failure unless the file looks like a whole kernel that QEMU can load."""
+    try:
+        with open(path, "rb") as f:
+            head = f.read(1024)
+            size = os.fstat(f.fileno()).st_size
+            if head[:4] == b"\x7fELF":
+                _check_elf(path, f, size)
+                return
+    except OSError as e:
+        raise Failure(f"{path}: {reason(e)}") from None
+    if head[0x1fe:0x200] == b"\x55\xaa" and head[0x202:0x206] == b"HdrS":
+        _check_bzimage(path, head, size)
+    else:
+        raise Failure(f"{path}: not a kernel image (neither ELF nor bzImage)")
+
+
+def _check_elf(path: Path, f, size: int) -> None:
+    f.seek(0)
+    header = f.read(64)
+    if len(header) < 52 or header[4] not in (1, 2) or header[5] != 1:
+        raise Failure(f"{path}: not a good ELF file")
+    wide = header[4] == 2
+    at = struct.unpack_from("<Q" if wide else "<I", header, 32 if wide else 28)[0]
+    entry_size, count = struct.unpack_from("<HH", header, 54 if wide else 42)
+    if count == 0:
+        raise Failure(f"{path}: an ELF file, but not one that can be booted")
+    f.seek(at)
+    table = f.read(entry_size * count)
+    if len(table) < entry_size * count:
+        raise Failure(f"{path}: the kernel image is cut short")
+    for i in range(count):
+        fmt, where = ("<QQQQ", 8) if wide else ("<IIII", 4)
+        offset, _vaddr, _paddr, file_size = struct.unpack_from(fmt, table, i * entry_size + where)
+        if offset + file_size > size:
+            raise Failure(f"{path}: the kernel image is cut short")
+
+
+def _check_bzimage(path: Path, head: bytes, size: int) -> None:
+    setup_sectors = head[0x1f1] or 4
+    system_size = struct.unpack_from("<I", head, 0x1f4)[0] * 16
+    if size < (setup_sectors + 1) * 512 + system_size:
+        raise Failure(f"{path}: the kernel image is cut short")
