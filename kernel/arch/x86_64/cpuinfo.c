@@ -8,6 +8,7 @@
 #include "abi/auxv.h"
 #include "arch/x86_64/uaccess.h"
 #include "arch/x86_64/x86_priv.h"
+#include "core/ksyms.h"
 #include "core/log.h"
 #include "lib/fmt.h"
 
@@ -156,6 +157,17 @@ fault:
 	return false;
 }
 
+static void log_address(uintptr_t pc)
+{
+	size_t offset;
+	const char *name = ksym_find(pc, &offset);
+
+	if (name)
+		log_f(LOG_EMERG, "  %016lx %s+0x%lx", pc, name, offset);
+	else
+		log_f(LOG_EMERG, "  %016lx", pc);
+}
+
 void arch_backtrace(void)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
@@ -165,7 +177,7 @@ void arch_backtrace(void)
 		if (frame < DIRECT_MAP_BASE || !IS_ALIGNED(frame, 8) || !peek(frame, &next) ||
 		    !peek(frame + 8, &ret) || ret < KERNEL_BASE)
 			return;
-		log_f(LOG_EMERG, "  %016lx", ret);
+		log_address(ret);
 		if (next <= frame)
 			return;
 		frame = next;

@@ -1,0 +1,284 @@
+/* procfs(5) as ps, top, free, mount, lsof and libc read it. */
+
+#include "test.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <sys/statfs.h>
+#include <sys/sysinfo.h>
+
+/* The value of "Name:" in a status-like text. */
+static long field(const char *text, const char *name)
+{
+	char key[64];
+	const char *p;
+
+	snprintf(key, sizeof(key), "%s:", name);
+	p = strncmp(text, key, strlen(key)) ? NULL : text;
+	if (!p) {
+		snprintf(key, sizeof(key), "\n%s:", name);
+		if (!(p = strstr(text, key)))
+			FAIL("no line %s", name);
+	}
+	return strtol(p + strlen(key), NULL, 10);
+}
+
+TEST(proc_magic)
+{
+	struct statfs sf;
+
+	CHECK_OK(statfs("/proc", &sf));
+	CHECK_EQ(sf.f_type, 0x9fa0);
+}
+
+TEST(proc_self_is_me)
+{
+	char b[32] = "", want[32];
+
+	CHECK(readlink("/proc/self", b, sizeof(b) - 1) > 0);
+	snprintf(want, sizeof(want), "%d", getpid());
+	CHECK_STR(b, want);
+	snprintf(want, sizeof(want), "/proc/%d/stat", getpid());
+	CHECK_OK(access(want, R_OK));
+}
+
+TEST(proc_stat_fields)
+{
+	char *s = test_slurp("/proc/self/stat"), *after, state;
+	int ppid, pgrp, sid;
+
+	CHECK_EQ(strtol(s, NULL, 10), getpid());
+	CHECK((after = strrchr(s, ')')) != NULL);
+	CHECK_EQ(sscanf(after + 2, "%c %d %d %d", &state, &ppid, &pgrp, &sid), 4);
+	CHECK_EQ(state, 'R');
+	CHECK_EQ(ppid, getppid());
+	CHECK_EQ(pgrp, getpgrp());
+	CHECK_EQ(sid, getsid(0));
+	int spaces = 0;
+	for (char *p = after; *p; p++)
+		spaces += *p == ' ';
+	CHECK_EQ(spaces, 50);
+}
+
+TEST(proc_status_fields)
+{
+	char *s = test_slurp("/proc/self/status");
+
+	CHECK_EQ(field(s, "Pid"), getpid());
+	CHECK_EQ(field(s, "Tgid"), getpid());
+	CHECK_EQ(field(s, "PPid"), getppid());
+	CHECK_EQ(field(s, "Uid"), getuid());
+	CHECK_EQ(field(s, "Threads"), 1);
+	CHECK(field(s, "VmRSS") > 0);
+	CHECK(field(s, "VmSize") >= field(s, "VmRSS"));
+}
+
+TEST(proc_comm_can_be_written)
+{
+	int fd = open("/proc/self/comm", O_RDWR);
+
+	CHECK_EQ(write(fd, "a-new-name-that-is-long\n", 24), 24);
+	CHECK_STR(test_slurp("/proc/self/comm"), "a-new-name-that\n");
+}
+
+/* Run by the next test with its own arguments and environment; by itself it finds the runner's. */
+TEST(proc_environ_child)
+{
+	if (getenv("KEY"))
+		CHECK_STR(test_slurp("/proc/self/environ"), "KEY=value");
+}
+
+TEST(proc_cmdline_and_environ)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char *const env[] = { "KEY=value", NULL };
+
+		execle("/proc/self/exe", "name", "proc_environ_child", NULL, env);
+		_exit(1);
+	}
+	test_wait_exit(pid, 0);
+	char *s = test_slurp("/proc/self/cmdline");
+	CHECK(strlen(s) > 0);
+}
+
+TEST(proc_maps_are_ordered_and_name_things)
+{
+	char *s = test_slurp("/proc/self/maps"), *save = NULL;
+	unsigned long last = 0, lo, hi;
+	bool stack = false, vdso = false, exe = false;
+
+	for (char *line = strtok_r(s, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		CHECK_EQ(sscanf(line, "%lx-%lx", &lo, &hi), 2);
+		CHECK(lo >= last && hi > lo);
+		last = hi;
+		stack |= strstr(line, "[stack]") != NULL;
+		vdso |= strstr(line, "[vdso]") != NULL;
+		exe |= strstr(line, "r-xp") && strchr(line, '/');
+	}
+	CHECK(stack);
+	CHECK(vdso);
+	CHECK(exe);
+}
+
+TEST(proc_fd_lists_and_links)
+{
+	char name[64], target[256] = "", want[256];
+	int fd = open("file", O_CREAT | O_RDWR, 0600);
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	CHECK(readlink(name, target, sizeof(target) - 1) > 0);
+	CHECK(getcwd(want, sizeof(want) - 8) != NULL);
+	strcat(want, "/file");
+	CHECK_STR(target, want);
+	CHECK_OK(unlink("file"));
+	memset(target, 0, sizeof(target));
+	CHECK(readlink(name, target, sizeof(target) - 1) > 0);
+	strcat(want, " (deleted)");
+	CHECK_STR(target, want);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	int again = open(name, O_RDONLY);
+	char b;
+	CHECK_EQ(read(again, &b, 1), 1);
+	bool found = false;
+	DIR *d = opendir("/proc/self/fd");
+	for (struct dirent *e; (e = readdir(d));)
+		found |= atoi(e->d_name) == fd && e->d_name[0] != '.';
+	CHECK(found);
+}
+
+TEST(proc_lists_processes)
+{
+	bool me = false, one = false;
+	DIR *d = opendir("/proc");
+
+	CHECK(d != NULL);
+	for (struct dirent *e; (e = readdir(d));) {
+		me |= atoi(e->d_name) == getpid();
+		one |= !strcmp(e->d_name, "1");
+	}
+	CHECK(me);
+	CHECK(one);
+}
+
+TEST(proc_pid_of_a_dead_process_is_gone)
+{
+	char name[64];
+	pid_t pid = fork();
+
+	if (pid == 0)
+		pause();
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	CHECK_OK(access(name, F_OK));
+	kill(pid, SIGKILL);
+	test_wait_signal(pid, SIGKILL);
+	CHECK_ERR(access(name, F_OK), ENOENT);
+}
+
+TEST(proc_meminfo_and_sysinfo_agree)
+{
+	struct sysinfo si;
+	char *s = test_slurp("/proc/meminfo");
+
+	CHECK_OK(sysinfo(&si));
+	CHECK_EQ(field(s, "MemTotal"), (long)(si.totalram * si.mem_unit / 1024));
+	CHECK(field(s, "MemFree") <= field(s, "MemTotal"));
+	CHECK(field(s, "MemAvailable") > 0);
+}
+
+TEST(proc_cpuinfo_has_every_cpu)
+{
+	char *s = test_slurp("/proc/cpuinfo");
+	int n = 0;
+
+	for (char *p = s; (p = strstr(p, "processor")); p++)
+		n++;
+	CHECK_EQ(n, sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+TEST(proc_small_reads_see_one_text)
+{
+	char whole[4096] = "", parts[4096] = "";
+	int fd = open("/proc/version", O_RDONLY);
+	ssize_t n = read(fd, whole, sizeof(whole) - 1), m = 0;
+
+	CHECK(n > 10);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	while (m < (ssize_t)sizeof(parts) - 1 && read(fd, parts + m, 1) == 1)
+		m++;
+	CHECK_EQ(m, n);
+	CHECK_STR(parts, whole);
+}
+
+TEST(proc_exe_cwd_root)
+{
+	char a[256] = "", b[256];
+
+	CHECK(readlink("/proc/self/cwd", a, sizeof(a) - 1) > 0);
+	CHECK_STR(a, getcwd(b, sizeof(b)));
+	memset(a, 0, sizeof(a));
+	CHECK(readlink("/proc/self/root", a, sizeof(a) - 1) > 0);
+	CHECK_STR(a, "/");
+	CHECK(readlink("/proc/self/exe", a, sizeof(a) - 1) > 0);
+}
+
+TEST(proc_mounts_has_proc)
+{
+	CHECK(strstr(test_slurp("/proc/mounts"), " /proc proc ") != NULL);
+	CHECK(strstr(test_slurp("/proc/self/mountinfo"), " /proc ") != NULL);
+}
+
+TEST(proc_sys_kernel)
+{
+	char *s = test_slurp("/proc/sys/kernel/pid_max");
+
+	CHECK(atoi(s) > 1000);
+	CHECK_EQ(strlen(test_slurp("/proc/sys/kernel/random/uuid")), 37);
+	CHECK_STR(test_slurp("/proc/sys/kernel/ostype"), "Linux\n");
+}
+
+TEST(proc_limits_text)
+{
+	struct rlimit rl;
+	char *s, want[64];
+
+	getrlimit(RLIMIT_NOFILE, &rl);
+	s = strstr(test_slurp("/proc/self/limits"), "Max open files");
+	CHECK(s != NULL);
+	snprintf(want, sizeof(want), "%lu", (unsigned long)rl.rlim_cur);
+	CHECK(strstr(s, want) != NULL);
+}
+
+TEST(proc_task_directory)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/self/task/%d/comm", getpid());
+	CHECK_OK(access(name, R_OK));
+	CHECK_ERR(access("/proc/self/task/1/comm", R_OK), ENOENT);
+}
+
+TEST(proc_write_to_readonly_file)
+{
+	if (!test_is_root())
+		test_skip("needs root to tell EACCES from EPERM");
+	int fd = open("/proc/meminfo", O_WRONLY);
+	CHECK(fd == -1 || (write(fd, "x", 1) == -1 && errno == EIO));
+	CHECK_ERR(mkdir("/proc/x", 0700), ENOENT);
+	CHECK(unlink("/proc/meminfo") == -1);
+}
+
+TEST(proc_mem_of_self)
+{
+	static char secret[] = "secret";
+	char b[8] = "";
+	int fd = open("/proc/self/mem", O_RDWR);
+
+	CHECK_OK(fd);
+	CHECK_EQ(pread(fd, b, 7, (off_t)(uintptr_t)secret), 7);
+	CHECK_STR(b, "secret");
+	CHECK_EQ(pwrite(fd, "SECRET", 6, (off_t)(uintptr_t)secret), 6);
+	CHECK_STR(secret, "SECRET");
+	CHECK_ERR(pread(fd, b, 1, 0), EIO);
+}
