@@ -68,7 +68,8 @@ static int zero_mmap(struct file *f, struct vm_map_args *a)
 	if (!(a->vma_flags & VMA_SHARED))
 		return 0;
 	a->pgoff = 0;
-	return vmobject_create_shm(a->len >> PAGE_SHIFT, &a->object);
+	a->how |= VM_MAP_PUT_OBJECT;
+	return vmobject_create_shm(page_round_up(a->len) >> PAGE_SHIFT, &a->object);
 }
 
 static const struct file_ops zero_ops = {

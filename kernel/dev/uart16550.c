@@ -488,7 +488,7 @@ void uart_flush(unsigned port, bool rx, bool tx)
 void uart_set_format(unsigned port, uint32_t cflag, uint32_t baud)
 {
 	struct uart *u = find(port);
-	uint8_t lcr = (cflag & CSIZE) >> 4;
+	uint8_t lcr = (uint8_t)((cflag & CSIZE) >> 4);
 	irqstate_t s;
 
 	if (!u)

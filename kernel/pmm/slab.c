@@ -132,7 +132,7 @@ static void *slab_pop(struct slab_cache *c, struct page *s)
 	char *base = page_va(s);
 	void *obj = base + s->slab.freelist * 8u, *next = *link_of(c, obj);
 
-	s->slab.freelist = next ? (uint16_t)(((char *)next - base) / 8) : (uint16_t)NO_OBJECT;
+	s->slab.freelist = (uint16_t)(next ? ((char *)next - base) / 8 : NO_OBJECT);
 	s->slab.inuse++;
 	return obj;
 }

@@ -211,7 +211,8 @@ static void commit_files(struct exec *x)
 static void commit_exe(struct exec *x)
 {
 	file_get(x->prog.file);
-	x->vs->exe = x->prog.file;
+	x->vs->exe = x->prog.file; /* with its count and its denial of writers */
+	x->deny_write = false;
 	x->vs->dumpable = !(x->secure || x->setid || x->unreadable);
 }
 

@@ -42,6 +42,10 @@ static bool exit_begin(struct task *t, int status)
 	all_stopped = jobctl_task_exits(t);
 	signal_retarget(t, ~t->blocked);
 	last = atomic_fetch_sub_explicit(&p->ntasks, 1, memory_order_acq_rel) == 1;
+	if (last && !(p->flags & PROC_GROUP_EXIT)) {
+		p->flags |= PROC_GROUP_EXIT;
+		p->group_exit_code = status; /* the last one's, whoever led */
+	}
 	sigunlock(l);
 	if (all_stopped && !last)
 		jobctl_notify_parent(p, CLD_STOPPED);
@@ -181,7 +185,7 @@ bool exit_notify_parent_locked(struct process *p, struct sigqueue_entry **e)
 
 static void become_zombie_locked(struct process *p, struct sigqueue_entry **e) HOLDS(&proctree_lock)
 {
-	p->wait_status = p->flags & PROC_GROUP_EXIT ? p->group_exit_code : p->leader->exit_code;
+	p->wait_status = p->group_exit_code;
 	p->zombie = true;
 	p->stopped_report = p->continued_report = false;
 	tree_reparent_children_locked(p);
@@ -247,8 +251,7 @@ void task_exit(int status)
 	ktrace(KT_PROC, exit, status, 0, 0, 0, 0, 0);
 	last = exit_begin(t, status);
 	if (last && p == init_process)
-		panic("Attempted to kill init! exitcode=0x%08x",
-		      (unsigned)(p->flags & PROC_GROUP_EXIT ? p->group_exit_code : status));
+		panic("Attempted to kill init! exitcode=0x%08x", (unsigned)p->group_exit_code);
 	if (last) {
 		itimer_cancel_all(p);
 		ptimer_delete_all(p);

@@ -7,6 +7,8 @@
 #include "pseudofs/procfs_priv.h"
 #include "vfs/fdtable.h"
 
+enum { OWN_NAME_MAX = 64 };
+
 /* The file behind an inode of these directories, counted; NULL: closed meanwhile. */
 static struct file *subject_file(struct pinode *i)
 {
@@ -23,13 +25,22 @@ static struct file *subject_file(struct pinode *i)
 /* A name like "pipe:[5]" where the file has one of its own; otherwise a jump to its path. */
 static int fd_link(struct pinode *i, const char **text, char **to_free, struct path *jump)
 {
+	struct textbuf name;
 	struct file *f;
 
-	(void)text, (void)to_free;
 	if (task_may_access(proc_task(i), ACCESS_READ))
 		return -EACCES;
 	if ((f = subject_file(i)) == NULL)
 		return -ENOENT;
+	if (f->ops->show_name) {
+		if ((*to_free = kzalloc(OWN_NAME_MAX)) == NULL) {
+			file_put(f);
+			return -ENOMEM;
+		}
+		name = (struct textbuf){ .buf = *to_free, .size = OWN_NAME_MAX };
+		f->ops->show_name(f, &name);
+		*text = name.len ? *to_free : NULL;
+	}
 	*jump = f->path;
 	path_get(jump);
 	file_put(f);

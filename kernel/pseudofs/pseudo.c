@@ -99,9 +99,9 @@ static int pseudo_lookup(struct inode *dir, struct dentry *d)
 	if (n != NULL)
 		subject_get(&s);
 	else if (pd->node->find == NULL)
-		return 0;
+		return -ENOENT;
 	else if ((err = pd->node->find(pd, d->name, d->name_len, &n, &s)))
-		return err == -ENOENT ? 0 : err;
+		return err;
 	if ((err = pinode_create(dir->sb, n, &s, &i)))
 		return err;
 	atomic_fetch_or(&d->flags, DENTRY_REVALIDATE);
@@ -158,8 +158,9 @@ static int pseudo_permission(struct inode *i, unsigned mask)
 
 	if ((bits & mask & 7) == (mask & 7))
 		return 0;
-	if (S_ISDIR(mode) ? cred_has_cap(c, CAP_DAC_READ_SEARCH) && !(mask & PERM_WRITE)
-			  : cred_has_cap(c, CAP_DAC_OVERRIDE) && !(mask & PERM_EXEC))
+	if (cred_has_cap(c, CAP_DAC_OVERRIDE) && (S_ISDIR(mode) || !(mask & PERM_EXEC)))
+		return 0;
+	if (cred_has_cap(c, CAP_DAC_READ_SEARCH) && !(mask & PERM_WRITE) && (S_ISDIR(mode) || !(mask & PERM_EXEC)))
 		return 0;
 	return -EACCES;
 }

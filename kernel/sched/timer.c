@@ -10,8 +10,8 @@
  * of this byte from and to 0. Byte 1 is 1 + the CPU that runs its callback. Bit 31 is a lock held
  * while arming, since a timer in no queue has no other.
  *
- * The tick runs every 4 ms on CPUs that run a thread; an idle CPU lets it lapse and starts it again
- * with the first thread.
+ * The tick runs every 4 ms on CPUs that run threads; one that idled from one tick to the next lets it
+ * lapse, and starts it again with the first thread.
  */
 #include "sched/timer.h"
 
@@ -34,6 +34,7 @@ struct timer_base {
 	struct timerq queue;
 	nsec_t hardware; /* what it is set to; NSEC_MAX: off. This CPU only, irqs off, as below */
 	nsec_t tick;     /* when the next one is due; NSEC_MAX: none */
+	uint64_t switches; /* of the run queue, at the last tick */
 	bool in_tick;    /* the hardware is programmed at the end of tick() */
 };
 
@@ -181,11 +182,11 @@ static void sched_tick(struct timer_base *b, nsec_t now, bool user) NO_TSA
 	if (t->se.policy == SCHED_RR && t->se.slice_used >= RT_QUANTUM)
 		runq_resched_locked(rq);
 	spin_unlock(&rq->lock);
-	if (t == rq->idle) {
-		b->tick = NSEC_MAX;
+	/* A CPU that sleeps and wakes all the time keeps its tick: starting it costs more. */
+	b->tick = t == rq->idle && b->switches == rq->switches ? NSEC_MAX : now + TICK;
+	b->switches = rq->switches;
+	if (t == rq->idle)
 		return;
-	}
-	b->tick = now + TICK;
 	if (t->task && sched_tick_hook)
 		sched_tick_hook(t);
 	if (++rq->ticks % BALANCE_TICKS == 0)

@@ -7,6 +7,7 @@
 #include "abi/errno.h"
 #include "abi/membarrier.h"
 #include "abi/mman.h"
+#include "lib/checked.h"
 #include "core/epoch.h"
 #include "core/ktrace.h"
 #include "pmm/slab.h"
@@ -87,6 +88,8 @@ static int map_file(struct vm_map_args *a, struct file *f, bool shared)
 		return -ENODEV;
 	if (a->vma_flags & VMA_GROWSDOWN)
 		return -EINVAL;
+	if (range_exceeds(a->pgoff, page_round_up(a->len) >> PAGE_SHIFT, INT64_MAX >> PAGE_SHIFT))
+		return -EOVERFLOW;
 	a->file = f;
 	return f->ops->mmap(f, a);
 }

@@ -68,7 +68,7 @@ static int slave_open(struct tty *t)
 {
 	struct pty *p = pty_of(t);
 
-	if (p->locked || p->master_closed)
+	if (p->locked || p->tty.is_cut_off)
 		return -EIO;
 	p->slave_closed = false;
 	feed_backlog(p);
@@ -485,7 +485,7 @@ static void master_release(struct file *f)
 
 	devpts_remove(p);
 	tty_lock(&p->tty);
-	p->master_closed = true;
+	p->tty.is_cut_off = true;
 	p->in.tail = p->in.head;
 	tty_unlock(&p->tty);
 	tty_hangup(&p->tty, false);

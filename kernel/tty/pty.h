@@ -20,7 +20,6 @@ struct pty {
 	bool packet;                    /* TIOCPKT */
 	bool locked;                    /* TIOCSPTLCK: the slave cannot be opened */
 	bool slave_closed;              /* it was open, and is no longer */
-	bool master_closed;
 	bool master_stopped;            /* TCOOFF on the master */
 	unsigned index;                 /* N of /dev/pts/N; immutable */
 	struct superblock *sb;          /* counted; immutable: where it has its name */

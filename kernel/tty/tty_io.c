@@ -82,14 +82,17 @@ static nsec_t read_deadline(const struct tty *t, size_t total, nsec_t *since)
 	return *since + vtime(t) * (NSEC_PER_SEC / 10);
 }
 
-/* 0: look again. -ETIMEDOUT: that was all. */
+/* 0: look again. -ETIMEDOUT: that was all. A reader whom the master's end wakes is told, later ones see end of file. */
 static int wait_input(struct tty *t, struct file *f, size_t total, nsec_t *since)
 {
+	int err;
+
 	if (!t->ld.canonical && vmin(t) == 0 && vtime(t) == 0)
 		return -ETIMEDOUT;
 	if (file_is_nonblock(f))
 		return -EAGAIN;
-	return tty_wait(t, &t->readable, read_deadline(t, total, since));
+	err = tty_wait(t, &t->readable, read_deadline(t, total, since));
+	return err == 0 && t->is_cut_off ? -EIO : err;
 }
 
 static ssize64_t read_locked(struct tty *t, struct file *f, struct uio *u)
@@ -99,7 +102,9 @@ static ssize64_t read_locked(struct tty *t, struct file *f, struct uio *u)
 	ssize64_t n = 0;
 
 	for (;;) {
-		if (tty_file_is_hung(f->priv) || (n = ctty_check_read(t)))
+		if (tty_file_is_hung(f->priv))
+			break;
+		if ((n = ctty_check_read(t)))
 			break;
 		if (ldisc_has_input(&t->ld, 1)) {
 			if ((n = take_input(t, u)) < 0)

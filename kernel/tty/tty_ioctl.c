@@ -76,12 +76,12 @@ static int import_settings(struct abi_termios2 *t, unsigned cmd, uint64_t arg)
 	return copy_from_user(t, UADDR(arg), sizeof(*t));
 }
 
-static int64_t set_settings(struct tty *t, unsigned cmd, uint64_t arg, enum when when, bool master)
+static int64_t set_settings(struct tty *t, unsigned cmd, uint64_t arg, enum when when)
 {
 	struct abi_termios2 new;
 	int err;
 
-	if (!master && (err = ctty_check_change(t)))
+	if ((err = ctty_check_change(t)))
 		return err;
 	read_settings(t, &new);
 	if ((err = import_settings(&new, cmd, arg)))
@@ -120,7 +120,7 @@ static int64_t set_soft_carrier(struct tty *t, uint64_t arg)
 	return 0;
 }
 
-static int64_t settings_ioctl(struct tty *t, unsigned cmd, uint64_t arg, bool master)
+static int64_t settings_ioctl(struct tty *t, unsigned cmd, uint64_t arg)
 {
 	switch (cmd) {
 	case TCGETS:
@@ -130,15 +130,15 @@ static int64_t settings_ioctl(struct tty *t, unsigned cmd, uint64_t arg, bool ma
 	case TCSETS:
 	case TCSETS2:
 	case TCSETA:
-		return set_settings(t, cmd, arg, NOW, master);
+		return set_settings(t, cmd, arg, NOW);
 	case TCSETSW:
 	case TCSETSW2:
 	case TCSETAW:
-		return set_settings(t, cmd, arg, DRAIN, master);
+		return set_settings(t, cmd, arg, DRAIN);
 	case TCSETSF:
 	case TCSETSF2:
 	case TCSETAF:
-		return set_settings(t, cmd, arg, FLUSH, master);
+		return set_settings(t, cmd, arg, FLUSH);
 	case TIOCGSOFTCAR:
 		return put_u32(arg, (t->ld.termios.c_cflag & CLOCAL) != 0);
 	case TIOCSSOFTCAR:
@@ -262,10 +262,10 @@ static int64_t flow_ioctl(struct tty *t, unsigned cmd, uint64_t arg, bool master
 
 /* --- sessions --- */
 
-static int64_t set_foreground(struct tty *t, uint64_t arg, bool master)
+static int64_t set_foreground(struct tty *t, uint64_t arg)
 {
 	uint32_t pgid;
-	int err = master ? 0 : ctty_check_change(t);
+	int err = ctty_check_change(t);
 
 	if (err)
 		return err == -EIO ? -ENOTTY : err;
@@ -280,7 +280,7 @@ static int64_t session_ioctl(struct tty *t, struct file *f, unsigned cmd, uint64
 	case TIOCGPGRP:
 		return put_u32(arg, ctty_foreground_id(t, master));
 	case TIOCSPGRP:
-		return set_foreground(t, arg, master);
+		return set_foreground(t, arg);
 	case TIOCGSID:
 		return put_u32(arg, ctty_session_id(t, master));
 	case TIOCSCTTY:
@@ -380,7 +380,7 @@ static int64_t other_ioctl(struct tty *t, struct file *f, unsigned cmd, uint64_t
 
 int64_t tty_ioctl(struct tty *t, struct file *f, unsigned cmd, uint64_t arg, bool master)
 {
-	int64_t ret = settings_ioctl(t, cmd, arg, master);
+	int64_t ret = settings_ioctl(t, cmd, arg);
 
 	if (ret == -ENOIOCTL)
 		ret = session_ioctl(t, f, cmd, arg, master);

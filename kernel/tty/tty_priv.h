@@ -75,6 +75,7 @@ struct tty {
 	bool writing;                   /* a write sleeps half-way: others wait for its end */
 	bool throttled;                 /* input was refused; ops->room is owed */
 	bool xoff_sent;                 /* IXOFF */
+	bool is_cut_off;                /* hung up for good: a pty without its master */
 	struct list files;              /* struct tty_file */
 	struct abi_winsize winsize;
 	nsec_t touched[2];              /* last change of atime and mtime; CLOCK_MONOTONIC_COARSE; racy */
@@ -150,7 +151,7 @@ static inline bool file_is_nonblock(const struct file *f)
 
 /* tty_ioctl.c */
 int64_t tty_file_ioctl(struct file *f, unsigned cmd, uint64_t arg);
-/* The requests that a pty's master passes to its slave. `master`: no job control, and no need to be one's own. */
+/* The requests that a pty's master passes to its slave. `master`: less job control, and no need to be one's own. */
 int64_t tty_ioctl(struct tty *t, struct file *f, unsigned cmd, uint64_t arg, bool master);
 
 /* termios.c: settings between the ABI's three forms. */

@@ -208,7 +208,23 @@ static int anon_mount_fs(const struct fs_type *t, const char *source, unsigned f
 	return 0;
 }
 
-static const struct vm_file_ops file_vm_ops = { .get = file_get, .put = file_put };
+static void exe_get(struct file *f)
+{
+	int err = inode_deny_write(f->inode);
+
+	KASSERT(err == 0); /* no writer can have come: it is denied already */
+	file_get(f);
+}
+
+static void exe_put(struct file *f)
+{
+	inode_allow_write(f->inode);
+	file_put(f);
+}
+
+static const struct vm_file_ops file_vm_ops = {
+	.get = file_get, .put = file_put, .get_exe = exe_get, .put_exe = exe_put,
+};
 
 void file_init(void)
 {

@@ -71,7 +71,8 @@ struct inode_ops {
 	int (*tmpfile)(struct inode *dir, uint32_t mode, struct inode **out);
 	/*
 	 * The target of a symbolic link. Text links: *text points at the target (valid while the inode is
-	 * counted, or *to_free is to be kfree'd). Magic links (/proc/PID/fd/N): *jump is a counted path instead.
+	 * counted, or *to_free is to be kfree'd). Magic links (/proc/PID/fd/N): *jump is a counted path to go to, and
+	 * *text, where it is set as well, what readlink(2) shows.
 	 */
 	int (*get_link)(struct inode *i, const char **text, char **to_free, struct path *jump);
 	int (*setattr)(struct inode *i, const struct setattr *a); /* lock held for writing; NULL: inode_setattr */

@@ -439,8 +439,10 @@ ssize64_t vfs_readlink(const struct path *p, char *buf, size_t size)
 			return -EINVAL;
 		if ((n = i->ops->get_link(i, &text, &to_free, &jump)))
 			return n;
-		if (jump.dentry != NULL)
+		if (jump.dentry != NULL && text == NULL)
 			return readlink_jump(&jump, buf, size);
+		if (jump.dentry != NULL)
+			path_put(&jump); /* a file with a name of its own, such as "pipe:[7]" */
 	}
 	n = (ssize64_t)MIN(strlen(text), size);
 	memcpy(buf, text, (size_t)n);

@@ -222,8 +222,10 @@ static int ref_read_link(void *ctx, bool last, const char **text)
 		return -EINVAL;
 	if ((err = i->ops->get_link(i, text, &to_free, &jump)))
 		return err;
-	if (jump.dentry != NULL)
+	if (jump.dentry != NULL) {
+		kfree(to_free);
 		return ref_jump(w, &jump);
+	}
 	w->held[w->nheld - 1].text = to_free;
 	return 0;
 }

@@ -104,14 +104,17 @@ static int advise_flags(struct vmspace *vs, uint64_t start, uint64_t end, const 
 {
 	struct flag_advice change = *a;
 	struct vma_edit e;
+	struct vma *v;
 	int err, why;
 
 	if ((err = write_lock_killable(&vs->lock)))
 		return err;
 	vma_edit_init(&e, &vs->vmas, NULL);
 	end = check_range(vs, start, end, a->advice, &why);
-	if (end > start && !(err = vm_edit_begin(&e, vs, vma_nodes_for_change(&vs->vmas, start, end)))) {
-		vma_edit_change(&e, vma_find_from(&vs->vmas, start), start, end, apply_flags, &change);
+	v = vma_find_from(&vs->vmas, start);
+	if (end > start && !(err = vm_split_ends(vs, v, start, end)) &&
+	    !(err = vm_edit_begin(&e, vs, vma_nodes_for_change(&vs->vmas, start, end)))) {
+		vma_edit_change(&e, v, start, end, apply_flags, &change);
 		vm_edit_retire(&e);
 	}
 	write_unlock(&vs->lock);
@@ -122,13 +125,15 @@ static int advise_flags(struct vmspace *vs, uint64_t start, uint64_t end, const 
 static int drop_pages(struct vmspace *vs, uint64_t start, uint64_t end, int advice)
 {
 	struct tlb_gather g;
+	struct vma *v;
 	int err, why;
 
 	read_lock(&vs->lock);
 	end = check_range(vs, start, end, advice, &why);
-	if (end > start && !(err = vm_split_ends(vs, start, end))) {
+	v = vma_find_from(&vs->vmas, start);
+	if (end > start && !(err = vm_split_ends(vs, v, start, end))) {
 		tlb_gather_init(&g, vs);
-		for (struct vma *v = vma_find_from(&vs->vmas, start); v && v->start < end; v = vma_next(v))
+		for (; v && v->start < end; v = vma_next(v))
 			vm_zap(&g, MAX(start, v->start), MIN(end, v->end), ZAP_ALL);
 		tlb_gather_finish(&g);
 	} else if (end > start) {

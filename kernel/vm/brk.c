@@ -39,11 +39,12 @@ static int grow(struct vmspace *vs, struct vma_edit *e, const struct brk_plan *p
 
 static int shrink(struct vmspace *vs, struct vma_edit *e, const struct brk_plan *p)
 {
+	struct vma *v = vma_find_from(&vs->vmas, p->start);
 	int err;
 
-	if ((err = vm_edit_begin(e, vs, vma_nodes_for_unmap(vma_find_from(&vs->vmas, p->start), p->start, p->end))))
+	if ((err = vm_edit_begin(e, vs, vma_nodes_for_unmap(v, p->start, p->end))))
 		return err;
-	if ((err = vm_split_ends(vs, p->start, p->end)))
+	if ((err = vm_split_ends(vs, v, p->start, p->end)))
 		return err;
 	vm_unmap_locked(e, vs, p->start, p->end);
 	return 0;

@@ -41,7 +41,7 @@ static _Atomic pte_t *child_slot(struct fork *k, uint64_t va)
 	return k->slots + ((va - block) >> PAGE_SHIFT);
 }
 
-static int copy_now(struct fork *k, _Atomic pte_t *to, pte_t pte)
+static NOINLINE int copy_now(struct fork *k, _Atomic pte_t *to, pte_t pte)
 {
 	struct page *new = page_alloc(0, PAGE_ANON, ALLOC_USER);
 
@@ -67,7 +67,7 @@ static inline pte_t protect(struct fork *k, _Atomic pte_t *slot, pte_t pte)
 	return pte;
 }
 
-static int copy_huge(struct fork *k, _Atomic pte_t *slot, uint64_t va)
+static NOINLINE int copy_huge(struct fork *k, _Atomic pte_t *slot, uint64_t va)
 {
 	_Atomic pte_t *to = arch_pt_huge_slot_alloc(&k->dst->pt, va);
 	pte_t pte;
@@ -81,7 +81,7 @@ static int copy_huge(struct fork *k, _Atomic pte_t *slot, uint64_t va)
 	return 0;
 }
 
-static int copy_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+static inline __attribute__((always_inline)) int copy_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
 {
 	struct fork *k = ctx;
 	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);
@@ -161,7 +161,7 @@ static void copy_fields(struct vmspace *dst, const struct vmspace *src)
 	dst->legacy_layout = src->legacy_layout;
 	if (src->exe) {
 		dst->exe = src->exe;
-		vm_file_ops->get(dst->exe);
+		vm_file_ops->get_exe(dst->exe);
 	}
 }
 

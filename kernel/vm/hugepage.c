@@ -55,12 +55,12 @@ void huge_put(struct page *head)
 	uint64_t dead[BITMAP_WORDS(HUGE_PAGES)] = { 0 };
 	unsigned ndead = 0;
 
-	for (unsigned i = 0; i < HUGE_PAGES; i++) {
-		if (atomic_fetch_sub_explicit(&head[i].ref, 1, memory_order_acq_rel) != 1)
-			continue;
-		bitmap_set(dead, i);
-		ndead++;
-	}
+	for (unsigned i = 0; i < HUGE_PAGES; i += 4)
+		for (unsigned k = i; k < i + 4; k++)
+			if (atomic_fetch_sub_explicit(&head[k].ref, 1, memory_order_acq_rel) == 1) {
+				bitmap_set(dead, k);
+				ndead++;
+			}
 	if (ndead == HUGE_PAGES) {
 		free_block(head);
 		return;

@@ -154,7 +154,7 @@ static int map_locked(struct vmspace *vs, const struct vm_map_args *a, struct vm
 
 	if ((err = check_limits(vs, a, v, replaced)))
 		return err;
-	if (replaced && (err = vm_split_ends(vs, v->start, v->end)))
+	if (replaced && (err = vm_split_ends(vs, vma_find_from(&vs->vmas, v->start), v->start, v->end)))
 		return err;
 	if (vm_wants_commit(v->flags, v->prot)) {
 		if ((err = vm_commit(vma_pages(v))))
@@ -233,7 +233,7 @@ int vm_unmap(struct vmspace *vs, uint64_t addr, uint64_t len) NO_TSA
 		goto unlock;
 	if ((err = vm_edit_begin(&e, vs, vma_nodes_for_unmap(v, addr, end))))
 		goto unlock;
-	if ((err = vm_split_ends(vs, addr, end)))
+	if ((err = vm_split_ends(vs, v, addr, end)))
 		goto unlock;
 	unmap(&e, vs, v, addr, end, true);
 	vm_edit_retire(&e);

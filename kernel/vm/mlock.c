@@ -56,6 +56,7 @@ static int check_memlock(struct vmspace *vs, uint64_t more)
 static int lock_locked(struct lock_change *c, struct vma_edit *e, uint64_t start, uint64_t end)
 {
 	struct vmspace *vs = c->vs;
+	struct vma *v;
 	uint64_t more;
 	int err;
 
@@ -63,9 +64,11 @@ static int lock_locked(struct lock_change *c, struct vma_edit *e, uint64_t start
 		return -ENOMEM;
 	if (c->flags && (err = check_memlock(vs, more)))
 		return err;
-	if ((err = vm_edit_begin(e, vs, vma_nodes_for_change(&vs->vmas, start, end))))
+	v = vma_find_from(&vs->vmas, start);
+	if ((err = vm_split_ends(vs, v, start, end)) ||
+	    (err = vm_edit_begin(e, vs, vma_nodes_for_change(&vs->vmas, start, end))))
 		return err;
-	vma_edit_change(e, vma_find_from(&vs->vmas, start), start, end, apply, c);
+	vma_edit_change(e, v, start, end, apply, c);
 	vm_edit_retire(e);
 	return 0;
 }

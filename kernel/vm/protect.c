@@ -131,7 +131,7 @@ static int protect_locked(struct protect *p, struct vma_edit *e, uint64_t start,
 		return -ENOMEM;
 	if ((err = vm_edit_begin(e, vs, p->nodes)))
 		return err;
-	if ((err = vm_split_ends(vs, start, end)) || (err = vm_commit(p->commit)))
+	if ((err = vm_split_ends(vs, first, start, end)) || (err = vm_commit(p->commit)))
 		return err;
 	tlb_gather_init(&p->g, vs);
 	vma_edit_change(e, first, start, end, apply, p);

@@ -33,9 +33,13 @@ static int split_at(struct vmspace *vs, uint64_t addr)
 	return arch_pt_split(&vs->pt, addr);
 }
 
-int vm_split_ends(struct vmspace *vs, uint64_t start, uint64_t end)
+int vm_split_ends(struct vmspace *vs, const struct vma *v, uint64_t start, uint64_t end)
 {
-	int err = split_at(vs, start);
+	int err;
+
+	if (!v || v->start >= end || (end <= v->end && (v->object || v->end - v->start < HUGE_SIZE)))
+		return 0;
+	err = split_at(vs, start);
 
 	/* In one block: once it is split, it is. */
 	if (err || ((start ^ end) >> HUGE_SHIFT == 0 && !IS_ALIGNED(start, HUGE_SIZE)))
@@ -76,7 +80,7 @@ static bool should_stay(const struct zap *z, _Atomic pte_t *slot, pte_t pte)
  * With the lock held for reading a fault may split a 2 MiB leaf at any moment. Its slot then holds a table, which
  * must not be taken out: its leaves are walked instead.
  */
-static int zap_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+static inline int zap_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
 {
 	struct zap *z = ctx;
 	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);
@@ -122,14 +126,18 @@ void vm_zap(struct tlb_gather *g, uint64_t start, uint64_t end, enum zap_how how
 void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, uint64_t end)
 {
 	struct vmspace *vs = g->vs;
-	struct vma *prev = next ? vma_prev(next) : vma_last(&vs->vmas);
-	uint64_t floor = prev ? prev->end : 0, ceiling = next ? next->start : USER_END;
+	uint64_t floor, ceiling = next ? next->start : USER_END;
 	uint64_t first = ALIGN_DOWN(start, HUGE_SIZE), last = ALIGN_UP(end, HUGE_SIZE);
+	struct vma *prev;
 
-	if (first < floor)
-		first += HUGE_SIZE;
 	if (last > ceiling)
 		last -= HUGE_SIZE;
+	if (first >= last)
+		return;
+	prev = next ? vma_prev(next) : vma_last(&vs->vmas);
+	floor = prev ? prev->end : 0;
+	if (first < floor)
+		first += HUGE_SIZE;
 	if (first >= last)
 		return;
 	g->tables = arch_pt_unlink_tables(&vs->pt, floor, start, end, ceiling);
@@ -137,7 +145,7 @@ void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, ui
 		tlb_gather_range(g, start, end);
 }
 
-static int teardown_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+static inline __attribute__((always_inline)) int teardown_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
 {
 	struct page_batch *b = ctx;
 	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);

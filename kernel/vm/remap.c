@@ -70,13 +70,15 @@ static int shrink(struct remap *r)
 {
 	uint64_t start = r->old + r->new_len, end = r->old + r->old_len;
 	struct vmspace *vs = r->vs;
+	struct vma *v;
 	int err;
 
 	if (start == end)
 		return 0;
-	if ((err = vm_edit_begin(&r->e, vs, vma_nodes_for_unmap(vma_find_from(&vs->vmas, start), start, end))))
+	v = vma_find_from(&vs->vmas, start);
+	if ((err = vm_edit_begin(&r->e, vs, vma_nodes_for_unmap(v, start, end))))
 		return err;
-	if ((err = vm_split_ends(vs, start, end)))
+	if ((err = vm_split_ends(vs, v, start, end)))
 		return err;
 	vm_unmap_locked(&r->e, vs, start, end);
 	return 0;
@@ -155,9 +157,9 @@ static int plan_move(struct remap *r, struct move *m, uint64_t len)
 	struct vmspace *vs = r->vs;
 	int err;
 
-	if ((err = vm_split_ends(vs, r->old, end)))
+	if ((err = vm_split_ends(vs, r->vma, r->old, end)))
 		return err;
-	if (fixed && ((err = vm_split_ends(vs, r->new_addr, new_end)) ||
+	if (fixed && ((err = vm_split_ends(vs, vma_find_from(&vs->vmas, r->new_addr), r->new_addr, new_end)) ||
 		      (err = arch_pt_walk(m->pt, r->new_addr, new_end, split_leaf, m))))
 		return err;
 	if ((fixed || !IS_ALIGNED(m->delta, HUGE_SIZE)) && (err = arch_pt_walk(m->pt, r->old, end, split_leaf, m)))

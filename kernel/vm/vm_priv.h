@@ -114,33 +114,39 @@ static inline void vma_mark_private(struct vma *v)
 }
 
 /*
- * arch_pt_walk(), with a short way for ranges inside one 2 MiB block: one look-up, then leaf after leaf. Inline, so that
- * fn can be too.
+ * arch_pt_walk() for ranges of moderate size: one look-up for each 2 MiB, then leaf after leaf, with fn inlined. Ranges that
+ * may be vast and empty take arch_pt_walk() itself, which skips by the upper levels.
  */
-static inline int vm_walk(struct vmspace *vs, uint64_t start, uint64_t end, pt_walk_fn *fn, void *ctx)
+static inline __attribute__((always_inline)) int vm_walk(struct vmspace *vs, uint64_t start, uint64_t end,
+							 pt_walk_fn *fn, void *ctx)
 {
+	uint64_t stop, size;
 	_Atomic pte_t *slot;
-	uint64_t size;
 	int ret = 0;
 
-	if (((start ^ (end - 1)) >> HUGE_SHIFT) == 0) {
-		slot = arch_pt_slot(&vs->pt, start, &size);
-		if (!slot)
-			return 0;
-		if (LIKELY(size == PAGE_SIZE)) {
-			for (; start < end && !ret; start += PAGE_SIZE, slot++)
-				if (atomic_load_explicit(slot, memory_order_relaxed))
-					ret = fn(ctx, slot, start, PAGE_SIZE);
-			return ret;
+	if (end - start > 64 * HUGE_SIZE)
+		return arch_pt_walk(&vs->pt, start, end, fn, ctx);
+	for (; start < end && !ret; start = stop) {
+		stop = MIN(end, ALIGN_DOWN(start, HUGE_SIZE) + HUGE_SIZE);
+		if (!(slot = arch_pt_slot(&vs->pt, start, &size)))
+			continue;
+		if (UNLIKELY(size != PAGE_SIZE)) {
+			if (atomic_load_explicit(slot, memory_order_relaxed))
+				ret = arch_pt_walk(&vs->pt, start, stop, fn, ctx);
+			continue;
 		}
-		if (!atomic_load_explicit(slot, memory_order_relaxed))
-			return 0;
+		for (; start < stop && !ret; start += PAGE_SIZE, slot++)
+			if (atomic_load_explicit(slot, memory_order_relaxed))
+				ret = fn(ctx, slot, start, PAGE_SIZE);
 	}
-	return arch_pt_walk(&vs->pt, start, end, fn, ctx);
+	return ret;
 }
 
-/* Splits 2 MiB leaves that contain `start` or `end` inside. 0 or -ENOMEM. Lock held. */
-MUST_CHECK int vm_split_ends(struct vmspace *vs, uint64_t start, uint64_t end);
+/*
+ * Splits 2 MiB leaves that contain `start` or `end` inside; v is the first VMA with an end behind `start`. 0 or -ENOMEM.
+ * Lock held. Whoever may cut a VMA in two calls it, so a 2 MiB leaf always lies in one VMA, and small VMAs have none.
+ */
+MUST_CHECK int vm_split_ends(struct vmspace *vs, const struct vma *v, uint64_t start, uint64_t end);
 /* Clears leaves of [start, end) into g. Lock held at least for reading. */
 enum zap_how {
 	ZAP_ALL,

@@ -202,7 +202,7 @@ static void destroy(struct vmspace *vs)
 	vm_teardown(vs);
 	vm_edit_end(&e);
 	if (vs->exe)
-		vm_file_ops->put(vs->exe);
+		vm_file_ops->put_exe(vs->exe);
 	arch_pt_fini(&vs->pt);
 	slab_free(vmspace_cache, vs);
 }

@@ -56,6 +56,9 @@ struct vmspace {
 struct vm_file_ops {
 	void (*get)(struct file *f);
 	void (*put)(struct file *f);
+	/* vmspace->exe also keeps writers out of the file (ETXTBSY); get_exe: of a file that is somebody's exe already. */
+	void (*get_exe)(struct file *f);
+	void (*put_exe)(struct file *f);
 	/* msync(2), MS_SYNC: bytes [start, end) of f to its storage. NULL: pagecache_sync() alone. */
 	int (*sync)(struct file *f, uint64_t start, uint64_t end);
 };

@@ -5,6 +5,7 @@ takes the debug build of ours.
 """
 
 import fcntl
+import functools
 import os
 import pty
 import re
@@ -25,11 +26,11 @@ LIMIT = 90  # seconds for a machine, with much to spare
 sys.path.insert(0, str(TOP / "tools"))
 
 
-def kernel_options() -> list[str]:
-    kernel = os.environ.get("KEVLAR_TEST_KERNEL")
-    if kernel:
-        return ["--kernel", kernel]
-    return ["--debug"] if os.environ.get("KEVLAR_TEST_DEBUG") else []
+@functools.cache
+def kernel_image() -> str:
+    """The kernel under test, built once: a source that changes meanwhile must not build it in a test."""
+    from kevlar import kernel
+    return str(kernel.find(os.environ.get("KEVLAR_TEST_KERNEL"), bool(os.environ.get("KEVLAR_TEST_DEBUG"))))
 
 
 def is_linux() -> bool:
@@ -42,7 +43,7 @@ def kevlar(*args: str, data: bytes = b"") -> subprocess.CompletedProcess:
 
 
 def run_words(*args: str) -> list[str]:
-    return [PROGRAM, "run", *kernel_options(), "--timeout", str(LIMIT), *args]
+    return [PROGRAM, "run", "--kernel", kernel_image(), "--timeout", str(LIMIT), *args]
 
 
 def run(*args: str, data: bytes = b"") -> subprocess.CompletedProcess:

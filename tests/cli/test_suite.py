@@ -1,10 +1,9 @@
 """Many tests in one machine: how each ends, and what happens when the machine dies under one."""
 
-import os
 import unittest
 from pathlib import Path
 
-from support import TestCase
+from support import TestCase, kernel_image
 
 from kevlar import kernel, suite, test
 
@@ -12,7 +11,6 @@ from kevlar import kernel, suite, test
 class InAMachine(TestCase):
     def run_cases(self, *scripts: tuple[str, str], timeout: float = 20) -> dict[str, suite.Outcome]:
         cases = [suite.Case(name, ["/bin/sh", "-c", script], timeout) for name, script in scripts]
-        image = kernel.find(os.environ.get("KEVLAR_TEST_KERNEL"), bool(os.environ.get("KEVLAR_TEST_DEBUG")))
         kernel.agent()
         outcomes = {}
 
@@ -20,7 +18,7 @@ class InAMachine(TestCase):
             self.assertNotIn(outcome.case.name, outcomes, "reported twice")
             outcomes[outcome.case.name] = outcome
 
-        one = suite.Suite("test", cases, Path(image), "busybox", 1, lambda writer: None)
+        one = suite.Suite("test", cases, Path(kernel_image()), "busybox", 1, lambda writer: None)
         suite.run_suite(one, report)
         self.boots = len(one.logs)
         return outcomes

@@ -10,7 +10,7 @@ import sys
 import time
 
 from . import deps, paths, qemu, roots
-from .errors import BAD_USAGE, INTERRUPTED, Failure, reason
+from .errors import BAD_USAGE, INTERRUPTED, NO_STATUS, Failure, reason
 from .run import Options, run
 from .ui import say
 
@@ -314,4 +314,9 @@ def main(args: list[str]) -> int:
         if e.errno == errno.EPIPE:
             return 141
         say(f"{e.filename}: {reason(e)}" if e.filename else reason(e))
-        return 125
+        return NO_STATUS
+    except Exception as e:  # a mistake of ours: still one line, and a way to see more
+        if os.environ.get("KEVLAR_TRACEBACK"):
+            raise
+        say(f"internal error: {type(e).__name__}: {e} (KEVLAR_TRACEBACK=1 shows where)")
+        return NO_STATUS

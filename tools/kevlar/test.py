@@ -161,7 +161,7 @@ def run_cli(options: Options, tally: Tally) -> None:
 
 def _last_error(text: str, heading: str) -> str:
     """The last line of a test's traceback."""
-    block = text.split(f": {heading}\n", 1)[1].split("\n" + "=" * 70, 1)[0].split("\n" + "-" * 70)[1]
+    block = text.split(f": {heading}", 1)[1].split("\n" + "=" * 70, 1)[0].split("\n" + "-" * 70)[1]
     error = re.compile(r"\w[\w.]*(Error|Exception|Failure|Expired)")
     return next((line for line in reversed(block.splitlines()) if error.match(line)), "see the log")
 

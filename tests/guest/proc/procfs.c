@@ -94,7 +94,9 @@ TEST(proc_cmdline_and_environ)
 
 	if (pid == 0) {
 		char *const env[] = { "KEY=value", NULL };
+		int null = open("/dev/null", O_WRONLY);
 
+		dup2(null, STDOUT_FILENO);
 		execle("/proc/self/exe", "name", "proc_environ_child", NULL, env);
 		_exit(1);
 	}
