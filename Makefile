@@ -25,7 +25,8 @@ CFLAGS := -std=gnu11 -ffreestanding -fno-pie -fno-strict-aliasing -fno-common -f
 	-Wvla -Wundef -Werror
 CFLAGS += -Ikernel -Ikernel/arch/include -Ikernel/arch/$(ARCH)/include -I. -MMD -MP
 ifeq ($(DEBUG),1)
-CFLAGS += -DKEVLAR_DEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error
+CFLAGS += -DKEVLAR_DEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error \
+	-fno-sanitize=nonnull-attribute
 endif
 ifneq ($(findstring clang,$(CC)),)
 CFLAGS += -Wthread-safety -Wno-gnu-folding-constant

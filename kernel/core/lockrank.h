@@ -9,11 +9,11 @@
  */
 
 #define LOCK_RANKS(X)                                                                          \
+	X(FILEPOS,      6, "M file->pos_lock: read, write and seek on a shared offset")          \
+	X(PSEUDO,       8, "M the text of one open procfs or sysfs file; making it takes others") \
 	X(MOUNT,       10, "M the mount tree")                                                    \
 	X(RENAME,      12, "M one cross-directory rename at a time per superblock")              \
 	X(EXEC,        14, "M task->exec_lock: credentials and image change together")           \
-	X(FILEPOS,     16, "M file->pos_lock: read, write and seek on a shared offset")          \
-	X(PSEUDO,      18, "M the text of one open procfs or sysfs file")                        \
 	X(INODE,       20, "M inode->lock: parent before child, else by address")                \
 	X(NOTIFY,      22, "M the inotify watches of one inode")                                 \
 	X(NOTIFYQ,     23, "M one inotify instance: its watches and queued events")              \
@@ -44,6 +44,7 @@
 	X(WAITQ,      120, "I wait queue")                                                       \
 	X(EPOLLREADY, 121, "I epoll ready list: filled from inside wake-ups")                    \
 	X(WAITQ2,     122, "I wait queue woken from inside another's wake-up: epoll_wait(2)")    \
+	X(WORKQ,      124, "I the workers' wait queue: work is queued from inside wake-ups")     \
 	X(RUNQ,       130, "I run queue of one CPU; two by CPU number")                          \
 	X(TIMER,      138, "I timer tree of one CPU")                                            \
 	X(PAGETABLE,  139, "S kernel page table")                                                \

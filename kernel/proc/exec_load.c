@@ -77,9 +77,10 @@ static int read_phdrs(struct exec_elf *e, struct abi_elf64_phdr **out)
 	if (e->segments == NULL || *out == NULL)
 		return -ENOMEM;
 	if (e->header.e_phoff > INT64_MAX - bytes)
-		return -EINVAL;
-	if ((err = read_exact(e->file, *out, bytes, e->header.e_phoff)))
-		return err;
+		return -ENOEXEC;
+	err = read_exact(e->file, *out, bytes, e->header.e_phoff);
+	if (err)
+		return err == -ENOMEM || err == -EINTR ? err : -ENOEXEC;
 	e->plan.segment = e->segments;
 	return elf_plan_image(&e->header, *out, USER_END, &e->plan);
 }

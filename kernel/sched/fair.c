@@ -102,7 +102,14 @@ static void tree_insert(struct fair_queue *q, struct sched_entity *se)
 		link = before(se->vruntime, entity_of(parent)->vruntime) ? &parent->left
 									 : &parent->right;
 	}
-	rb_insert(&q->tree, &se->node, parent, link);
+	if (LIKELY(!parent)) {
+		/* Alone, as most often: a black root. */
+		se->node = (struct rbnode){ .parent_color = 1 };
+		q->tree.root = &se->node;
+		se->min_vdeadline = se->vdeadline;
+	} else {
+		rb_insert(&q->tree, &se->node, parent, link);
+	}
 	q->sum += key(q, se) * se->weight;
 	q->weight += se->weight;
 	q->nr++;
@@ -111,7 +118,10 @@ static void tree_insert(struct fair_queue *q, struct sched_entity *se)
 
 static void tree_remove(struct fair_queue *q, struct sched_entity *se)
 {
-	rb_remove(&q->tree, &se->node);
+	if (LIKELY(q->nr == 1))
+		q->tree.root = NULL;
+	else
+		rb_remove(&q->tree, &se->node);
 	q->sum -= key(q, se) * se->weight;
 	q->weight -= se->weight;
 	q->nr--;

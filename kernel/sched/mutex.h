@@ -38,6 +38,7 @@ void read_lock(struct rwlock *l) ACQUIRES_SHARED(l);
 MUST_CHECK bool read_trylock(struct rwlock *l) TSA(try_acquire_shared_capability(true, l));
 void read_unlock(struct rwlock *l) RELEASES_SHARED(l);
 void write_lock(struct rwlock *l) ACQUIRES(l);
+void write_lock_nested(struct rwlock *l) ACQUIRES(l); /* same rank, with the table's tie-break */
 MUST_CHECK int write_lock_killable(struct rwlock *l); /* 0, or -EINTR without the lock */
 void write_unlock(struct rwlock *l) RELEASES(l);
 void write_downgrade(struct rwlock *l) NO_TSA; /* writer becomes reader */

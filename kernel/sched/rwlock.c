@@ -262,13 +262,13 @@ void read_unlock(struct rwlock *l) NO_TSA
 		last_reader_left(l);
 }
 
-static int write(struct rwlock *l, enum thread_state state)
+static int write(struct rwlock *l, enum thread_state state, bool nested)
 {
 	uint64_t s = 0;
 	int err = 0;
 
 	lockdep_may_sleep();
-	lockdep_acquire(l, l->rank, false);
+	lockdep_acquire(l, l->rank, nested);
 	if (UNLIKELY(!atomic_compare_exchange_strong_explicit(
 		    &l->state, &s, WRITER, memory_order_acquire, memory_order_relaxed)))
 		err = write_slow(l, state);
@@ -279,12 +279,17 @@ static int write(struct rwlock *l, enum thread_state state)
 
 void write_lock(struct rwlock *l) NO_TSA
 {
-	(void)write(l, THREAD_SLEEP);
+	(void)write(l, THREAD_SLEEP, false);
+}
+
+void write_lock_nested(struct rwlock *l) NO_TSA
+{
+	(void)write(l, THREAD_SLEEP, true);
 }
 
 int write_lock_killable(struct rwlock *l) NO_TSA
 {
-	return write(l, THREAD_SLEEP_KILL);
+	return write(l, THREAD_SLEEP_KILL, false);
 }
 
 void write_unlock(struct rwlock *l) NO_TSA

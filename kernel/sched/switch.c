@@ -35,10 +35,13 @@ static void finish_switch(void) NO_TSA
 	rq->push = false;
 	atomic_store_explicit(&prev->on_cpu, 0, memory_order_release);
 	spin_unlock(&rq->lock);
-	if (UNLIKELY(dead))
+	if (UNLIKELY(dead)) {
+		/* The stack at once: the next thread to be made has use for it while it is warm. */
+		thread_fini(prev);
 		dead(prev);
-	else if (UNLIKELY(push))
+	} else if (UNLIKELY(push)) {
 		runq_place(prev, FAIR_MOVE, 0);
+	}
 }
 
 void thread_first_run(void)
@@ -66,8 +69,10 @@ static void switch_to(struct runq *rq, struct thread *prev, struct thread *next,
 	atomic_store_explicit(&next->on_cpu, 1, memory_order_relaxed);
 	if (UNLIKELY(prev == rq->idle || next == rq->idle))
 		note_idle(rq, prev, next, now);
-	if (UNLIKELY(prev->switch_work))
-		atomic_fetch_or_explicit(&prev->work, prev->switch_work, memory_order_relaxed);
+	if (UNLIKELY(next->last_cpu != rq->cpu)) {
+		next->last_cpu = rq->cpu;
+		atomic_fetch_or_explicit(&next->work, next->switch_work, memory_order_relaxed);
+	}
 	if (prev->vmspace != next->vmspace && sched_switch_vm)
 		sched_switch_vm(prev->vmspace, next->vmspace);
 	arch_switch(prev, next);
@@ -121,8 +126,11 @@ static bool schedule_once(struct thread *prev) NO_TSA
 	if (next == prev) {
 		spin_unlock(&rq->lock);
 	} else {
-		if (thread_state(prev) == THREAD_RUNNING)
+		if (thread_state(prev) == THREAD_RUNNING) {
 			prev->nivcsw++;
+			atomic_fetch_or_explicit(&prev->work, prev->switch_work,
+						 memory_order_relaxed);
+		}
 		switch_to(rq, prev, next, now);
 	}
 	return thread_state(prev) == THREAD_RUNNING;

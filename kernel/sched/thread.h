@@ -78,7 +78,9 @@ struct thread {
 	struct timer sleep_timer; /* sched/wait.c */
 	int wake_result;          /* why the last sleep ended; RUNQ */
 	const void *wait_on;      /* the wait queue it sleeps on, or NULL; for traces */
-	uint32_t switch_work; /* work bits it gets whenever it loses the CPU (WORK_RSEQ); owner */
+	/* work bits it gets when it was preempted, or goes on on another CPU (WORK_RSEQ); owner */
+	uint32_t switch_work;
+	uint32_t last_cpu;        /* where it ran last; the CPU that runs it */
 	struct list held_mutexes; /* debug: lockdep; PI */
 	struct epoch_head epoch;  /* freeing */
 	struct ref ref;
@@ -119,9 +121,9 @@ void thread_start(struct thread *t);
 void thread_first_run(void);
 
 /*
- * Ends the running thread. `dead(t)` is called later, on another stack, when its stack is free to
- * go, with interrupts off in the middle of a switch: it queues (epoch_free, work_queue) or drops a
- * reference, and never sleeps.
+ * Ends the running thread. `dead(t)` is called later, on another stack, when stack and FPU area
+ * have been freed already (thread_fini), with interrupts off in the middle of a switch: it queues
+ * (epoch_free, work_queue) or drops a reference, and never sleeps.
  */
 NORETURN void thread_exit(void (*dead)(struct thread *t));
 

@@ -32,10 +32,10 @@ enum { QUEUED_MASK = 0xff, RUNNING_SHIFT = 8, RUNNING_MASK = 0xff00, BALANCE_TIC
 struct timer_base {
 	struct spinlock lock; /* TIMER: queue */
 	struct timerq queue;
-	nsec_t hardware; /* what it is set to; NSEC_MAX: off. This CPU only, irqs off, as below */
-	nsec_t tick;     /* when the next one is due; NSEC_MAX: none */
+	nsec_t hardware;   /* what it is set to; NSEC_MAX: off. This CPU only, irqs off, as below */
+	nsec_t tick;       /* when the next one is due; NSEC_MAX: none */
 	uint64_t switches; /* of the run queue, at the last tick */
-	bool in_tick;    /* the hardware is programmed at the end of tick() */
+	bool in_tick;      /* the hardware is programmed at the end of tick() */
 };
 
 static PERCPU(struct timer_base, bases);

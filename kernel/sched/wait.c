@@ -233,7 +233,9 @@ int wait_sleep(nsec_t deadline)
 	schedule();
 	if (deadline != NSEC_MAX)
 		timer_cancel(&t->sleep_timer);
-	ktrace(KT_WAIT, wait_end, t->wait_on, t->wake_result, 0, 0, 0, 0);
+	/* An ordinary wake-up has its own event. */
+	if (t->wake_result)
+		ktrace(KT_WAIT, wait_end, t->wait_on, t->wake_result, 0, 0, 0, 0);
 	return t->wake_result;
 }
 

@@ -16,12 +16,12 @@
 
 enum { WORKERS_MIN = 2, WORKERS_MAX = 16 };
 
-static struct waitq work_queue_wait = WAITQ(work_queue_wait);
+static struct waitq work_queue_wait = { SPINLOCK(WORKQ), LIST_INIT(work_queue_wait.waiters) };
 static struct list works = LIST_INIT(works);
 static unsigned nworkers, nidle, generation;
 static uint64_t outstanding[2]; /* works queued or running, by generation */
 
-static struct waitq flushed = WAITQ(flushed);
+static struct waitq flushed = { SPINLOCK(WORKQ), LIST_INIT(flushed.waiters) };
 static bool flushing; /* somebody is in work_flush(); work_queue_wait.lock */
 
 void work_init(struct work *w, void (*fn)(struct work *w))

@@ -11,50 +11,44 @@
 #include "pmm/slab.h"
 #include "sys/syscalls.h"
 #include "vfs/dentry.h"
+#include "vfs/dirent.h"
 #include "vfs/fdtable.h"
 #include "vm/usercopy.h"
 
-enum { CHUNK = 8192, HEAD64 = offsetof(struct abi_dirent64, d_name), HEAD_OLD = offsetof(struct abi_dirent, d_name) };
+enum { CHUNK = 8192, HEAD_OLD = offsetof(struct abi_dirent, d_name) };
 
 struct dents {
 	struct dir_context ctx;
-	uint8_t *buf;    /* CHUNK bytes */
-	uint8_t *last;   /* the entry before: its d_off is known only when the next one comes */
-	uint32_t used, room; /* of buf; room is also what the user has left */
-	bool full;       /* an entry did not fit */
-	bool old_format;
+	struct dirent_buf records;
 };
-
-static inline void set_last_off(struct dents *d, off64_t pos)
-{
-	if (d->last != NULL)
-		((struct abi_dirent64 *)d->last)->d_off = pos;
-}
 
 static bool emit(struct dir_context *c, const char *name, size_t len, uint64_t ino, unsigned type)
 {
 	struct dents *d = container_of(c, struct dents, ctx);
-	uint32_t reclen = (uint32_t)ALIGN_UP((d->old_format ? HEAD_OLD + 1 : HEAD64) + len + 1, 8ul);
-	uint8_t *at = d->buf + d->used;
-	struct abi_dirent64 *e = (struct abi_dirent64 *)at;
 
-	if (UNLIKELY(reclen > d->room - d->used)) {
-		d->full = true;
+	return dirent_put(&d->records, c->pos, name, len, ino, type);
+}
+
+/* The old records have the name where the new ones have the type, and the type in their last byte. */
+static bool emit_old(struct dir_context *c, const char *name, size_t len, uint64_t ino, unsigned type)
+{
+	struct dirent_buf *b = &container_of(c, struct dents, ctx)->records;
+	uint32_t reclen = (uint32_t)ALIGN_UP(HEAD_OLD + len + 2, 8ul);
+	uint8_t *at = b->buf + b->used;
+	struct abi_dirent *e = (struct abi_dirent *)at;
+
+	if (reclen > b->room - b->used) {
+		b->full = true;
 		return false;
 	}
-	set_last_off(d, c->pos);
-	*(uint64_t *)(at + reclen - 8) = 0; /* the padding, before the name may cover its beginning */
+	dirent_set_last_off(b, c->pos); /* d_off is in the same place */
+	memset(at, 0, reclen);
 	e->d_ino = ino;
 	e->d_reclen = (uint16_t)reclen;
-	if (LIKELY(!d->old_format)) {
-		e->d_type = (uint8_t)type;
-		memcpy(e->d_name, name, len);
-	} else {
-		memcpy(at + HEAD_OLD, name, len);
-		at[reclen - 1] = (uint8_t)type;
-	}
-	d->last = at;
-	d->used += reclen;
+	memcpy(at + HEAD_OLD, name, len);
+	at[reclen - 1] = (uint8_t)type;
+	b->last = at;
+	b->used += reclen;
 	return true;
 }
 
@@ -63,9 +57,9 @@ static int read_chunk(struct file *f, struct dents *d)
 {
 	int err;
 
-	d->used = 0;
-	d->last = NULL;
-	d->full = false;
+	d->records.used = 0;
+	d->records.last = NULL;
+	d->records.full = false;
 	d->ctx.pos = f->pos;
 	read_lock(&f->inode->lock);
 	if (atomic_load_explicit(&f->path.dentry->flags, memory_order_relaxed) & DENTRY_DEAD)
@@ -73,7 +67,7 @@ static int read_chunk(struct file *f, struct dents *d)
 	else
 		err = f->ops->readdir(f, &d->ctx);
 	read_unlock(&f->inode->lock);
-	set_last_off(d, d->ctx.pos);
+	dirent_set_last_off(&d->records, d->ctx.pos);
 	return err;
 }
 
@@ -84,38 +78,39 @@ static int64_t read_directory(struct file *f, uaddr_t dirp, uint32_t count, stru
 	int err;
 
 	do {
-		d->room = (uint32_t)MIN((uint64_t)CHUNK, count - done);
+		d->records.room = (uint32_t)MIN((uint64_t)CHUNK, count - done);
 		err = read_chunk(f, d);
-		if (!err && d->used > 0)
-			err = copy_to_user(uaddr_add(dirp, done), d->buf, d->used);
+		if (!err && d->records.used > 0)
+			err = copy_to_user(uaddr_add(dirp, done), d->records.buf, d->records.used);
 		if (err)
 			break;
 		f->pos = d->ctx.pos;
-		done += d->used;
-	} while (d->full && d->used > 0 && !signal_pending());
+		done += d->records.used;
+	} while (d->records.full && d->records.used > 0 && !signal_pending());
 	if (done > 0)
 		return (int64_t)done;
-	return !err && d->full ? -EINVAL : err;
+	return !err && d->records.full ? -EINVAL : err;
 }
 
 static int64_t get_entries(int fd, uaddr_t dirp, uint32_t count, bool old_format)
 {
 	struct fdref r = fdref_get(fd);
-	struct dents d = { .ctx.emit = emit, .old_format = old_format };
+	struct dents d = { .ctx.emit = old_format ? emit_old : emit };
 	int64_t ret;
 
 	if (r.file == NULL)
 		return -EBADF;
 	if (r.file->ops->readdir == NULL) {
 		ret = -ENOTDIR;
-	} else if ((d.buf = kmalloc(CHUNK)) == NULL) {
+	} else if ((d.records.buf = kmalloc(CHUNK)) == NULL) {
 		ret = -ENOMEM;
 	} else {
+		d.ctx.records = old_format ? NULL : &d.records;
 		mutex_lock(&r.file->pos_lock);
 		ret = read_directory(r.file, dirp, count, &d);
 		mutex_unlock(&r.file->pos_lock);
 		file_accessed(r.file);
-		kfree(d.buf);
+		kfree(d.records.buf);
 	}
 	fdref_put(r);
 	return ret;

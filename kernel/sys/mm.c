@@ -25,7 +25,7 @@
 #define KNOWN_MAP_FLAGS                                                                                     \
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
 	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |                 \
-	 MAP_FIXED_NOREPLACE | MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+	 MAP_FIXED_NOREPLACE | (unsigned)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
 
 enum { PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC };
 
@@ -100,7 +100,7 @@ static int check_map_type(uint64_t flags, bool *shared)
 	case MAP_SHARED_VALIDATE:
 		if (flags & MAP_ANONYMOUS)
 			return -EINVAL;
-		if (flags & ~(uint64_t)KNOWN_MAP_FLAGS)
+		if (flags & ~KNOWN_MAP_FLAGS)
 			return -EOPNOTSUPP;
 		FALLTHROUGH;
 	case MAP_SHARED:

@@ -13,13 +13,13 @@
 
 int64_t sys_mkdirat(int32_t dirfd, uaddr_t path, uint32_t mode)
 {
-	char *name;
-	int err = pathname_get(path, 0, &name);
+	struct user_path name;
+	int err = user_path_get(&name, path, 0);
 
 	if (err)
 		return err;
-	err = vfs_mkdir(dirfd, name, mode);
-	pathname_put(name);
+	err = vfs_mkdir(dirfd, name.name, mode);
+	user_path_put(&name);
 	return err;
 }
 
@@ -30,13 +30,13 @@ int64_t sys_mkdir(uaddr_t path, uint32_t mode)
 
 int64_t sys_mknodat(int32_t dirfd, uaddr_t path, uint32_t mode, uint32_t dev)
 {
-	char *name;
-	int err = pathname_get(path, 0, &name);
+	struct user_path name;
+	int err = user_path_get(&name, path, 0);
 
 	if (err)
 		return err;
-	err = vfs_mknod(dirfd, name, mode, dev);
-	pathname_put(name);
+	err = vfs_mknod(dirfd, name.name, mode, dev);
+	user_path_put(&name);
 	return err;
 }
 
@@ -47,13 +47,13 @@ int64_t sys_mknod(uaddr_t path, uint32_t mode, uint32_t dev)
 
 static int64_t remove_name(int dirfd, uaddr_t path, int (*remove)(int, const char *))
 {
-	char *name;
-	int err = pathname_get(path, 0, &name);
+	struct user_path name;
+	int err = user_path_get(&name, path, 0);
 
 	if (err)
 		return err;
-	err = remove(dirfd, name);
-	pathname_put(name);
+	err = remove(dirfd, name.name);
+	user_path_put(&name);
 	return err;
 }
 
@@ -77,18 +77,18 @@ int64_t sys_rmdir(uaddr_t path)
 int64_t sys_renameat2(int32_t olddirfd, uaddr_t oldpath, int32_t newdirfd, uaddr_t newpath, uint32_t flags)
 {
 	const uint32_t known = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
-	char *from, *to;
+	struct user_path from, to;
 	int err;
 
 	if (flags & ~known || (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		return -EINVAL;
-	if ((err = pathname_get(oldpath, 0, &from)))
+	if ((err = user_path_get(&from, oldpath, 0)))
 		return err;
-	if ((err = pathname_get(newpath, 0, &to)) == 0) {
-		err = vfs_rename(olddirfd, from, newdirfd, to, flags);
-		pathname_put(to);
+	if ((err = user_path_get(&to, newpath, 0)) == 0) {
+		err = vfs_rename(olddirfd, from.name, newdirfd, to.name, flags);
+		user_path_put(&to);
 	}
-	pathname_put(from);
+	user_path_put(&from);
 	return err;
 }
 

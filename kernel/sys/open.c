@@ -17,22 +17,22 @@ enum {
 
 static int64_t do_open(int dirfd, uaddr_t upath, uint32_t flags, uint32_t mode, unsigned resolve)
 {
+	struct user_path name;
 	struct file *f;
-	char *name;
 	int fd, err;
 
 	flags |= O_LARGEFILE; /* offsets have 64 bits: F_GETFL says so */
-	if ((err = pathname_get(upath, 0, &name)))
+	if ((err = user_path_get(&name, upath, 0)))
 		return err;
 	if ((fd = fd_reserve(0, flags & O_CLOEXEC)) < 0) {
 		err = fd;
-	} else if ((err = file_open_at(dirfd, name, flags, mode, resolve, &f))) {
+	} else if ((err = file_open_at(dirfd, name.name, flags, mode, resolve, &f))) {
 		fd_unreserve(fd);
 	} else {
 		fd_install(fd, f);
 		err = fd;
 	}
-	pathname_put(name);
+	user_path_put(&name);
 	return err;
 }
 

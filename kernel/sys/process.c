@@ -127,7 +127,8 @@ static int64_t exec_path(int dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, un
 
 	if (err)
 		return err;
-	err = exec_user(dirfd, name, argv, envp, flags);
+	err = flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -EINVAL
+								      : exec_user(dirfd, name, argv, envp, flags);
 	pathname_put(name);
 	return err;
 }
@@ -139,8 +140,6 @@ int64_t sys_execve(uaddr_t path, uaddr_t argv, uaddr_t envp)
 
 int64_t sys_execveat(int32_t dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, uint32_t flags)
 {
-	if (flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
 	return exec_path(dirfd, path, argv, envp, flags);
 }
 

@@ -12,29 +12,39 @@
 #include "vfs/namei.h"
 #include "vm/usercopy.h"
 
+/* Times before 1970 round towards the past. */
+static inline void split_time(nsec_t t, uint64_t *sec, uint64_t *nsec)
+{
+	if (UNLIKELY(t < 0)) {
+		struct abi_timespec ts = nsec_to_timespec(t);
+
+		*sec = (uint64_t)ts.tv_sec;
+		*nsec = (uint64_t)ts.tv_nsec;
+		return;
+	}
+	*sec = (uint64_t)t / (uint64_t)NSEC_PER_SEC;
+	*nsec = (uint64_t)t % (uint64_t)NSEC_PER_SEC;
+}
+
 static int put_stat(uaddr_t buf, const struct kstat *st)
 {
-	struct abi_timespec a = nsec_to_timespec(st->atime), m = nsec_to_timespec(st->mtime),
-			    c = nsec_to_timespec(st->ctime);
-	struct abi_stat out = {
-		.st_dev = st->dev,
-		.st_ino = st->ino,
-		.st_nlink = st->nlink,
-		.st_mode = st->mode,
-		.st_uid = st->uid,
-		.st_gid = st->gid,
-		.st_rdev = st->rdev,
-		.st_size = (int64_t)st->size,
-		.st_blksize = st->blksize,
-		.st_blocks = (int64_t)st->blocks,
-		.st_atime_sec = (uint64_t)a.tv_sec,
-		.st_atime_nsec = (uint64_t)a.tv_nsec,
-		.st_mtime_sec = (uint64_t)m.tv_sec,
-		.st_mtime_nsec = (uint64_t)m.tv_nsec,
-		.st_ctime_sec = (uint64_t)c.tv_sec,
-		.st_ctime_nsec = (uint64_t)c.tv_nsec,
-	};
+	struct abi_stat out;
 
+	out.st_dev = st->dev;
+	out.st_ino = st->ino;
+	out.st_nlink = st->nlink;
+	out.st_mode = st->mode;
+	out.st_uid = st->uid;
+	out.st_gid = st->gid;
+	out.__pad0 = 0;
+	out.st_rdev = st->rdev;
+	out.st_size = (int64_t)st->size;
+	out.st_blksize = st->blksize;
+	out.st_blocks = (int64_t)st->blocks;
+	split_time(st->atime, &out.st_atime_sec, &out.st_atime_nsec);
+	split_time(st->mtime, &out.st_mtime_sec, &out.st_mtime_nsec);
+	split_time(st->ctime, &out.st_ctime_sec, &out.st_ctime_nsec);
+	out.__unused[0] = out.__unused[1] = out.__unused[2] = 0;
 	return copy_to_user(buf, &out, sizeof(out));
 }
 

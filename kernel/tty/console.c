@@ -1,7 +1,8 @@
 /*
- * The console. Each `console=ttySn[,options]` makes that port a sink of the kernel log; the last one that exists is
- * /dev/console as well. Without the option that is ttyS0; when there is no port, /dev/console swallows what is written
- * and is always at end of file, so that init has its three descriptors. Also /dev/tty, the terminal of whoever asks.
+ * The console. Each `console=ttySn[,options]` makes that port a sink of the kernel log; the last
+ * one that exists is /dev/console as well. Without the option that is ttyS0; when there is no port,
+ * /dev/console swallows what is written and is always at end of file, so that init has its three
+ * descriptors. Also /dev/tty, the terminal of whoever asks.
  *
  *   source       console= as bootparam(7) has it, tty(4), console(4)
  */
@@ -45,8 +46,8 @@ static bool parse_device(const char *word, size_t len, unsigned *port)
 }
 
 /*
- * The next choice in a list of options joined by commas, which separate a device from its own options too: a word that
- * begins with a digit belongs to the device before it.
+ * The next choice in a list of options joined by commas, which separate a device from its own
+ * options too: a word that begins with a digit belongs to the device before it.
  *   at           where to go on; NULL at the end
  */
 static bool next_choice(const char **at, struct choice *out)
@@ -107,7 +108,9 @@ static ssize64_t null_write(struct file *f, struct uio *u, off64_t *pos)
 	return (ssize64_t)n;
 }
 
-static const struct file_ops null_console_ops = { .read = null_read, .write = null_write, .flags = FOP_STREAM };
+static const struct file_ops null_console_ops = { .read = null_read,
+						  .write = null_write,
+						  .flags = FOP_STREAM };
 
 /* --- nodes --- */
 
@@ -154,6 +157,7 @@ static void choose_console(void)
 
 void console_init(void)
 {
+	console_early_init();
 	choose_console();
 	chrdev_register(AUX_MAJOR, TTY_MINOR, 1, "/dev/tty", &own_tty_node_ops);
 	chrdev_register(AUX_MAJOR, CONSOLE_MINOR, 1, "/dev/console", &console_node_ops);

@@ -3,7 +3,7 @@
 /* The console: which terminal /dev/console is, and where the kernel log goes. */
 
 /*
- * Gives the log its serial sinks, as `console=` says (ttyS0 when it says nothing). Boot, as early as the command line
- * is known; ports are written by polling until uart_init().
+ * Gives the log its serial sinks, as `console=` says (ttyS0 when it says nothing). Boot, as early
+ * as the command line is known; tty_init() does it, too.
  */
 void console_early_init(void);

@@ -1,13 +1,15 @@
 /*
- * Controlling terminals and job control. A session has at most one terminal and a terminal at most one session:
- * tty->session and the process->tty of the session's members agree, and change together under PROCTREE; only a member
- * without the terminal (it used TIOCNOTTY) has NULL. One group of the session is in the foreground.
+ * Controlling terminals and job control. A session has at most one terminal and a terminal at most
+ * one session: tty->session and the process->tty of the session's members agree, and change
+ * together under PROCTREE; only a member without the terminal (it used TIOCNOTTY) has NULL. One
+ * group of the session is in the foreground.
  *
- * After a hang-up the session has no terminal any more, but POSIX wants the group that was in the foreground to be told
- * when the leader ends; such groups are remembered in `orphans` until then.
+ * After a hang-up the session has no terminal any more, but POSIX wants the group that was in the
+ * foreground to be told when the leader ends; such groups are remembered in `orphans` until then.
  *
  * Signals are sent after PROCTREE is released, to groups held by reference.
- *   source       POSIX.1-2024 11.1.1 to 11.1.4 and _exit(), tcsetpgrp(3), ioctl_tty(2), credentials(7)
+ *   source       POSIX.1-2024 11.1.1 to 11.1.4 and _exit(), tcsetpgrp(3), ioctl_tty(2),
+ *                credentials(7)
  */
 
 #include "abi/capability.h"
@@ -115,7 +117,10 @@ void ctty_signal(struct tty *t, int sig)
 
 /* --- job control --- */
 
-/* True when the running process is a background one of the terminal's session. Pointers are compared, not followed. */
+/*
+ * True when the running process is a background one of the terminal's session. Pointers are
+ * compared, not followed.
+ */
 static bool in_background(const struct tty *t)
 {
 	struct pid *group;
@@ -256,7 +261,10 @@ int64_t ctty_session_id(struct tty *t, bool anyone)
 	return nr;
 }
 
-/* `group` is counted and, on success, becomes the foreground group; then *old is what it was. PROCTREE is held. */
+/*
+ * `group` is counted and, on success, becomes the foreground group; then *old is what it was.
+ * PROCTREE is held.
+ */
 static int set_foreground_locked(struct tty *t, struct pid *group, struct pid **old)
 {
 	struct process *p = curproc();
@@ -322,7 +330,10 @@ static void hangup_leader(struct process *p)
 	process_put(p);
 }
 
-/* Keeps the foreground group for the end of the leader. False: no memory to do so. PROCTREE is held. */
+/*
+ * Keeps the foreground group for the end of the leader. False: no memory to do so. PROCTREE is
+ * held.
+ */
 static bool remember_locked(struct orphan *o, const struct bond *b)
 {
 	if (o == NULL)
@@ -389,7 +400,10 @@ static void hangup_orphans(struct process *p)
 	}
 }
 
-/* A pseudoterminal only changes hands, since its master may start another session on it; a line is hung up. */
+/*
+ * A pseudoterminal only changes hands, since its master may start another session on it; a line is
+ * hung up.
+ */
 static void session_leader_ended(struct process *p)
 {
 	struct tty *t;

@@ -1,10 +1,12 @@
 /*
- * devpts: the file system of pseudoterminal slaves. Every mount is one of its own, with its own numbers and its own
- * ptmx; a master opened through /dev/ptmx belongs to the devpts mounted on "pts" beside that node.
+ * devpts: the file system of pseudoterminal slaves. Every mount is one of its own, with its own
+ * numbers and its own ptmx; a master opened through /dev/ptmx belongs to the devpts mounted on
+ * "pts" beside that node.
  *
- * A pty's inode is made with it and holds its owner and mode. The root inode's lock guards the table of ptys and what
- * inodes point to: lookups and readdir have it for reading, appearing and disappearing take it for writing and
- * drop the cached name, so a cached dentry, positive or negative, is always right and the walk needs no callback.
+ * A pty's inode is made with it and holds its owner and mode. The root inode's lock guards the
+ * table of ptys and what inodes point to: lookups and readdir have it for reading, appearing and
+ * disappearing take it for writing and drop the cached name, so a cached dentry, positive or
+ * negative, is always right and the walk needs no callback.
  *
  *   source       pts(4), mount(8) "Mount options for devpts", and what a Linux kernel answers
  */
@@ -31,17 +33,17 @@ struct pts_options {
 };
 
 struct pts_fs {
-	struct pts_options options;     /* root inode's lock */
-	struct inode *ptmx;             /* counted; immutable */
+	struct pts_options options;           /* root inode's lock */
+	struct inode *ptmx;                   /* counted; immutable */
 	uint64_t used[BITMAP_WORDS(PTS_MAX)]; /* root inode's lock, as all below */
-	struct pty **pty;               /* by index; not counted: removed before they go */
-	uint32_t size;                  /* entries of pty */
+	struct pty **pty;                     /* by index; not counted: removed before they go */
+	uint32_t size;                        /* entries of pty */
 	uint32_t count;
 };
 
 struct pts_inode {
 	struct inode inode;
-	struct pty *pty;                /* root inode's lock; NULL: not a slave, or its master is closed */
+	struct pty *pty; /* root inode's lock; NULL: no slave, or no master */
 };
 
 static const struct fs_type *devpts_type;
@@ -58,8 +60,11 @@ static struct inode *root_of(const struct superblock *sb)
 
 /* --- options --- */
 
-/* "name=value" of an unsigned number in `base` 8 or 10. False: not this option, or a wrong value. */
-static bool parse_number(const char *word, size_t len, const char *name, unsigned base, uint32_t *out)
+/*
+ * "name=value" of an unsigned number in `base` 8 or 10. False: not this option, or a wrong value.
+ */
+static bool parse_number(const char *word, size_t len, const char *name, unsigned base,
+			 uint32_t *out)
 {
 	size_t n = strlen(name);
 	uint64_t v = 0;
@@ -95,7 +100,9 @@ static bool parse_option(const char *word, size_t len, struct pts_options *o)
 
 MUST_CHECK static int parse_options(const char *data, struct pts_options *o)
 {
-	*o = (struct pts_options){ .mode = DEFAULT_MODE, .ptmx_mode = DEFAULT_PTMX_MODE, .max = PTS_MAX };
+	*o = (struct pts_options){ .mode = DEFAULT_MODE,
+				   .ptmx_mode = DEFAULT_PTMX_MODE,
+				   .max = PTS_MAX };
 	while (data != NULL && *data != '\0') {
 		const char *end = strchr(data, ',');
 		size_t len = end ? (size_t)(end - data) : strlen(data);
@@ -146,7 +153,8 @@ static int pts_lookup(struct inode *dir, struct dentry *d)
 
 	if (d->name_len == 4 && memcmp(d->name, "ptmx", 4) == 0)
 		found = fs->ptmx;
-	else if (parse_index(d->name, d->name_len, &index) && index < fs->size && fs->pty[index] != NULL)
+	else if (parse_index(d->name, d->name_len, &index) && index < fs->size &&
+		 fs->pty[index] != NULL)
 		found = fs->pty[index]->inode;
 	if (found) {
 		inode_get(found);
@@ -168,11 +176,13 @@ static int pts_readdir(struct file *f, struct dir_context *c)
 		static const char *const names[] = { ".", "..", "ptmx" };
 		size_t i = (size_t)c->pos;
 
-		if (!c->emit(c, names[i], strlen(names[i]), i < 2 ? INO_ROOT : INO_PTMX, i < 2 ? DT_DIR : DT_CHR))
+		if (!c->emit(c, names[i], strlen(names[i]), i < 2 ? INO_ROOT : INO_PTMX,
+			     i < 2 ? DT_DIR : DT_CHR))
 			return 0;
 	}
 	for (;; c->pos++) {
-		size_t index = bitmap_find_set(fs->used, PTS_MAX, MIN((size_t)c->pos - 3, (size_t)PTS_MAX));
+		size_t index = bitmap_find_set(fs->used, PTS_MAX,
+					       MIN((size_t)c->pos - 3, (size_t)PTS_MAX));
 
 		if (index >= PTS_MAX)
 			return 0;
@@ -274,8 +284,8 @@ MUST_CHECK static int pts_fill(struct superblock *sb)
 	return 0;
 }
 
-static int pts_mount(const struct fs_type *type, const char *source, unsigned flags, const char *data,
-		     struct superblock **out)
+static int pts_mount(const struct fs_type *type, const char *source, unsigned flags,
+		     const char *data, struct superblock **out)
 {
 	struct superblock *sb;
 	struct pts_options o;

@@ -1,10 +1,11 @@
 /*
- * Input of the line discipline, and its reading. Runs of bytes that are not in `special` are stored and echoed at once;
- * any other byte goes the long way: translation, flow control, signals, the carriage return, the line editor.
+ * Input of the line discipline, and its reading. Runs of bytes that are not in `special` are stored
+ * and echoed at once; any other byte goes the long way: translation, flow control, signals, the
+ * carriage return, the line editor.
  *
- * Room: a raw terminal takes bytes until one is left free. A canonical one does the same while it holds whole lines;
- * with none it must not stop taking, or nobody could ever end the line, so what does not fit is dropped. The byte kept
- * free is for the end of the line.
+ * Room: a raw terminal takes bytes until one is left free. A canonical one does the same while it
+ * holds whole lines; with none it must not stop taking, or nobody could ever end the line, so what
+ * does not fit is dropped. The byte kept free is for the end of the line.
  */
 
 #include "tty/ldisc.h"
@@ -17,9 +18,19 @@ const struct abi_termios2 ldisc_default_termios = {
 	.c_oflag = OPOST | ONLCR,
 	.c_cflag = B38400 | CS8 | CREAD,
 	.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-	.c_cc = { [VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1,
-		  [VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26, [VREPRINT] = 18, [VDISCARD] = 15,
-		  [VWERASE] = 23, [VLNEXT] = 22 },
+	.c_cc = { [VINTR] = 3,
+		  [VQUIT] = 28,
+		  [VERASE] = 127,
+		  [VKILL] = 21,
+		  [VEOF] = 4,
+		  [VMIN] = 1,
+		  [VSTART] = 17,
+		  [VSTOP] = 19,
+		  [VSUSP] = 26,
+		  [VREPRINT] = 18,
+		  [VDISCARD] = 15,
+		  [VWERASE] = 23,
+		  [VLNEXT] = 22 },
 	.c_ispeed = 38400,
 	.c_ospeed = 38400,
 };
@@ -74,7 +85,8 @@ static void set_input_classes(struct ldisc *l)
 	if (l->canonical)
 		add_editing(l);
 	if (ldisc_lflag(l, ECHO)) {
-		l->special[0] |= 0xffffffff; /* control characters are echoed in a way of their own */
+		/* control characters are echoed in a way of their own */
+		l->special[0] |= 0xffffffff;
 		ldisc_set_add(l->special, 0x7f);
 	}
 	if (ldisc_lflag(l, EXTPROC)) /* all of that is the other side's work */
@@ -336,7 +348,8 @@ static bool edit_char(struct ldisc *l, uint8_t c)
 {
 	bool extended = ldisc_lflag(l, IEXTEN);
 
-	if (ldisc_is(l, VERASE, c) || ldisc_is(l, VKILL, c) || (extended && ldisc_is(l, VWERASE, c)))
+	if (ldisc_is(l, VERASE, c) || ldisc_is(l, VKILL, c) ||
+	    (extended && ldisc_is(l, VWERASE, c)))
 		ldisc_erase(l, c);
 	else if (extended && ldisc_is(l, VLNEXT, c))
 		begin_literal(l);
@@ -368,7 +381,7 @@ static void take_special(struct ldisc *l, uint8_t c)
 			return;
 	}
 	if (c == '\n' && was_return && ldisc_lflag(l, ECHO))
-		ldisc_echo_raw(l, &c, 1); /* the Enter key, in raw mode: a new line, where a '\n' would show as ^J */
+		ldisc_echo_raw(l, &c, 1); /* Enter in raw mode; a '\n' would show as ^J */
 	else
 		echo_typed(l, c);
 	store_marked(l, c);
@@ -476,8 +489,8 @@ static uint32_t line_length(const struct ldisc *l)
 }
 
 /*
- * A reader whose buffer the line fills to the last byte takes the mark of VEOF with it: otherwise its next read would
- * be told of an end of file that only ended the line.
+ * A reader whose buffer the line fills to the last byte takes the mark of VEOF with it: otherwise
+ * its next read would be told of an end of file that only ended the line.
  */
 struct ldisc_piece ldisc_next(const struct ldisc *l, size_t max)
 {

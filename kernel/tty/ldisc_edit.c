@@ -1,8 +1,8 @@
 /*
- * Editing the line: VERASE takes a character, VWERASE a word, VKILL all of it, and each shows it as the ECHO flags say.
- * A character is a byte, or with IUTF8 a whole UTF-8 sequence; one that lost its first byte is left alone. A word is
- * letters, digits and '_', with the rest behind it; letters beyond ASCII are Latin-1's, among which are nearly all the
- * bytes that begin a UTF-8 sequence.
+ * Editing the line: VERASE takes a character, VWERASE a word, VKILL all of it, and each shows it as
+ * the ECHO flags say. A character is a byte, or with IUTF8 a whole UTF-8 sequence; one that lost
+ * its first byte is left alone. A word is letters, digits and '_', with the rest behind it; letters
+ * beyond ASCII are Latin-1's, among which are nearly all the bytes that begin a UTF-8 sequence.
  *
  *   source       termios(3): ECHOE, ECHOK, ECHOKE, ECHOPRT, ECHOCTL, VWERASE, VREPRINT
  */

@@ -1,6 +1,7 @@
 /*
- * Output processing: OPOST with the column it needs for tabs and ONOCR, and echo, which is output that must not wait.
- * Runs of plain bytes, those not in `ospecial`, are copied at once; the others are looked at one by one.
+ * Output processing: OPOST with the column it needs for tabs and ONOCR, and echo, which is output
+ * that must not wait. Runs of plain bytes, those not in `ospecial`, are copied at once; the others
+ * are looked at one by one.
  */
 
 #include "tty/ldisc.h"
@@ -89,8 +90,11 @@ static void put_special(struct ldisc *l, uint8_t c)
 	put(l, c);
 }
 
-/* True when one of the eight bytes of x is a control character, or, where `utf8`, beyond ASCII. */
-static bool any_control(uint64_t x, bool utf8)
+/*
+ * The high bit of each byte of x that is a control character, or, where `utf8`, beyond ASCII. Exact
+ * up to the first one, which is all that is looked at.
+ */
+static uint64_t special_bytes(uint64_t x, bool utf8)
 {
 	const uint64_t ones = 0x0101010101010101, high = ones << 7;
 	uint64_t del = x ^ ones * 0x7f; /* a byte 0 where x has DEL */
@@ -98,44 +102,48 @@ static bool any_control(uint64_t x, bool utf8)
 	return (((x - ones * 0x20) & ~x) | ((del - ones) & ~del) | (utf8 ? x : 0)) & high;
 }
 
-/* Bytes at p that output copies as they are. Eight at a time while they are plain whatever the set says. */
-static size_t plain_run(const struct ldisc *l, const uint8_t *p, size_t n)
+/*
+ * Moves plain bytes into the ring, at most n, for which there is room: eight at a time, stored
+ * before they are judged, since what is not to be sent is overwritten. Returns how many.
+ */
+static size_t put_plain(struct ldisc *l, const uint8_t *p, size_t n)
 {
 	bool utf8 = ldisc_iflag(l, IUTF8);
+	uint64_t x, found = ldisc_oflag(l, OLCUC);
+	uint32_t span;
+	uint8_t *to = ring_room(l->out, &span);
 	size_t i = 0;
 
-	if (!ldisc_oflag(l, OLCUC)) {
-		for (uint64_t x; i + sizeof(x) <= n; i += sizeof(x)) {
-			memcpy(&x, p + i, sizeof(x));
-			if (any_control(x, utf8))
-				break;
-		}
+	n = MIN(n, (size_t)span);
+	while (!found && i + sizeof(x) <= n) {
+		memcpy(&x, p + i, sizeof(x));
+		memcpy(to + i, &x, sizeof(x));
+		found = special_bytes(x, utf8);
+		i += found ? (size_t)__builtin_ctzll(found) / 8 : sizeof(x);
 	}
-	while (i < n && !ldisc_set_has(l->ospecial, p[i]))
-		i++;
+	for (; i < n && !ldisc_set_has(l->ospecial, p[i]); i++)
+		to[i] = p[i];
+	l->out->head += (uint32_t)i;
+	l->column += (uint32_t)i;
 	return i;
 }
 
 /* Output with `reserve` bytes of the ring left free. Returns the bytes taken. */
 static size_t output(struct ldisc *l, const uint8_t *p, size_t n, uint32_t reserve)
 {
-	size_t done = 0;
+	size_t done = 0, run;
 
 	while (done < n) {
 		uint32_t space = ring_space(l->out), room = space > reserve ? space - reserve : 0;
-		size_t run = ldisc_oflag(l, OPOST) ? plain_run(l, p + done, MIN(n - done, room))
-						   : MIN(n - done, room);
 
-		if (run > 0) {
-			ring_put(l->out, p + done, (uint32_t)run);
-			if (ldisc_oflag(l, OPOST))
-				l->column += (uint32_t)run;
-			done += run;
-		} else if (room >= EXPANSION_MAX) {
-			put_special(l, p[done++]);
-		} else {
+		if (!ldisc_oflag(l, OPOST))
+			return ring_put(l->out, p, (uint32_t)MIN(n, (size_t)room));
+		run = put_plain(l, p + done, MIN(n - done, (size_t)room));
+		if (run == 0 && room < EXPANSION_MAX)
 			break;
-		}
+		if (run == 0)
+			put_special(l, p[done++]);
+		done += run;
 	}
 	return done;
 }

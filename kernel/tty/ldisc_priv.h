@@ -1,6 +1,9 @@
 #pragma once
 
-/* Between ldisc.c (input and reading), ldisc_edit.c (the line being edited) and ldisc_out.c (OPOST and echo). */
+/*
+ * Between ldisc.c (input and reading), ldisc_edit.c (the line being edited) and ldisc_out.c (OPOST
+ * and echo).
+ */
 
 #include "tty/ldisc.h"
 
@@ -37,7 +40,9 @@ static inline bool ldisc_is_control(uint8_t c)
 	return c < 0x20 || c == 0x7f;
 }
 
-/* True for the second and later bytes of a UTF-8 character, where IUTF8 says that input is UTF-8. */
+/*
+ * True for the second and later bytes of a UTF-8 character, where IUTF8 says that input is UTF-8.
+ */
 static inline bool ldisc_is_continuation(const struct ldisc *l, uint8_t c)
 {
 	return ldisc_iflag(l, IUTF8) && (c & 0xc0) == 0x80;

@@ -1,13 +1,16 @@
 /*
- * UNIX 98 pseudoterminals. The slave is a struct tty like any other; the master is this file's: what is written to it
- * goes through a backlog ring into the slave's line discipline, and what it reads is the slave's ring `out`. One lock,
- * the slave's, guards both ends, so there is nothing to order between them.
+ * UNIX 98 pseudoterminals. The slave is a struct tty like any other; the master is this file's:
+ * what is written to it goes through a backlog ring into the slave's line discipline, and what it
+ * reads is the slave's ring `out`. One lock, the slave's, guards both ends, so there is nothing to
+ * order between them.
  *
- * The backlog takes what the line discipline refuses, up to PTY_BACKLOG bytes: a program may write a good deal to the
- * master before anybody reads. While the slave is closed (it was open, and all its files are gone) input stays there.
+ * The backlog takes what the line discipline refuses, up to PTY_BACKLOG bytes: a program may write
+ * a good deal to the master before anybody reads. While the slave is closed (it was open, and all
+ * its files are gone) input stays there.
  *
- * Ends: the last file of the slave closed, the master reads what is left and then gets -EIO, until the slave is
- * opened again. The master closed, the slave is hung up for good and its name goes away.
+ * Ends: the last file of the slave closed, the master reads what is left and then gets -EIO, until
+ * the slave is opened again. The master closed, the slave is hung up for good and its name goes
+ * away.
  *
  *   source       pty(7), ptmx(4), ioctl_tty(2) TIOCPKT, TIOCSPTLCK, TIOCGPTN, TIOCGPTPEER
  */
@@ -28,7 +31,10 @@
 #include "vm/usercopy.h"
 
 enum { PTMX_MAJOR = 5, PTMX_MINOR = 2, MASTER_MAJOR = 128, SLAVE_MAJOR = 136, SLAVES = 1 << 20 };
-/* A flush leaves what the master could have read at once; and the room in the backlog at which the master may write. */
+/*
+ * A flush leaves what the master could have read at once; and the room in the backlog at which the
+ * master may write.
+ */
 enum { FLUSH_KEEP = 4095, MASTER_ROOM = PTY_BACKLOG / 2 };
 
 static struct pty *pty_of(struct tty *t)
@@ -126,7 +132,10 @@ static void slave_settings(struct tty *t, struct abi_termios2 *new)
 	new->c_cflag = (new->c_cflag & ~(uint32_t)(CSIZE | PARENB)) | CS8 | CREAD;
 }
 
-/* True when ^S and ^Q are what stops and starts the output: a master in packet mode can do that by itself. */
+/*
+ * True when ^S and ^Q are what stops and starts the output: a master in packet mode can do that by
+ * itself.
+ */
 static bool has_usual_flow(const struct abi_termios2 *t)
 {
 	return (t->c_iflag & IXON) && t->c_cc[VSTOP] == 023 && t->c_cc[VSTART] == 021;
@@ -275,7 +284,10 @@ static ssize64_t master_read(struct file *f, struct uio *u, off64_t *pos)
 
 /* --- the master: writing --- */
 
-/* From user memory into the backlog, and on. Returns the bytes; -EFAULT when there were none for that reason. */
+/*
+ * From user memory into the backlog, and on. Returns the bytes; -EFAULT when there were none for
+ * that reason.
+ */
 static ssize64_t give_input(struct pty *p, struct uio *u)
 {
 	size_t total = 0, n, got;
@@ -311,7 +323,8 @@ static ssize64_t master_write(struct file *f, struct uio *u, off64_t *pos)
 		total += (size_t)n;
 		if (u->resid == 0)
 			break;
-		n = file_is_nonblock(f) ? -EAGAIN : tty_wait(&p->tty, &p->master_writable, NSEC_MAX);
+		n = file_is_nonblock(f) ? -EAGAIN
+					: tty_wait(&p->tty, &p->master_writable, NSEC_MAX);
 		if (n < 0)
 			break;
 	}

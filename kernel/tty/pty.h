@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Pseudoterminals: pty.c has both ends, devpts.c the file system in which the slaves have their names. Inside the tty
- * layer.
+ * Pseudoterminals: pty.c has both ends, devpts.c the file system in which the slaves have their
+ * names. Inside the tty layer.
  */
 
 #include "tty/tty_priv.h"
@@ -10,29 +10,35 @@
 struct pts_inode;
 struct path;
 
-enum { PTY_BACKLOG = 16384 /* bytes written to a master and not yet taken by the line discipline */ };
+enum { PTY_BACKLOG = 16384 /* bytes from a master that wait for the line discipline */ };
 
 struct pty {
-	struct tty tty;                 /* the slave; its lock guards the master's part too */
-	struct ring in;                 /* from the master */
+	struct tty tty; /* the slave; its lock guards the master's part too */
+	struct ring in; /* from the master */
 	struct waitq master_readable, master_writable;
-	uint8_t packet_status;          /* TIOCPKT_*, not yet read */
-	bool packet;                    /* TIOCPKT */
-	bool locked;                    /* TIOCSPTLCK: the slave cannot be opened */
-	bool slave_closed;              /* it was open, and is no longer */
-	bool master_stopped;            /* TCOOFF on the master */
-	unsigned index;                 /* N of /dev/pts/N; immutable */
-	struct superblock *sb;          /* counted; immutable: where it has its name */
-	struct inode *inode;            /* counted until the master is closed: its name */
+	uint8_t packet_status; /* TIOCPKT_*, not yet read */
+	bool packet;           /* TIOCPKT */
+	bool locked;           /* TIOCSPTLCK: the slave cannot be opened */
+	bool slave_closed;     /* it was open, and is no longer */
+	bool master_stopped;   /* TCOOFF on the master */
+	unsigned index;        /* N of /dev/pts/N; immutable */
+	struct superblock *sb; /* counted; immutable: where it has its name */
+	struct inode *inode;   /* counted until the master is closed: its name */
 };
 
-/* Makes a pty whose master f is to be. Opens of ptmx end here. -ENODEV no devpts beside it; -ENOSPC; -ENOMEM. */
+/*
+ * Makes a pty whose master f is to be. Opens of ptmx end here. -ENODEV no devpts beside it;
+ * -ENOSPC; -ENOMEM.
+ */
 MUST_CHECK int pty_open_master(struct inode *i, struct file *f);
 
 /* devpts.c */
 void devpts_init(void);
 
-/* The root of the devpts that belongs to a ptmx node: the one that holds it, or "pts" beside it. Counted. -ENODEV. */
+/*
+ * The root of the devpts that belongs to a ptmx node: the one that holds it, or "pts" beside it.
+ * Counted. -ENODEV.
+ */
 MUST_CHECK int devpts_find_root(const struct file *f, struct path *root);
 
 /* Names p: sets index, sb and inode. -ENOSPC; -ENOMEM. */

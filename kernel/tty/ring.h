@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * A byte ring of a power-of-two size in storage of the caller's. The positions run freely; their difference is what the
- * ring holds. One lock of the owner's guards all of it. Pure.
+ * A byte ring of a power-of-two size in storage of the caller's. The positions run freely; their
+ * difference is what the ring holds. One lock of the owner's guards all of it. Pure.
  */
 
 #include "lib/string.h"

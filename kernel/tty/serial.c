@@ -1,10 +1,12 @@
 /*
- * Serial lines ttyS0 … ttyS3, over the ports of dev/uart16550.h. The port's interrupts only queue work; a worker thread
- * moves received bytes into the line discipline and waiting output into the port.
+ * Serial lines ttyS0 … ttyS3, over the ports of dev/uart16550.h. The port's interrupts only queue
+ * work; a worker thread moves received bytes into the line discipline and waiting output into the
+ * port.
  *
- * Output goes from the tty's ring to the port's as soon as there is any, so a writer mostly pays for the port alone; it
- * sleeps when both are full. Input that the line discipline refuses waits in `word`, then in the port's ring; nothing
- * is taken from the port while nobody has the line open, so what was typed ahead at boot is not lost.
+ * Output goes from the tty's ring to the port's as soon as there is any, so a writer mostly pays
+ * for the port alone; it sleeps when both are full. Input that the line discipline refuses waits in
+ * `word`, then in the port's ring; nothing is taken from the port while nobody has the line open,
+ * so what was typed ahead at boot is not lost.
  */
 
 #include "abi/errno.h"
@@ -30,7 +32,7 @@ struct serial {
 	unsigned port;           /* immutable */
 	bool is_console;         /* boot only; its lines do not fall when it is closed */
 	bool carrier;            /* modem work only; DCD when it last looked */
-	uint16_t word[RX_CHUNK]; /* tty->lock: taken from the port, not yet by the line discipline */
+	uint16_t word[RX_CHUNK]; /* tty->lock: taken from the port, not yet fed */
 	unsigned first, count;   /* tty->lock: of word[] */
 	struct work rx, tx, modem;
 	struct uart_client client;
@@ -152,7 +154,8 @@ static int serial_drain(struct tty *t)
 		err = tty_wait(t, &t->writable, NSEC_MAX);
 	tty_unlock(t);
 	while (err == 0 && !uart_tx_is_idle(s->port)) {
-		err = thread_sleep_until(clock_mono() + DRAIN_POLL_MS * NSEC_PER_MSEC, THREAD_SLEEP_INTR);
+		err = thread_sleep_until(clock_mono() + DRAIN_POLL_MS * NSEC_PER_MSEC,
+					 THREAD_SLEEP_INTR);
 		if (err == -ETIMEDOUT)
 			err = 0;
 	}

@@ -1,12 +1,16 @@
-/* Terminal settings between the forms that programs exchange: termios, termios2, and termio of System V. */
+/*
+ * Terminal settings between the forms that programs exchange: termios, termios2, and termio of
+ * System V.
+ */
 
 #include "tty/tty_priv.h"
 
 /* Index: the bits of CBAUD without CBAUDEX, and 16 more for those with it. */
 static const uint32_t bauds[] = {
-	0,	50,	75,	110,	134,	 150,	  200,	   300,	    600,     1200,    1800,
-	2400,	4800,	9600,	19200,	38400,	 0,	  57600,   115200,  230400,  460800,  500000,
-	576000,	921600,	1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000,
+	0,       50,      75,      110,     134,     150,     200,     300,
+	600,     1200,    1800,    2400,    4800,    9600,    19200,   38400,
+	0,       57600,   115200,  230400,  460800,  500000,  576000,  921600,
+	1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000,
 };
 
 static uint32_t decode(uint32_t flag, uint32_t other)

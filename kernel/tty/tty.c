@@ -1,11 +1,14 @@
 /*
- * Terminals: life, opening and closing, hanging up, and the way of input through the line discipline.
+ * Terminals: life, opening and closing, hanging up, and the way of input through the line
+ * discipline.
  *
- * Hanging up does not look for the open files: it counts tty->generation up, and a file of an older generation knows
- * that it is dead. The terminal itself goes on; who opens it next has a working one.
+ * Hanging up does not look for the open files: it counts tty->generation up, and a file of an older
+ * generation knows that it is dead. The terminal itself goes on; who opens it next has a working
+ * one.
  *
- * Input comes in threads: a pty's master writes, a serial port's work item reads the driver's ring. What the line
- * discipline then reports (signals, flow control, something to read or to send) is acted upon in tty_dispatch().
+ * Input comes in threads: a pty's master writes, a serial port's work item reads the driver's ring.
+ * What the line discipline then reports (signals, flow control, something to read or to send) is
+ * acted upon in tty_dispatch().
  */
 
 #include "tty/tty.h"
@@ -21,7 +24,10 @@
 #include "vfs/cred.h"
 #include "vfs/fcntl.h"
 
-enum { ALL_EVENTS = EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLERR | EPOLLHUP | EPOLLRDHUP };
+enum {
+	ALL_EVENTS =
+		EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLERR | EPOLLHUP | EPOLLRDHUP
+};
 
 /* --- life --- */
 
@@ -240,7 +246,9 @@ int tty_open_file(struct tty *t, struct file *f, bool console)
 		return -ENOMEM;
 	tty_lock(t);
 	if ((err = may_open(t)) == 0) {
-		*tf = (struct tty_file){ .tty = t, .file = f, .generation = t->generation, .console = console };
+		*tf = (struct tty_file){
+			.tty = t, .file = f, .generation = t->generation, .console = console
+		};
 		list_add_tail(&t->files, &tf->node);
 		t->opens++;
 	}

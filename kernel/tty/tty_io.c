@@ -1,11 +1,13 @@
 /*
  * read(2), write(2) and poll(2) of a terminal.
  *
- * Reading: in canonical mode one line, or its beginning; in raw mode as VMIN and VTIME say. Each turn of the loop looks
- * at everything anew (hang-up, job control, settings), since all may change while it sleeps.
+ * Reading: in canonical mode one line, or its beginning; in raw mode as VMIN and VTIME say. Each
+ * turn of the loop looks at everything anew (hang-up, job control, settings), since all may change
+ * while it sleeps.
  *
- * Writing: into the ring `out` through OPOST, by TTY_STAGING bytes where OPOST has to look at them, else from user
- * memory directly. A writer that sleeps half-way keeps the others waiting (`writing`), so that writes do not mix.
+ * Writing: into the ring `out` through OPOST, by TTY_STAGING bytes where OPOST has to look at them,
+ * else from user memory directly. A writer that sleeps half-way keeps the others waiting
+ * (`writing`), so that writes do not mix.
  *
  *   source       termios(3) "Canonical and noncanonical mode", POSIX.1-2024 11.1.5 to 11.1.7
  */
@@ -27,7 +29,8 @@ static void touch(struct tty *t, struct file *f, bool write)
 {
 	nsec_t now = clock_coarse();
 
-	if (LIKELY(t->touched[write] != 0 && now - t->touched[write] < TOUCH_SECONDS * NSEC_PER_SEC))
+	if (LIKELY(t->touched[write] != 0 &&
+		   now - t->touched[write] < TOUCH_SECONDS * NSEC_PER_SEC))
 		return;
 	t->touched[write] = now;
 	if (write)
@@ -48,7 +51,10 @@ static uint8_t vtime(const struct tty *t)
 	return t->ld.termios.c_cc[VTIME];
 }
 
-/* Copies what there is, at most one line. Returns the bytes; -EFAULT when not even one could be copied. */
+/*
+ * Copies what there is, at most one line. Returns the bytes; -EFAULT when not even one could be
+ * copied.
+ */
 static ssize64_t take_input(struct tty *t, struct uio *u)
 {
 	struct ldisc_piece piece = { 0 };
@@ -70,7 +76,8 @@ static bool is_enough(const struct tty *t, size_t total, const struct uio *u)
 }
 
 /*
- * Until when to wait for more, in raw mode: VTIME counts from the call when VMIN is 0, else from the last byte.
+ * Until when to wait for more, in raw mode: VTIME counts from the call when VMIN is 0, else from
+ * the last byte.
  *   since        when that was; 0: now
  */
 static nsec_t read_deadline(const struct tty *t, size_t total, nsec_t *since)
@@ -82,7 +89,10 @@ static nsec_t read_deadline(const struct tty *t, size_t total, nsec_t *since)
 	return *since + vtime(t) * (NSEC_PER_SEC / 10);
 }
 
-/* 0: look again. -ETIMEDOUT: that was all. A reader whom the master's end wakes is told, later ones see end of file. */
+/*
+ * 0: look again. -ETIMEDOUT: that was all. A reader whom the master's end wakes is told, later ones
+ * see end of file.
+ */
 static int wait_input(struct tty *t, struct file *f, size_t total, nsec_t *since)
 {
 	int err;
@@ -146,7 +156,9 @@ bool tty_is_writable(const struct tty *t)
 	return !t->ld.stopped && ldisc_output_room(&t->ld) >= WRITABLE_ROOM;
 }
 
-/* From user memory into the ring. Returns the bytes; -EFAULT when there were none for that reason. */
+/*
+ * From user memory into the ring. Returns the bytes; -EFAULT when there were none for that reason.
+ */
 static ssize64_t write_raw(struct tty *t, struct uio *u)
 {
 	size_t total = 0;

@@ -1,6 +1,7 @@
 /*
- * ioctl_tty(2). One function per group of requests; each answers -ENOIOCTL when the request is not its own.
- * Requests that change something stop a background caller first (SIGTTOU), as tcsetattr(3) and its kin do.
+ * ioctl_tty(2). One function per group of requests; each answers -ENOIOCTL when the request is not
+ * its own. Requests that change something stop a background caller first (SIGTTOU), as tcsetattr(3)
+ * and its kin do.
  */
 
 #include "abi/capability.h"
@@ -103,7 +104,8 @@ static int64_t get_settings(struct tty *t, unsigned cmd, uint64_t arg)
 		io = termios_to_termio(&now);
 		return copy_to_user(UADDR(arg), &io, sizeof(io));
 	}
-	return copy_to_user(UADDR(arg), &now, cmd == TCGETS ? sizeof(struct abi_termios) : sizeof(now));
+	return copy_to_user(UADDR(arg), &now,
+			    cmd == TCGETS ? sizeof(struct abi_termios) : sizeof(now));
 }
 
 static int64_t set_soft_carrier(struct tty *t, uint64_t arg)

@@ -20,6 +20,7 @@
 #include "abi/errno.h"
 #include "core/panic.h"
 #include "core/random.h"
+#include "lib/string.h"
 #include "pmm/kva.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
@@ -192,17 +193,6 @@ void dentry_get(struct dentry *d)
 
 	KASSERT_DEBUG(old > 0 && (old & ~DENTRY_REF_DEAD) < REF_MAX);
 	(void)old;
-}
-
-bool dentry_tryget(struct dentry *d)
-{
-	uint32_t n = atomic_load_explicit(&d->ref, memory_order_relaxed);
-
-	while (!(n & DENTRY_REF_DEAD))
-		if (atomic_compare_exchange_weak_explicit(&d->ref, &n, n + 1, memory_order_acquire,
-							  memory_order_relaxed))
-			return true;
-	return false;
 }
 
 static void dentry_free(struct epoch_head *h)

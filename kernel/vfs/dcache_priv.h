@@ -2,7 +2,6 @@
 
 /* The dentry hash as lock-free walkers probe it. */
 
-#include "lib/string.h"
 #include "vfs/dentry.h"
 #include "vfs/namehash.h"
 
@@ -41,7 +40,7 @@ static inline bool dentry_is_named(struct dentry *d, const struct dentry *parent
 	atomic_thread_fence(memory_order_acquire);
 	if (s & 1 || atomic_load_explicit(&d->seq, memory_order_relaxed) != s)
 		return false;
-	if (memcmp(text, name, len) != 0)
+	if (!name_equal(text, name, len))
 		return false;
 	atomic_thread_fence(memory_order_acquire);
 	*seq = s;

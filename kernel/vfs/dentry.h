@@ -60,7 +60,6 @@ MUST_CHECK struct dentry *dentry_create_root(struct superblock *sb, struct inode
 MUST_CHECK struct dentry *dentry_create_pseudo(struct superblock *sb, const char *name, struct inode *i);
 
 void dentry_get(struct dentry *d);
-MUST_CHECK bool dentry_tryget(struct dentry *d); /* for lookups under an epoch */
 void dentry_put(struct dentry *d); /* may sleep when the last reference frees an inode */
 
 /* Attaches i (reference consumed) to a negative dentry. */
@@ -89,6 +88,18 @@ void dentry_shrink_children(struct dentry *d);
 uint64_t dcache_reclaim(uint64_t want);
 /* Drops all unused dentries of a superblock: unmount. */
 void dcache_shrink_sb(struct superblock *sb);
+
+/* For lookups under an epoch: false when it is on its way out. */
+MUST_CHECK static inline bool dentry_tryget(struct dentry *d)
+{
+	uint32_t n = atomic_load_explicit(&d->ref, memory_order_relaxed);
+
+	while (!(n & DENTRY_REF_DEAD))
+		if (atomic_compare_exchange_weak_explicit(&d->ref, &n, n + 1, memory_order_acquire,
+							  memory_order_relaxed))
+			return true;
+	return false;
+}
 
 static inline struct inode *dentry_inode(const struct dentry *d)
 {

@@ -316,9 +316,17 @@ struct fdref fdref_get_path(int fd)
 
 struct fdref fdref_get(int fd)
 {
-	struct fdref r = fdref_get_path(fd);
+	struct fdtable *t = curthread()->files;
+	struct fdref r;
 
-	if (LIKELY(r.file != NULL) && UNLIKELY(r.file->mode & FMODE_PATH)) {
+	if (LIKELY(ref_count(&t->ref) == 1)) {
+		r = (struct fdref){ file_at(array_of(t), (unsigned)fd), false };
+		if (UNLIKELY(r.file != NULL && r.file->mode & FMODE_PATH))
+			r.file = NULL;
+		return r;
+	}
+	r = fdref_get_path(fd);
+	if (r.file != NULL && r.file->mode & FMODE_PATH) {
 		fdref_put(r);
 		r = (struct fdref){ NULL, false };
 	}

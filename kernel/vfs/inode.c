@@ -106,7 +106,7 @@ uint64_t inode_object_size(struct vmobject *o)
 
 void inode_lock_nested(struct inode *i)
 {
-	write_lock(&i->lock);
+	write_lock_nested(&i->lock);
 }
 
 void inode_lock_pair(struct inode *a, struct inode *b)
@@ -146,7 +146,8 @@ void inode_getattr(struct inode *i, struct kstat *st)
 {
 	st->ino = i->ino;
 	st->size = atomic_load_explicit(&i->size, memory_order_relaxed);
-	st->blocks = atomic_load_explicit(&i->blocks, memory_order_relaxed);
+	st->blocks = i->counts_pages ? atomic_load_explicit(&i->object.npages, memory_order_relaxed) * (PAGE_SIZE / 512)
+				     : atomic_load_explicit(&i->blocks, memory_order_relaxed);
 	st->mode = i->mode;
 	st->nlink = i->nlink;
 	st->uid = i->uid;

@@ -110,6 +110,7 @@ struct inode {
 	_Atomic uint32_t seals;        /* F_SEAL_*; memory files: SEAL_SEAL unless memfd_create(2) allowed sealing */
 	const char *link;              /* target of a symbolic link, when it needs no sleep: lives as long as the
 	                                  inode's memory (an epoch); NULL: get_link is asked */
+	bool counts_pages;             /* memory only: its blocks are the pages of its cache */
 	bool linkable;                 /* O_TMPFILE without O_EXCL: linkat(2) may name it though nlink is 0 */
 	uint64_t generation;
 	struct epoch_head epoch;

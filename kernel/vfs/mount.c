@@ -100,11 +100,6 @@ void mount_get(struct mount *m)
 	ref_get(&m->ref);
 }
 
-bool mount_tryget(struct mount *m)
-{
-	return ref_tryget(&m->ref);
-}
-
 void mount_put(struct mount *m)
 {
 	uint32_t mark = atomic_load_explicit(&m->expire_mark, memory_order_relaxed);

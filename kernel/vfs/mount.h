@@ -49,7 +49,10 @@ static inline void path_put(const struct path *p);
 
 void mount_init(void);
 void mount_get(struct mount *m);
-MUST_CHECK bool mount_tryget(struct mount *m); /* under an epoch */
+MUST_CHECK static inline bool mount_tryget(struct mount *m) /* under an epoch */
+{
+	return ref_tryget(&m->ref);
+}
 void mount_put(struct mount *m);
 
 /* The mount on top of (m, d), counted; NULL when there is none. */

@@ -222,14 +222,29 @@ static int may_open_in_sticky(const struct inode *dir, const struct inode *i)
 	return dir->mode & S_IWOTH || (dir->mode & S_IWGRP && level >= 2) ? -EACCES : 0;
 }
 
-static int create_in(const struct walk_result *at, struct creation *c, struct dentry **out)
+/* The negative dentry found before the lock was taken still stands for the name; else looked up again. Consumes d. */
+static int recheck_locked(const struct walk_result *at, struct dentry *d, struct dentry **out)
+{
+	if (d != NULL && !(atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_UNHASHED) &&
+	    atomic_load_explicit(&d->parent, memory_order_relaxed) == at->path.dentry &&
+	    d->name_hash == at->last_hash && d->name_len == at->last_len &&
+	    name_equal(d->name, at->last, at->last_len)) {
+		*out = d;
+		return 0;
+	}
+	if (d != NULL)
+		dentry_put(d);
+	return dentry_lookup_hashed(at->path.dentry, at->last, at->last_len, at->last_hash, out);
+}
+
+/* d: the cached negative dentry, consumed; NULL: there is none. */
+static int create_in(const struct walk_result *at, struct creation *c, struct dentry *d, struct dentry **out)
 {
 	struct inode *dir = dentry_inode(at->path.dentry);
-	struct dentry *d;
 	int err;
 
 	write_lock(&dir->lock);
-	err = dentry_lookup_hashed(at->path.dentry, at->last, at->last_len, at->last_hash, &d);
+	err = recheck_locked(at, d, &d);
 	if (!err && dentry_inode(d) == NULL) {
 		if (!(err = mount_want_write(at->path.mnt)) && !(err = may_create_in(current_cred(), dir)))
 			err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | c->mode) : -EACCES;
@@ -274,12 +289,8 @@ static int find_or_create(const struct walk_result *at, struct creation *c, stru
 		err = find_only(at, &d);
 	} else {
 		d = dentry_find_hashed(at->path.dentry, at->last, at->last_len, at->last_hash);
-		if (d != NULL && (dentry_inode(d) == NULL || atomic_load(&d->flags) & DENTRY_REVALIDATE)) {
-			dentry_put(d);
-			d = NULL;
-		}
-		if (d == NULL)
-			err = create_in(at, c, &d);
+		if (d == NULL || dentry_inode(d) == NULL)
+			err = create_in(at, c, d, &d);
 	}
 	if (!err && !c->created) {
 		err = c->oflags & O_EXCL ? -EEXIST : may_open_in_sticky(dir, dentry_inode(d));
@@ -403,9 +414,11 @@ int file_open_at(int dirfd, const char *name, unsigned oflags, uint32_t mode, un
 {
 	const struct path *start;
 	struct fdref hold;
-	int err = walk_start(dirfd, name, resolve, &hold, &start);
+	int err;
 
-	if (err)
+	if (LIKELY(dirfd == AT_FDCWD))
+		return open_from(NULL, name, oflags, mode, resolve, out);
+	if ((err = walk_start(dirfd, name, resolve, &hold, &start)))
 		return err;
 	err = open_from(start, name, oflags, mode, resolve, out);
 	fdref_put(hold);

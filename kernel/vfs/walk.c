@@ -382,13 +382,15 @@ int walk_start(int dirfd, const char *name, unsigned flags, struct fdref *hold, 
 	return 0;
 }
 
-static int walk_at(int dirfd, const char *name, unsigned flags, bool parent, struct walk_result *out)
+static inline int walk_at(int dirfd, const char *name, unsigned flags, bool parent, struct walk_result *out)
 {
 	const struct path *start;
 	struct fdref hold;
-	int err = walk_start(dirfd, name, flags, &hold, &start);
+	int err;
 
-	if (err)
+	if (LIKELY(dirfd == AT_FDCWD))
+		return walk_run(NULL, name, flags, parent, out);
+	if ((err = walk_start(dirfd, name, flags, &hold, &start)))
 		return err;
 	err = walk_run(start, name, flags, parent, out);
 	fdref_put(hold);
@@ -432,13 +434,16 @@ int walk_parent(int dirfd, const char *name, unsigned flags, struct path *parent
 
 int walk_user(int dirfd, uaddr_t upath, unsigned flags, struct path *out)
 {
-	char *name;
-	int err = pathname_get(upath, flags, &name);
+	struct walk_result res;
+	struct user_path name;
+	int err = user_path_get(&name, upath, flags);
 
 	if (err)
 		return err;
-	err = walk_path(dirfd, name, flags, out);
-	pathname_put(name);
+	err = walk_at(dirfd, name.name, flags, false, &res);
+	user_path_put(&name);
+	if (LIKELY(!err))
+		*out = res.path;
 	return err;
 }
 
@@ -468,4 +473,22 @@ int pathname_get(uaddr_t upath, unsigned flags, char **out)
 void pathname_put(char *name)
 {
 	slab_free(pathname_cache, name);
+}
+
+int user_path_get(struct user_path *p, uaddr_t upath, unsigned flags)
+{
+	ssize64_t n = strncpy_from_user(p->small, upath, sizeof(p->small));
+	int err;
+
+	p->heap = NULL;
+	p->name = p->small;
+	if (LIKELY(n > 0))
+		return 0;
+	if (n == 0)
+		return flags & WALK_EMPTY ? 0 : -ENOENT;
+	if (n != -ENAMETOOLONG)
+		return (int)n;
+	err = pathname_get(upath, flags, &p->heap);
+	p->name = p->heap;
+	return err;
 }

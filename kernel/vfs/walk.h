@@ -29,6 +29,19 @@ enum { PATH_MAX_BYTES = 4096, SYMLINK_MAX_DEPTH = 40 };
 MUST_CHECK int pathname_get(uaddr_t upath, unsigned flags, char **out);
 void pathname_put(char *name);
 
+/* The same for the length of one call: short names, which are most, stay in the caller's frame. */
+struct user_path {
+	const char *name; /* result */
+	char *heap;
+	char small[128];
+};
+MUST_CHECK int user_path_get(struct user_path *p, uaddr_t upath, unsigned flags); /* errors as pathname_get() */
+static inline void user_path_put(struct user_path *p)
+{
+	if (UNLIKELY(p->heap != NULL))
+		pathname_put(p->heap);
+}
+
 /*
  * Resolves `name` from dirfd (AT_FDCWD or an open directory) with the running thread's root and credentials.
  *   out          counted; the dentry is positive

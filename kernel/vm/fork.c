@@ -26,19 +26,23 @@ struct fork {
 	uint64_t start, end;      /* of src: VMAs of which that is so */
 };
 
-/* dst's slot for va. Neighbours share a table: one walk for up to 512 of them. */
-static _Atomic pte_t *child_slot(struct fork *k, uint64_t va)
+static NOINLINE _Atomic pte_t *new_child_slots(struct fork *k, uint64_t block)
 {
-	uint64_t block = ALIGN_DOWN(va, HUGE_SIZE);
 	_Atomic pte_t *huge = NULL;
 
-	if (k->slots_va != block || !k->slots) {
-		k->slots = arch_pt_slot_alloc(&k->dst->pt, block, &huge);
-		k->slots_va = block;
-		if (!k->slots)
-			return NULL;
-	}
-	return k->slots + ((va - block) >> PAGE_SHIFT);
+	k->slots = arch_pt_slot_alloc(&k->dst->pt, block, &huge);
+	k->slots_va = k->slots ? block : UINT64_MAX;
+	return k->slots;
+}
+
+/* dst's slot for va. Neighbours share a table: one walk for up to 512 of them. */
+static inline _Atomic pte_t *child_slot(struct fork *k, uint64_t va)
+{
+	uint64_t block = ALIGN_DOWN(va, HUGE_SIZE);
+
+	if (UNLIKELY(k->slots_va != block) && !new_child_slots(k, block))
+		return NULL;
+	return k->slots + ((va >> PAGE_SHIFT) & (HUGE_PAGES - 1));
 }
 
 static NOINLINE int copy_now(struct fork *k, _Atomic pte_t *to, pte_t pte)
@@ -167,7 +171,7 @@ static void copy_fields(struct vmspace *dst, const struct vmspace *src)
 
 int vmspace_fork(struct vmspace *src, struct vmspace **out) NO_TSA
 {
-	struct fork k = { .src = src, .start = UINT64_MAX };
+	struct fork k = { .src = src, .slots_va = UINT64_MAX, .start = UINT64_MAX };
 	struct vma_edit e;
 	int err;
 

@@ -23,11 +23,15 @@ struct page *huge_alloc(void)
 
 void huge_get(struct page *head)
 {
-	for (unsigned i = 0; i < HUGE_PAGES; i += 4) {
-		page_get(&head[i]);
-		page_get(&head[i + 1]);
-		page_get(&head[i + 2]);
-		page_get(&head[i + 3]);
+	for (struct page *p = head; p < head + HUGE_PAGES; p += 8) {
+		page_get(&p[0]);
+		page_get(&p[1]);
+		page_get(&p[2]);
+		page_get(&p[3]);
+		page_get(&p[4]);
+		page_get(&p[5]);
+		page_get(&p[6]);
+		page_get(&p[7]);
 	}
 }
 
@@ -50,26 +54,49 @@ static void free_block(struct page *head)
 	page_free(head, HUGE_ORDER);
 }
 
+/* The branch is hardly ever taken; the empty asm keeps the compiler from computing `dead` without one every time. */
+static inline void drop(struct page *p, uint64_t bit, uint64_t *dead)
+{
+	if (UNLIKELY(atomic_fetch_sub_explicit(&p->ref, 1, memory_order_acq_rel) == 1)) {
+		__asm__ volatile("" : "+r"(bit));
+		*dead |= bit;
+	}
+}
+
+/* One count less for each of 64 pages. Returns a bit for each that nobody counts any more. */
+static uint64_t drop_64(struct page *p)
+{
+	uint64_t dead = 0;
+
+	for (uint64_t bit = 1; bit; bit <<= 8, p += 8) {
+		drop(&p[0], bit, &dead);
+		drop(&p[1], bit << 1, &dead);
+		drop(&p[2], bit << 2, &dead);
+		drop(&p[3], bit << 3, &dead);
+		drop(&p[4], bit << 4, &dead);
+		drop(&p[5], bit << 5, &dead);
+		drop(&p[6], bit << 6, &dead);
+		drop(&p[7], bit << 7, &dead);
+	}
+	return dead;
+}
+
 void huge_put(struct page *head)
 {
-	uint64_t dead[BITMAP_WORDS(HUGE_PAGES)] = { 0 };
-	unsigned ndead = 0;
+	uint64_t dead[BITMAP_WORDS(HUGE_PAGES)], all = UINT64_MAX, any = 0;
 
-	for (unsigned i = 0; i < HUGE_PAGES; i += 4)
-		for (unsigned k = i; k < i + 4; k++)
-			if (atomic_fetch_sub_explicit(&head[k].ref, 1, memory_order_acq_rel) == 1) {
-				bitmap_set(dead, k);
-				ndead++;
-			}
-	if (ndead == HUGE_PAGES) {
+	for (unsigned i = 0; i < ARRAY_SIZE(dead); i++) {
+		dead[i] = drop_64(&head[i * 64]);
+		all &= dead[i];
+		any |= dead[i];
+	}
+	if (all == UINT64_MAX) {
 		free_block(head);
 		return;
 	}
-	for (unsigned i = 0; ndead && i < HUGE_PAGES; i++) {
-		if (!bitmap_test(dead, i))
-			continue;
-		atomic_store_explicit(&head[i].ref, 1, memory_order_relaxed);
-		page_free(&head[i], 0);
-		ndead--;
-	}
+	for (unsigned i = 0; any && i < HUGE_PAGES; i++)
+		if (bitmap_test(dead, i)) {
+			atomic_store_explicit(&head[i].ref, 1, memory_order_relaxed);
+			page_free(&head[i], 0);
+		}
 }

@@ -288,22 +288,29 @@ static unsigned detach_some(struct vmobject *o, uint64_t *first, uint64_t last, 
 	return n;
 }
 
-/* o->lock is held for writing, or nobody else uses o: no page is being filled. */
+/*
+ * Takes [first, last] out. o->lock is held for writing while pages leave the index, so that no fault is between finding one
+ * and mapping it; it is not held while their write-back is waited for, since write-back needs the locks of spaces
+ * whose faults wait for o->lock.
+ */
 static void drop_range(struct vmobject *o, uint64_t first, uint64_t last)
 {
 	struct page_batch b;
-	unsigned n;
 
-	while ((n = detach_some(o, &first, last, b.page, ARRAY_SIZE(b.page)))) {
-		for (unsigned i = 0; i < n; i++) {
+	for (;;) {
+		write_lock(&o->lock);
+		b.n = detach_some(o, &first, last, b.page, ARRAY_SIZE(b.page));
+		write_unlock(&o->lock);
+		if (!b.n)
+			return;
+		pagecache_count(o, -(int64_t)b.n);
+		uncharge(o, b.n);
+		for (unsigned i = 0; i < b.n; i++) {
 			page_wait_writeback(b.page[i]);
 			if (clear_flags(b.page[i], PG_DIRTY) & PG_DIRTY)
 				pagecache_cleaned(o);
 		}
-		b.n = n;
 		page_batch_flush(&b);
-		pagecache_count(o, -(int64_t)n);
-		uncharge(o, n);
 	}
 }
 
@@ -329,18 +336,14 @@ void pagecache_truncate(struct vmobject *o, uint64_t new_size)
 
 	if (!atomic_load_explicit(&o->npages, memory_order_acquire) && list_is_empty(&o->mappings))
 		return;
-	write_lock(&o->lock);
 	drop_range(o, first, UINT64_MAX);
 	zero_tail(o, new_size);
-	write_unlock(&o->lock);
 	rmap_unmap(o, first, UINT64_MAX, true);
 }
 
 void pagecache_punch(struct vmobject *o, uint64_t first, uint64_t last)
 {
-	write_lock(&o->lock);
 	drop_range(o, first, last);
-	write_unlock(&o->lock);
 	rmap_unmap(o, first, last, false);
 }
 

@@ -71,18 +71,24 @@ MUST_CHECK int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len
 /* --- pt.c: page tables of a space --- */
 unsigned vm_pte_flags(uint32_t prot); /* PTE_WRITE left out: copy-on-write and dirty tracking decide */
 
+/* The bits of a leaf that one flag makes the difference of: a constant, where pte_flags() would be a computation. */
+static inline pte_t pte_bits(unsigned flag)
+{
+	return pte_make(0, PTE_READ | PTE_EXEC | flag) ^ pte_make(0, PTE_READ | PTE_EXEC);
+}
+/* PTE_SPECIAL is a bit of software: set where the flag is. */
 static inline bool pte_is_special(pte_t e)
 {
-	return pte_flags(e) & PTE_SPECIAL;
+	return e & pte_bits(PTE_SPECIAL);
 }
 static inline bool pte_is_writable(pte_t e)
 {
 	return pte_flags(e) & PTE_WRITE;
 }
-/* e, writable, made read-only, all else as it was. The bits that differ are a constant. */
+/* e, writable, made read-only, all else as it was. */
 static inline pte_t pte_write_protect(pte_t e)
 {
-	return e ^ pte_make(0, PTE_READ | PTE_WRITE | PTE_EXEC) ^ pte_make(0, PTE_READ | PTE_EXEC);
+	return e ^ pte_bits(PTE_WRITE);
 }
 static inline struct page *pte_page(pte_t e)
 {

@@ -103,7 +103,8 @@ static int write_batch(struct vmobject *o, struct page **pages, unsigned n)
 
 	rmap_write_protect(o, pages[0]->cache.index, pages[n - 1]->cache.index);
 	for (unsigned i = 0; i < n; i++) {
-		res = o->ops->write_page(o, pages[i]);
+		/* Truncated away meanwhile: there is nothing to write it to. */
+		res = pages[i]->cache.object == o ? o->ops->write_page(o, pages[i]) : 0;
 		err = err ? err : res;
 		end_writeback(o, pages[i]);
 	}

@@ -5,11 +5,14 @@ headers tell beforehand. Sources: the ELF specification; the x86 boot protocol (
 syssize at 0x1f4, boot_flag at 0x1fe, "HdrS" at 0x202).
 """
 
+import fcntl
 import os
 import struct
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 from . import deps, paths
 from .errors import Failure, reason
@@ -51,12 +54,21 @@ def make(what: str, *args: str, makefile: str | None = None) -> None:
     """Runs make in the source tree; what it said is shown only if it fails."""
     deps.require(*TOOLS)
     command = ["make", "-s"] + (["-f", makefile] if makefile else []) + list(args)
-    with Progress(f"building {what}"):
+    with Progress(f"building {what}"), _build_lock():
         result = subprocess.run(command, cwd=paths.TOP, stdin=subprocess.DEVNULL, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if result.returncode != 0:
         sys.stderr.write(result.stdout)
         raise Failure(f"building {what} failed: {' '.join(command)}")
+
+
+@contextmanager
+def _build_lock() -> Iterator[None]:
+    """One make of ours at a time: two in one build directory would spoil each other's files."""
+    paths.BUILD.mkdir(exist_ok=True)
+    with open(paths.BUILD / ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def agent() -> Path:

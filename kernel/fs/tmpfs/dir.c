@@ -4,6 +4,8 @@
 #include "fs/tmpfs/tmpfs_priv.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
+#include "vfs/dirent.h"
+#include "vfs/namehash.h"
 
 static inline uintptr_t *slot_of(const struct tmpfs_dir *d, uint32_t slot)
 {
@@ -19,7 +21,7 @@ struct tmpfs_dirent *tmpfs_dir_at(const struct tmpfs_dir *d, uint32_t slot)
 
 static inline bool matches(const struct tmpfs_dirent *e, const char *name, size_t len, uint32_t hash)
 {
-	return e->hash == hash && e->len == len && memcmp(e->name, name, len) == 0;
+	return e->hash == hash && e->len == len && name_equal(e->name, name, len);
 }
 
 static inline struct tmpfs_dirent **bucket_of(const struct tmpfs_dir *d, uint32_t hash)
@@ -182,10 +184,10 @@ int tmpfs_readdir(struct file *f, struct dir_context *c)
 	for (slot = (uint64_t)c->pos - 2; slot < d->nslots; slot++) {
 		const struct tmpfs_dirent *e = tmpfs_dir_at(d, (uint32_t)slot);
 
-		if (e == NULL)
+		if (UNLIKELY(e == NULL))
 			continue;
 		c->pos = (off64_t)slot + 2;
-		if (!c->emit(c, e->name, e->len, e->inode->ino, e->inode->mode >> 12 & 15))
+		if (UNLIKELY(!dir_emit(c, e->name, e->len, e->inode->ino, e->inode->mode >> 12 & 15)))
 			return 0;
 	}
 	c->pos = MAX(c->pos, (off64_t)slot + 2);

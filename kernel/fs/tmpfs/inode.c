@@ -14,7 +14,6 @@
 static struct slab_cache *inode_cache;
 
 static const struct inode_ops file_inode_ops = {
-	.getattr = tmpfs_getattr,
 	.setattr = tmpfs_setattr,
 	.getxattr = tmpfs_getxattr,
 	.setxattr = tmpfs_setxattr,
@@ -53,6 +52,7 @@ static void set_operations(struct tmpfs_inode *t, uint32_t mode, uint64_t rdev)
 	case S_IFREG:
 		i->ops = &file_inode_ops;
 		i->fops = &tmpfs_file_ops;
+		i->counts_pages = true;
 		vmobject_init(&i->object, &tmpfs_object_ops);
 		break;
 	case S_IFDIR:
@@ -116,14 +116,6 @@ void tmpfs_free_inode(struct inode *i)
 	tmpfs_xattrs_free(t);
 	atomic_fetch_sub_explicit(&s->used_inodes, 1, memory_order_relaxed);
 	epoch_free(&i->epoch, free_memory);
-}
-
-int tmpfs_getattr(struct inode *i, struct kstat *st)
-{
-	inode_getattr(i, st);
-	if (S_ISREG(i->mode))
-		st->blocks = atomic_load_explicit(&i->object.npages, memory_order_relaxed) * (PAGE_SIZE / 512);
-	return 0;
 }
 
 static int resize(struct inode *i, uint64_t size)

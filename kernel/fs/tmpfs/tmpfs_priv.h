@@ -82,7 +82,6 @@ int tmpfs_readdir(struct file *f, struct dir_context *c);
 MUST_CHECK int tmpfs_inode_create(struct superblock *sb, struct inode *dir, uint32_t mode, uint64_t rdev,
 				  struct inode **out);
 void tmpfs_free_inode(struct inode *i);
-int tmpfs_getattr(struct inode *i, struct kstat *st);
 int tmpfs_setattr(struct inode *i, const struct setattr *a);
 void tmpfs_inode_init(void);
 

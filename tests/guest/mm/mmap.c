@@ -129,14 +129,14 @@ TEST(mmap_bad_args)
 	CHECK_ERR((long)mmap(NULL, -1ul, PROT_READ, ANON, -1, 0), ENOMEM);
 	CHECK_ERR((long)mmap(NULL, 1ul << 47, PROT_NONE, ANON | MAP_NORESERVE, -1, 0), ENOMEM);
 	CHECK_ERR((long)mmap((void *)123, 4096, PROT_READ, ANON | MAP_FIXED, -1, 0), EINVAL);
-	CHECK_ERR((long)mmap((void *)(1ul << 47), 4096, PROT_READ, ANON | MAP_FIXED, -1, 0), ENOMEM);
+	CHECK_ERR((long)mmap((void *)(1ul << 60), 4096, PROT_READ, ANON | MAP_FIXED, -1, 0), ENOMEM);
 	CHECK_ERR((long)mmap((void *)-4096ul, 4096, PROT_READ, ANON | MAP_FIXED, -1, 0), ENOMEM);
 	CHECK_ERR((long)mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0x7ffffffffffff000), EOVERFLOW);
 	CHECK_ERR((long)mmap(NULL, 4096, PROT_READ, MAP_SHARED_VALIDATE | 0x1000000, fd, 0), EOPNOTSUPP);
 	CHECK_ERR((long)mmap(NULL, 4096, PROT_READ, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0), EINVAL);
 	CHECK_ERR(munmap((void *)1, 4096), EINVAL);
 	CHECK_ERR(munmap((void *)4096, 0), EINVAL);
-	CHECK_ERR(munmap((void *)(1ul << 47), 4096), EINVAL);
+	CHECK_ERR(munmap((void *)(1ul << 60), 4096), EINVAL);
 	CHECK_ERR(munmap((void *)4096, -4096ul), EINVAL);
 	CHECK_OK(munmap((void *)0x10000, 4096));
 }

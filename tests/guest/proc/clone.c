@@ -136,10 +136,10 @@ TEST(exit_signal_and_wclone)
 		_exit(1);
 	CHECK_ERR(waitpid((pid_t)p, &st, 0), ECHILD); /* no SIGCHLD: a clone child */
 	CHECK_EQ(waitpid((pid_t)p, &st, __WCLONE), p);
+	signal(SIGUSR1, SIG_IGN);
 	p = raw_clone(SIGUSR1, NULL, NULL, NULL, 0);
 	if (p == 0)
 		_exit(2);
-	signal(SIGUSR1, SIG_IGN);
 	CHECK_EQ(waitpid((pid_t)p, &st, __WALL), p);
 	CHECK_EQ(WEXITSTATUS(st), 2);
 }

@@ -138,7 +138,7 @@ TEST(not_a_program)
 	t = tiny_elf();
 	t.e.e_phoff = 1 << 20;
 	make_file("phoff", &t, sizeof(t), 0755);
-	CHECK_EQ(exec_result("./phoff"), EIO);
+	CHECK_EQ(exec_result("./phoff"), ENOEXEC);
 }
 
 TEST(nonsense_segments_do_not_run)
@@ -280,7 +280,7 @@ TEST(argument_limits)
 	big[131072 - 1] = 'a';
 	big[131072] = 0;
 	CHECK_ERR(execve("./tiny", argv, NULL), E2BIG);
-	CHECK_ERR(execve("./tiny", (char **)1, NULL), EFAULT);
+	CHECK_ERR(syscall(SYS_execve, "./tiny", 8, NULL), EFAULT);
 }
 
 /* --- the program itself runs again, with a name that says what to check --- */
@@ -424,7 +424,7 @@ TEST(execveat_of_a_descriptor)
 	}
 	test_wait_exit(p, 42);
 	CHECK_ERR(syscall(SYS_execveat, fd, "", argv, NULL, 0), ENOENT);
-	CHECK_ERR(syscall(SYS_execveat, fd, "", argv, NULL, 0x10), EINVAL);
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "tiny", argv, NULL, 0x10), EINVAL);
 	CHECK_OK(symlink("tiny", "ln"));
 	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "ln", argv, NULL, AT_SYMLINK_NOFOLLOW), ELOOP);
 }
