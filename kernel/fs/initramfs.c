@@ -42,25 +42,24 @@ struct dir_time {
 };
 
 struct unpack {
-	struct path path;     /* of the object being made; counted while dentry is not NULL */
+	struct path path; /* of the object being made; counted while dentry is not NULL */
 	uint32_t mode, uid, gid, mtime;
-	uint64_t pos;         /* of its data */
-	char *link;           /* target so far: PATH_MAX bytes */
-	char *link_name;      /* of the symbolic link to be made at the end */
+	uint64_t pos;    /* of its data */
+	char *link;      /* target so far: PATH_MAX bytes */
+	char *link_name; /* of the symbolic link to be made at the end */
 	unsigned archive_base, archives;
 	struct seen_link *links[LINK_BUCKETS];
 	struct dir_time *dirs;
 	struct cpio_stream stream;
-	size_t offset;        /* in the initramfs, of what is being read */
-	const char *what;     /* the name that failed */
+	size_t offset;    /* in the initramfs, of what is being read */
+	const char *what; /* the name that failed */
 	char what_name[64];
 };
 
-/* --- hard links --- */
-
 static struct seen_link **link_bucket(struct unpack *u, const struct cpio_entry *e)
 {
-	uint64_t key = ((uint64_t)e->ino << 32 | e->dev_major << 16 | e->dev_minor) + u->archive_base + e->archive;
+	uint64_t key = ((uint64_t)e->ino << 32 | e->dev_major << 16 | e->dev_minor) +
+		       u->archive_base + e->archive;
 
 	return &u->links[hash_u64(key) % LINK_BUCKETS];
 }
@@ -68,8 +67,8 @@ static struct seen_link **link_bucket(struct unpack *u, const struct cpio_entry 
 static const char *link_find(struct unpack *u, const struct cpio_entry *e)
 {
 	for (struct seen_link *l = *link_bucket(u, e); l != NULL; l = l->next)
-		if (l->ino == e->ino && l->dev_major == e->dev_major && l->dev_minor == e->dev_minor &&
-		    l->archive == u->archive_base + e->archive)
+		if (l->ino == e->ino && l->dev_major == e->dev_major &&
+		    l->dev_minor == e->dev_minor && l->archive == u->archive_base + e->archive)
 			return l->name;
 	return NULL;
 }
@@ -89,8 +88,6 @@ static int link_remember(struct unpack *u, const struct cpio_entry *e, const cha
 	*bucket = l;
 	return 0;
 }
-
-/* --- objects --- */
 
 /* Takes away what is in the way of `name`: another type, or anything but a directory and a regular file. *found: one
  * of those, of the wanted type, is there; u->path is then it. */
@@ -118,7 +115,8 @@ static int open_dir(struct unpack *u, const char *name, bool found)
 	struct dir_time *t;
 	int err;
 
-	if (!found && ((err = vfs_mkdir(AT_FDCWD, name, 0755)) || (err = walk_path(AT_FDCWD, name, 0, &u->path))))
+	if (!found && ((err = vfs_mkdir(AT_FDCWD, name, 0755)) ||
+		       (err = walk_path(AT_FDCWD, name, 0, &u->path))))
 		return err;
 	t = kmalloc(sizeof(*t) + strlen(name) + 1);
 	if (t == NULL)
@@ -192,7 +190,8 @@ static int make_object(struct unpack *u, const struct cpio_entry *e)
 	case S_IFBLK:
 	case S_IFIFO:
 	case S_IFSOCK:
-		return vfs_mknod_inode(AT_FDCWD, name, type | 0600, mkdev(e->rdev_major, e->rdev_minor), &u->path);
+		return vfs_mknod_inode(AT_FDCWD, name, type | 0600,
+				       mkdev(e->rdev_major, e->rdev_minor), &u->path);
 	}
 	return -EINVAL;
 }
@@ -276,8 +275,6 @@ static int on_end(void *ctx)
 
 static const struct cpio_ops unpack_ops = { .entry = on_entry, .data = on_data, .end = on_end };
 
-/* --- the buffer --- */
-
 /* Plain archives that lie in memory: their data is copied from where it is. */
 static int unpack_plain(struct unpack *u, const uint8_t *p, size_t n, size_t *used)
 {
@@ -287,7 +284,8 @@ static int unpack_plain(struct unpack *u, const uint8_t *p, size_t n, size_t *us
 
 	cpio_init(&c, p, n);
 	while ((err = cpio_next(&c, &e)) == 1) {
-		if ((err = on_entry(u, &e)) || (e.size > 0 && (err = on_data(u, e.data, e.size))) || (err = on_end(u)))
+		if ((err = on_entry(u, &e)) || (e.size > 0 && (err = on_data(u, e.data, e.size))) ||
+		    (err = on_end(u)))
 			break;
 	}
 	*used = c.pos;
@@ -386,8 +384,9 @@ int initramfs_unpack(const void *data, size_t n)
 	u->link = kmalloc(PATH_MAX);
 	err = u->link ? unpack_all(u, data, n) : -ENOMEM;
 	if (err)
-		log_err("initramfs: %s at offset %lu of %lu (error %d)", u->what ? u->what : "damaged",
-			(unsigned long)u->offset, (unsigned long)n, err);
+		log_err("initramfs: %s at offset %lu of %lu (error %d)",
+			u->what ? u->what : "damaged", (unsigned long)u->offset, (unsigned long)n,
+			err);
 	set_dir_times(u);
 	unpack_free(u);
 	return err;

@@ -508,6 +508,7 @@ int process_create_init(const struct path *root, void (*fn)(void *), void *arg)
 	t->process = p;
 	t->pid = pid;
 	t->thread.tid = pid->nr;
+	(void)!strscpy(t->thread.name, "init", sizeof(t->thread.name));
 	t->timer_slack = t->default_timer_slack = 50 * NSEC_PER_USEC;
 	atomic_fetch_add_explicit(&t->user->ntasks, 1, memory_order_relaxed);
 	p->leader = t;

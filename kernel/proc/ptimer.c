@@ -30,6 +30,8 @@ struct posix_timer {
 	int id, clockid, notify, signo; /* immutable */
 	struct process *process;      /* borrowed: the timer goes first */
 	struct task *target;          /* SIGEV_THREAD_ID; counted */
+	struct task *thread;          /* whose CPU time it is; counted; NULL: the process's */
+	int cpu_kind;                 /* CPUCLOCK_*; with is_cpu */
 	bool is_cpu;
 	bool deleted;
 	nsec_t expires;               /* CLOCK_MONOTONIC, or CPU time; 0: off */
@@ -48,10 +50,13 @@ static nsec_t now_of(const struct posix_timer *pt)
 
 	if (!pt->is_cpu)
 		return clock_mono();
-	if (pt->clockid == CLOCK_THREAD_CPUTIME_ID)
-		return pt->target != NULL ? sched_runtime(&pt->target->thread) : 0;
-	process_times_locked(pt->process, &u, &s);
-	return u + s;
+	if (pt->thread != NULL && pt->cpu_kind == CPUCLOCK_SCHED)
+		return sched_runtime(&pt->thread->thread);
+	if (pt->thread != NULL)
+		sched_account(&pt->thread->thread, &u, &s);
+	else
+		process_times_locked(pt->process, &u, &s);
+	return pt->cpu_kind == CPUCLOCK_VIRT ? u : u + s;
 }
 
 static nsec_t later(nsec_t a, nsec_t b)
@@ -190,16 +195,44 @@ static void insert_locked(struct process *p, struct posix_timer *pt)
 
 /* --- creating --- */
 
-static int check_clock(int id, bool *is_cpu)
+static int find_own_task(int tid, struct task **out)
 {
-	nsec_t unused;
+	struct task *t = task_lookup((uint32_t)tid);
 
+	if (t == NULL || t->process != curproc()) {
+		task_put(t);
+		return -EINVAL;
+	}
+	*out = t;
+	return 0;
+}
+
+/* CPU-time clocks by number: of this process and its threads; others can be read, not waited for. */
+static int set_cpu_clock(struct posix_timer *pt, int id)
+{
+	uint32_t nr = (uint32_t)~(id >> 3);
+
+	pt->is_cpu = true;
+	pt->cpu_kind = CPUCLOCK_SCHED;
+	if (id == CLOCK_PROCESS_CPUTIME_ID)
+		return 0;
+	if (id == CLOCK_THREAD_CPUTIME_ID)
+		return find_own_task((int)curtask()->pid->nr, &pt->thread);
+	if (id >= 0 || (id & CPUCLOCK_CLOCK_MASK) == CLOCKFD)
+		return -EINVAL;
+	pt->cpu_kind = id & CPUCLOCK_CLOCK_MASK;
+	if (id & CPUCLOCK_PERTHREAD_MASK)
+		return find_own_task((int)(nr ? nr : curtask()->pid->nr), &pt->thread);
+	return nr == 0 || nr == curproc()->pid->nr ? 0 : -EINVAL;
+}
+
+static int set_clock(struct posix_timer *pt, int id)
+{
 	switch (id) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
-		*is_cpu = false;
 		return 0;
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
@@ -208,23 +241,8 @@ static int check_clock(int id, bool *is_cpu)
 	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP;
 	default:
-		*is_cpu = true;
-		if (id != CLOCK_PROCESS_CPUTIME_ID && id != CLOCK_THREAD_CPUTIME_ID)
-			return -EINVAL; /* clocks of other processes can be read, not waited for */
-		return clock_read(id, &unused);
+		return set_cpu_clock(pt, id);
 	}
-}
-
-static int find_target(struct posix_timer *pt, int tid)
-{
-	struct task *t = task_lookup((uint32_t)tid);
-
-	if (t == NULL || t->process != curproc()) {
-		task_put(t);
-		return -EINVAL;
-	}
-	pt->target = t;
-	return 0;
 }
 
 static int set_event(struct posix_timer *pt, const struct abi_sigevent *ev)
@@ -244,7 +262,7 @@ static int set_event(struct posix_timer *pt, const struct abi_sigevent *ev)
 	si->si_signo = pt->signo;
 	si->si_code = SI_TIMER;
 	si->timer.value = ev->sigev_value;
-	return notify & SIGEV_THREAD_ID ? find_target(pt, ev->sigev_tid) : 0;
+	return notify & SIGEV_THREAD_ID ? find_own_task(ev->sigev_tid, &pt->target) : 0;
 }
 
 static int charge_signal(void)
@@ -261,6 +279,7 @@ static int charge_signal(void)
 static void ptimer_free(struct posix_timer *pt)
 {
 	task_put(pt->target);
+	task_put(pt->thread);
 	if (pt->entry.user != NULL)
 		atomic_fetch_sub_explicit(&pt->entry.user->nsignals, 1, memory_order_relaxed);
 	kfree(pt);
@@ -280,13 +299,9 @@ static int ptimer_new(int clockid, const struct abi_sigevent *ev, struct posix_t
 	pt->clockid = clockid;
 	pt->process = curproc();
 	timer_init(&pt->timer, fired);
-	err = check_clock(clockid, &pt->is_cpu);
+	err = set_clock(pt, clockid);
 	if (err == 0)
 		err = set_event(pt, ev != NULL ? ev : &plain);
-	if (err == 0 && clockid == CLOCK_THREAD_CPUTIME_ID && pt->target == NULL) {
-		task_get(curtask());
-		pt->target = curtask();
-	}
 	if (err == 0 && (err = charge_signal()) == 0)
 		pt->entry.user = curtask()->user;
 	if (err) {

@@ -305,7 +305,9 @@ int64_t process_wait(struct wait_args *a)
 		if (r != 0)
 			break;
 		if (wait_sleep(NSEC_MAX)) {
-			r = -ERESTARTSYS;
+			/* The signal may be the SIGCHLD of what we wait for. */
+			r = scan(me, a);
+			r = r == 0 ? -ERESTARTSYS : r;
 			break;
 		}
 	}

@@ -33,7 +33,8 @@ static int64_t setattr_fd(int fd, struct setattr *a)
 
 static unsigned walk_flags(uint32_t flags)
 {
-	return (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	return (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+	       (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 }
 
 static struct setattr mode_change(uint32_t mode)
@@ -44,8 +45,8 @@ static struct setattr mode_change(uint32_t mode)
 /* -1 leaves an id as it is. */
 static struct setattr owner_change(uint32_t uid, uint32_t gid)
 {
-	return (struct setattr){ .valid = (uid != UINT32_MAX ? SET_UID : 0) | (gid != UINT32_MAX ? SET_GID : 0) |
-					  SET_KILL_PRIV,
+	return (struct setattr){ .valid = (uid != UINT32_MAX ? SET_UID : 0) |
+					  (gid != UINT32_MAX ? SET_GID : 0) | SET_KILL_PRIV,
 				 .uid = uid,
 				 .gid = gid };
 }
@@ -115,7 +116,8 @@ static int64_t set_times(int dirfd, uaddr_t path, uint32_t flags, struct setattr
 }
 
 /* One of utimensat's times: UTIME_NOW, UTIME_OMIT or a point in time. */
-static int add_time(struct setattr *a, const struct abi_timespec *ts, unsigned set, unsigned now, nsec_t *out)
+static int add_time(struct setattr *a, const struct abi_timespec *ts, unsigned set, unsigned now,
+		    nsec_t *out)
 {
 	if (ts->tv_nsec == UTIME_OMIT)
 		return 0;
@@ -126,7 +128,8 @@ static int add_time(struct setattr *a, const struct abi_timespec *ts, unsigned s
 	if (ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
 	a->valid |= set;
-	if (__builtin_mul_overflow(ts->tv_sec, NSEC_PER_SEC, out) || __builtin_add_overflow(*out, ts->tv_nsec, out))
+	if (__builtin_mul_overflow(ts->tv_sec, NSEC_PER_SEC, out) ||
+	    __builtin_add_overflow(*out, ts->tv_nsec, out))
 		*out = ts->tv_sec < 0 ? INT64_MIN : INT64_MAX;
 	return 0;
 }
@@ -137,7 +140,8 @@ int64_t sys_utimensat(int32_t dirfd, uaddr_t path, uaddr_t times, uint32_t flags
 	struct abi_timespec ts[2];
 	int err;
 
-	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) || (uaddr_is_null(path) && flags))
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ||
+	    (uaddr_is_null(path) && flags))
 		return -EINVAL;
 	if (!uaddr_is_null(times)) {
 		if (copy_from_user(ts, times, sizeof(ts)))
@@ -158,11 +162,14 @@ static int64_t utimes_at(int dirfd, uaddr_t path, uaddr_t times)
 	if (!uaddr_is_null(times)) {
 		if (copy_from_user(tv, times, sizeof(tv)))
 			return -EFAULT;
-		if (tv[0].tv_usec < 0 || tv[0].tv_usec >= 1000000 || tv[1].tv_usec < 0 || tv[1].tv_usec >= 1000000)
+		if (tv[0].tv_usec < 0 || tv[0].tv_usec >= 1000000 || tv[1].tv_usec < 0 ||
+		    tv[1].tv_usec >= 1000000)
 			return -EINVAL;
-		a = (struct setattr){ .valid = SET_ATIME | SET_MTIME,
-				      .atime = tv[0].tv_sec * NSEC_PER_SEC + tv[0].tv_usec * NSEC_PER_USEC,
-				      .mtime = tv[1].tv_sec * NSEC_PER_SEC + tv[1].tv_usec * NSEC_PER_USEC };
+		a = (struct setattr){
+			.valid = SET_ATIME | SET_MTIME,
+			.atime = tv[0].tv_sec * NSEC_PER_SEC + tv[0].tv_usec * NSEC_PER_USEC,
+			.mtime = tv[1].tv_sec * NSEC_PER_SEC + tv[1].tv_usec * NSEC_PER_USEC
+		};
 	}
 	return set_times(dirfd, path, 0, &a);
 }
@@ -230,7 +237,9 @@ int64_t sys_ftruncate(int32_t fd, int64_t length)
 		return -EINVAL;
 	r = fdref_get(fd);
 	if (r.file)
-		err = r.file->mode & FMODE_WRITE ? vfs_truncate(r.file->inode, (uint64_t)length, &r.file->path) : -EINVAL;
+		err = r.file->mode & FMODE_WRITE
+			      ? vfs_truncate(r.file->inode, (uint64_t)length, &r.file->path)
+			      : -EINVAL;
 	fdref_put(r);
 	return err;
 }

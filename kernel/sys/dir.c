@@ -30,7 +30,8 @@ static bool emit(struct dir_context *c, const char *name, size_t len, uint64_t i
 }
 
 /* The old records have the name where the new ones have the type, and the type in their last byte. */
-static bool emit_old(struct dir_context *c, const char *name, size_t len, uint64_t ino, unsigned type)
+static bool emit_old(struct dir_context *c, const char *name, size_t len, uint64_t ino,
+		     unsigned type)
 {
 	struct dirent_buf *b = &container_of(c, struct dents, ctx)->records;
 	uint32_t reclen = (uint32_t)ALIGN_UP(HEAD_OLD + len + 2, 8ul);

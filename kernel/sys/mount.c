@@ -51,7 +51,8 @@ static int get_data(uaddr_t u, char **out)
 	return 0;
 }
 
-static int new_mount(const struct path *at, const char *type, const char *source, unsigned flags, const char *data)
+static int new_mount(const struct path *at, const char *type, const char *source, unsigned flags,
+		     const char *data)
 {
 	struct fs_type *t;
 
@@ -88,7 +89,8 @@ static unsigned with_atime(const struct path *at, unsigned flags)
 	return flags & MS_NOATIME ? flags & ~(unsigned)MS_RELATIME : flags | MS_RELATIME;
 }
 
-static int dispatch(const struct path *at, const char *type, const char *source, unsigned flags, const char *data)
+static int dispatch(const struct path *at, const char *type, const char *source, unsigned flags,
+		    const char *data)
 {
 	const unsigned propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 
@@ -114,8 +116,8 @@ int64_t sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, uint64_t flags
 
 	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
 		flags &= ~(uint64_t)MS_MGC_MSK;
-	if ((err = get_string(fstype, PAGE_SIZE, &type)) || (err = get_string(source, PAGE_SIZE, &src)) ||
-	    (err = get_data(data, &text)))
+	if ((err = get_string(fstype, PAGE_SIZE, &type)) ||
+	    (err = get_string(source, PAGE_SIZE, &src)) || (err = get_data(data, &text)))
 		goto out;
 	if ((err = walk_user(AT_FDCWD, target, WALK_FOLLOW, &at)))
 		goto out;

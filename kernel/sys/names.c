@@ -74,13 +74,15 @@ int64_t sys_rmdir(uaddr_t path)
 	return remove_name(AT_FDCWD, path, vfs_rmdir);
 }
 
-int64_t sys_renameat2(int32_t olddirfd, uaddr_t oldpath, int32_t newdirfd, uaddr_t newpath, uint32_t flags)
+int64_t sys_renameat2(int32_t olddirfd, uaddr_t oldpath, int32_t newdirfd, uaddr_t newpath,
+		      uint32_t flags)
 {
 	const uint32_t known = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
 	struct user_path from, to;
 	int err;
 
-	if (flags & ~known || (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
+	if (flags & ~known ||
+	    (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		return -EINVAL;
 	if ((err = user_path_get(&from, oldpath, 0)))
 		return err;
@@ -102,9 +104,11 @@ int64_t sys_rename(uaddr_t oldpath, uaddr_t newpath)
 	return sys_renameat2(AT_FDCWD, oldpath, AT_FDCWD, newpath, 0);
 }
 
-int64_t sys_linkat(int32_t olddirfd, uaddr_t oldpath, int32_t newdirfd, uaddr_t newpath, uint32_t flags)
+int64_t sys_linkat(int32_t olddirfd, uaddr_t oldpath, int32_t newdirfd, uaddr_t newpath,
+		   uint32_t flags)
 {
-	unsigned walk = (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	unsigned walk = (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
+			(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 	struct path from;
 	char *name;
 	int err;
@@ -218,7 +222,8 @@ int64_t sys_getcwd(uaddr_t buf, uint64_t size)
 	fsctx_get_root(curthread()->fs, &root);
 	if (atomic_load(&cwd.dentry->flags) & DENTRY_DEAD) {
 		n = -ENOENT;
-	} else if ((text = path_format_reach(&cwd, &root, room + PREFIX, PATH_MAX_BYTES, &reachable)) != NULL) {
+	} else if ((text = path_format_reach(&cwd, &root, room + PREFIX, PATH_MAX_BYTES,
+					     &reachable)) != NULL) {
 		if (!reachable) {
 			text -= PREFIX;
 			memcpy(text, unreachable, PREFIX);

@@ -9,9 +9,9 @@
 #include "vm/usercopy.h"
 
 enum {
-	OPEN_FLAGS = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | O_ASYNC |
-		     O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_SYNC | O_PATH |
-		     O_TMPFILE,
+	OPEN_FLAGS = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK |
+		     O_DSYNC | O_ASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW |
+		     O_NOATIME | O_CLOEXEC | O_SYNC | O_PATH | O_TMPFILE,
 	OPATH_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 };
 
@@ -63,15 +63,16 @@ static unsigned resolve_flags(uint64_t resolve)
 	return (resolve & RESOLVE_NO_XDEV ? WALK_NO_XDEV : 0) |
 	       (resolve & RESOLVE_NO_MAGICLINKS ? WALK_NO_MAGICLINKS : 0) |
 	       (resolve & RESOLVE_NO_SYMLINKS ? WALK_NO_SYMLINKS | WALK_NO_MAGICLINKS : 0) |
-	       (resolve & RESOLVE_BENEATH ? WALK_BENEATH : 0) | (resolve & RESOLVE_IN_ROOT ? WALK_IN_ROOT : 0) |
+	       (resolve & RESOLVE_BENEATH ? WALK_BENEATH : 0) |
+	       (resolve & RESOLVE_IN_ROOT ? WALK_IN_ROOT : 0) |
 	       (resolve & RESOLVE_CACHED ? WALK_CACHED : 0);
 }
 
 /* openat2 refuses what openat ignores. */
 static int check_how(const struct abi_open_how *how)
 {
-	const uint64_t known = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |
-			       RESOLVE_IN_ROOT | RESOLVE_CACHED;
+	const uint64_t known = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS |
+			       RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_CACHED;
 	bool creates = how->flags & O_CREAT || (how->flags & O_TMPFILE) == O_TMPFILE;
 
 	if (how->flags & ~(uint64_t)(uint32_t)OPEN_FLAGS || how->resolve & ~known)
@@ -96,7 +97,8 @@ int64_t sys_openat2(int32_t dirfd, uaddr_t path, uaddr_t uhow, uint64_t size)
 		return -EINVAL;
 	if ((err = copy_struct_from_user(&how, sizeof(how), uhow, size)) || (err = check_how(&how)))
 		return err;
-	return do_open(dirfd, path, (uint32_t)how.flags, (uint32_t)how.mode, resolve_flags(how.resolve));
+	return do_open(dirfd, path, (uint32_t)how.flags, (uint32_t)how.mode,
+		       resolve_flags(how.resolve));
 }
 
 int64_t sys_umask(uint32_t mask)

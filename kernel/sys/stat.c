@@ -51,7 +51,8 @@ static int put_stat(uaddr_t buf, const struct kstat *st)
 /* The attributes of what (dirfd, path) names; with AT_EMPTY_PATH and an empty (or null) path, of dirfd itself. */
 static int stat_at(int dirfd, uaddr_t upath, uint32_t flags, struct kstat *st)
 {
-	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0) |
+	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+			(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0) |
 			(flags & AT_NO_AUTOMOUNT ? WALK_NO_AUTOMOUNT : 0);
 	struct path p;
 	int err = walk_user(dirfd, upath, walk, &p);
@@ -153,14 +154,17 @@ static void fill_statx(struct abi_statx *out, const struct kstat *st)
 
 int64_t sys_statx(int32_t dirfd, uaddr_t path, uint32_t flags, uint32_t mask, uaddr_t buf)
 {
-	const uint32_t known = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
+	const uint32_t known =
+		AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
 	struct abi_statx out;
 	struct kstat st;
 	int err;
 
-	if (flags & ~known || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || mask & STATX__RESERVED)
+	if (flags & ~known || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+	    mask & STATX__RESERVED)
 		return -EINVAL;
-	err = names_dirfd_itself(path, flags, dirfd) ? fstat_file(dirfd, &st) : stat_at(dirfd, path, flags, &st);
+	err = names_dirfd_itself(path, flags, dirfd) ? fstat_file(dirfd, &st)
+						     : stat_at(dirfd, path, flags, &st);
 	if (err)
 		return err;
 	fill_statx(&out, &st);
@@ -213,7 +217,8 @@ static struct cred *real_ids_cred(void)
 
 int64_t sys_faccessat2(int32_t dirfd, uaddr_t path, uint32_t mode, uint32_t flags)
 {
-	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+			(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 	const struct cred *c = current_cred();
 	struct cred *real = NULL;
 	struct path p;
@@ -221,7 +226,8 @@ int64_t sys_faccessat2(int32_t dirfd, uaddr_t path, uint32_t mode, uint32_t flag
 
 	if (mode & ~7u || flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (!(flags & AT_EACCESS) && (c->fsuid != c->uid || c->fsgid != c->gid || c->uid != c->euid)) {
+	if (!(flags & AT_EACCESS) &&
+	    (c->fsuid != c->uid || c->fsgid != c->gid || c->uid != c->euid)) {
 		if ((real = real_ids_cred()) == NULL)
 			return -ENOMEM;
 		c = real;

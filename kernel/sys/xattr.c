@@ -19,7 +19,8 @@ static int get_name(uaddr_t u, char name[XATTR_NAME_MAX + 1])
 	return n == 0 ? -ERANGE : 0;
 }
 
-static int64_t set_at(const struct path *p, uaddr_t uname, uaddr_t value, uint64_t size, uint32_t flags)
+static int64_t set_at(const struct path *p, uaddr_t uname, uaddr_t value, uint64_t size,
+		      uint32_t flags)
 {
 	char name[XATTR_NAME_MAX + 1];
 	void *buf = NULL;

@@ -423,7 +423,22 @@ static void session_leader_ended(struct process *p)
 		tty_put(t);
 }
 
+/* For /proc/PID/stat. */
+static void describe(struct process *p, int *tty, int *tpgid)
+{
+	struct pid *group;
+
+	spin_lock(&proctree_lock);
+	if (p->tty) {
+		group = foreground(p->tty);
+		*tty = (int)p->tty->rdev;
+		*tpgid = group ? (int)group->nr : 0;
+	}
+	spin_unlock(&proctree_lock);
+}
+
 void ctty_init(void)
 {
+	process_tty_hook = describe;
 	session_leader_exit_hook = session_leader_ended;
 }

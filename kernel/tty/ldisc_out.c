@@ -91,15 +91,15 @@ static void put_special(struct ldisc *l, uint8_t c)
 }
 
 /*
- * The high bit of each byte of x that is a control character, or, where `utf8`, beyond ASCII. Exact
- * up to the first one, which is all that is looked at.
+ * The high bit of each byte of x that is a control character or is in `more` (high bits of bytes
+ * beyond ASCII). Exact up to the first one but for what follows a byte 0xff, which may be marked
+ * without being special: put_special() takes any byte.
  */
-static uint64_t special_bytes(uint64_t x, bool utf8)
+static uint64_t special_bytes(uint64_t x, uint64_t more)
 {
 	const uint64_t ones = 0x0101010101010101, high = ones << 7;
-	uint64_t del = x ^ ones * 0x7f; /* a byte 0 where x has DEL */
 
-	return (((x - ones * 0x20) & ~x) | ((del - ones) & ~del) | (utf8 ? x : 0)) & high;
+	return ((((x - ones * 0x20) | (x + ones)) & ~x) | (x & more)) & high;
 }
 
 /*
@@ -108,20 +108,22 @@ static uint64_t special_bytes(uint64_t x, bool utf8)
  */
 static size_t put_plain(struct ldisc *l, const uint8_t *p, size_t n)
 {
-	bool utf8 = ldisc_iflag(l, IUTF8);
-	uint64_t x, found = ldisc_oflag(l, OLCUC);
+	uint64_t x, found = 0, more = ldisc_iflag(l, IUTF8) ? ~0ull : 0;
+	bool bytewise = ldisc_oflag(l, OLCUC);
 	uint32_t span;
 	uint8_t *to = ring_room(l->out, &span);
 	size_t i = 0;
 
 	n = MIN(n, (size_t)span);
-	while (!found && i + sizeof(x) <= n) {
+	for (; !bytewise && i + sizeof(x) <= n; i += sizeof(x)) {
 		memcpy(&x, p + i, sizeof(x));
 		memcpy(to + i, &x, sizeof(x));
-		found = special_bytes(x, utf8);
-		i += found ? (size_t)__builtin_ctzll(found) / 8 : sizeof(x);
+		if ((found = special_bytes(x, more))) {
+			i += (size_t)__builtin_ctzll(found) / 8;
+			break;
+		}
 	}
-	for (; i < n && !ldisc_set_has(l->ospecial, p[i]); i++)
+	for (; !found && i < n && !ldisc_set_has(l->ospecial, p[i]); i++)
 		to[i] = p[i];
 	l->out->head += (uint32_t)i;
 	l->column += (uint32_t)i;

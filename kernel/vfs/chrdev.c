@@ -35,13 +35,16 @@ static struct spinlock lock = SPINLOCK(DCACHE); /* ranges, nodes */
 void (*devnode_backend)(const char *name, uint32_t mode, uint64_t rdev);
 const struct file_ops *(*blkdev_find_ops)(uint64_t rdev);
 
-void chrdev_register(unsigned major, unsigned first, unsigned count, const char *name, const struct file_ops *ops)
+void chrdev_register(unsigned major, unsigned first, unsigned count, const char *name,
+		     const struct file_ops *ops)
 {
 	struct range *r = kmalloc(sizeof(*r)), **link;
 
 	if (r == NULL)
 		panic("no memory to register %s", name);
-	*r = (struct range){ .major = major, .first = first, .count = count, .name = name, .ops = ops };
+	*r = (struct range){
+		.major = major, .first = first, .count = count, .name = name, .ops = ops
+	};
 	spin_lock(&lock);
 	for (link = &ranges; *link != NULL && (*link)->major <= major; link = &(*link)->next)
 		;
@@ -117,7 +120,7 @@ void devnode_remove(const char *name)
 	struct node *n, *tmp, *found = NULL;
 
 	spin_lock(&lock);
-	list_for_each_safe(n, tmp, &nodes, list)
+	list_for_each_safe (n, tmp, &nodes, list)
 		if (str_eq(n->name, name)) {
 			list_remove(&n->list);
 			found = n;
@@ -136,6 +139,6 @@ void devnode_for_each(void (*fn)(const char *name, uint32_t mode, uint64_t rdev)
 {
 	struct node *n;
 
-	list_for_each(n, &nodes, list)
+	list_for_each (n, &nodes, list)
 		fn(n->name, n->mode, n->rdev);
 }

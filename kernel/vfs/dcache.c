@@ -76,8 +76,6 @@ void dcache_init(void)
 	pmm_reclaim = reclaim_hook;
 }
 
-/* --- names --- */
-
 static void long_name_free(struct epoch_head *h)
 {
 	kfree(container_of(h, struct long_name, epoch));
@@ -118,10 +116,8 @@ MUST_CHECK static bool name_set(struct dentry *d, const char *name, size_t len)
 	return true;
 }
 
-/* --- life --- */
-
-MUST_CHECK static struct dentry *dentry_alloc(struct superblock *sb, struct dentry *parent, const char *name,
-					      size_t len)
+MUST_CHECK static struct dentry *dentry_alloc(struct superblock *sb, struct dentry *parent,
+					      const char *name, size_t len)
 {
 	struct dentry *d = slab_alloc(dentry_cache);
 
@@ -151,7 +147,8 @@ MUST_CHECK static struct dentry *dentry_alloc(struct superblock *sb, struct dent
 	return d;
 }
 
-static struct dentry *dentry_create_hashed(struct dentry *parent, const char *name, size_t len, uint32_t hash)
+static struct dentry *dentry_create_hashed(struct dentry *parent, const char *name, size_t len,
+					   uint32_t hash)
 {
 	struct dentry *d = dentry_alloc(parent->sb, parent, name, len);
 
@@ -210,8 +207,8 @@ static bool dentry_bury(struct dentry *d)
 {
 	uint32_t zero = 0;
 
-	return atomic_compare_exchange_strong_explicit(&d->ref, &zero, DENTRY_REF_DEAD, memory_order_acquire,
-						       memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(&d->ref, &zero, DENTRY_REF_DEAD,
+						       memory_order_acquire, memory_order_relaxed);
 }
 
 /*
@@ -261,8 +258,6 @@ struct dentry *dentry_get_parent(struct dentry *d)
 	}
 }
 
-/* --- the cache --- */
-
 static void hash_locked(struct dentry *d)
 {
 	struct dentry *parent = atomic_load_explicit(&d->parent, memory_order_relaxed);
@@ -278,7 +273,8 @@ static void hash_locked(struct dentry *d)
 /* Leaves d->hash_next: walkers standing on d go on along the chain. */
 static void chain_remove_locked(struct dentry *d)
 {
-	struct dentry **link = dcache_bucket(atomic_load_explicit(&d->parent, memory_order_relaxed), d->name_hash);
+	struct dentry **link =
+		dcache_bucket(atomic_load_explicit(&d->parent, memory_order_relaxed), d->name_hash);
 
 	while (*link != d) {
 		KASSERT(*link != NULL);
@@ -297,7 +293,8 @@ static void unhash_locked(struct dentry *d)
 	atomic_fetch_or_explicit(&d->flags, DENTRY_UNHASHED, memory_order_relaxed);
 }
 
-struct dentry *dentry_find_hashed(struct dentry *parent, const char *name, size_t len, uint32_t hash)
+struct dentry *dentry_find_hashed(struct dentry *parent, const char *name, size_t len,
+				  uint32_t hash)
 {
 	struct dentry *d;
 	uint32_t seq;
@@ -325,8 +322,8 @@ static struct dentry *dentry_publish(struct dentry *d)
 	uint32_t seq;
 
 	spin_lock(&dcache_lock);
-	other = dcache_probe(atomic_load_explicit(&d->parent, memory_order_relaxed), d->name, d->name_len,
-			     d->name_hash, &seq);
+	other = dcache_probe(atomic_load_explicit(&d->parent, memory_order_relaxed), d->name,
+			     d->name_len, d->name_hash, &seq);
 	if (other != NULL && !dentry_tryget(other))
 		other = NULL; /* on its way out: it has lost its inode or will not be found again */
 	if (other == NULL)
@@ -335,7 +332,8 @@ static struct dentry *dentry_publish(struct dentry *d)
 	return other;
 }
 
-int dentry_lookup_hashed(struct dentry *parent, const char *name, size_t len, uint32_t hash, struct dentry **out)
+int dentry_lookup_hashed(struct dentry *parent, const char *name, size_t len, uint32_t hash,
+			 struct dentry **out)
 {
 	struct inode *dir = dentry_inode(parent);
 	struct dentry *d, *other;
@@ -392,8 +390,8 @@ void dentry_delete(struct dentry *d)
 	uint32_t one = 1;
 
 	if (S_ISDIR(i->mode) || is_unhashed(d) ||
-	    !atomic_compare_exchange_strong_explicit(&d->ref, &one, DENTRY_REF_DEAD | 1, memory_order_acquire,
-						     memory_order_relaxed)) {
+	    !atomic_compare_exchange_strong_explicit(&d->ref, &one, DENTRY_REF_DEAD | 1,
+						     memory_order_acquire, memory_order_relaxed)) {
 		dentry_drop(d);
 		return;
 	}
@@ -401,8 +399,6 @@ void dentry_delete(struct dentry *d)
 	atomic_fetch_and_explicit(&d->ref, ~DENTRY_REF_DEAD, memory_order_release);
 	inode_put(i);
 }
-
-/* --- renaming --- */
 
 /* d gets the name of `from`; d's own is let go. d's sequence count is odd. */
 static void name_copy_locked(struct dentry *d, struct dentry *from)
@@ -442,7 +438,8 @@ static void set_parent_locked(struct dentry *d, struct dentry *parent)
 
 static void chain_insert_locked(struct dentry *d)
 {
-	struct dentry **bucket = dcache_bucket(atomic_load_explicit(&d->parent, memory_order_relaxed), d->name_hash);
+	struct dentry **bucket =
+		dcache_bucket(atomic_load_explicit(&d->parent, memory_order_relaxed), d->name_hash);
 
 	__atomic_store_n(&d->hash_next, *bucket, __ATOMIC_RELEASE);
 	__atomic_store_n(bucket, d, __ATOMIC_RELEASE);
@@ -532,8 +529,6 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *ancestor)
 	return below;
 }
 
-/* --- reclaim --- */
-
 /* The last reference to a hashed dentry of sb is given up: it is buried. False: the caller is to put it. */
 static bool bury_last_of(struct dentry *d, const struct superblock *sb, struct list *dead)
 {
@@ -541,9 +536,10 @@ static bool bury_last_of(struct dentry *d, const struct superblock *sb, struct l
 	bool buried;
 
 	spin_lock(&dcache_lock);
-	buried = !is_unhashed(d) && d->sb == sb &&
-		 atomic_compare_exchange_strong_explicit(&d->ref, &one, DENTRY_REF_DEAD, memory_order_acquire,
-							 memory_order_relaxed);
+	buried =
+		!is_unhashed(d) && d->sb == sb &&
+		atomic_compare_exchange_strong_explicit(&d->ref, &one, DENTRY_REF_DEAD,
+							memory_order_acquire, memory_order_relaxed);
 	if (buried) {
 		unhash_locked(d);
 		list_add_tail(dead, &d->lru);
@@ -607,7 +603,8 @@ static uint64_t reclaim_batch(uint64_t want)
 uint64_t dcache_reclaim(uint64_t want)
 {
 	uint64_t freed = 0, looked = 0;
-	uint64_t limit = 2 * atomic_load_explicit(&dcache_count, memory_order_relaxed) + RECLAIM_BATCH;
+	uint64_t limit =
+		2 * atomic_load_explicit(&dcache_count, memory_order_relaxed) + RECLAIM_BATCH;
 
 	while (freed < want && looked < limit) {
 		freed += reclaim_batch(want - freed);
@@ -623,7 +620,7 @@ void dcache_shrink_sb(struct superblock *sb)
 	struct dentry *d, *tmp;
 
 	spin_lock(&dcache_lock);
-	list_for_each_safe(d, tmp, &lru, lru)
+	list_for_each_safe (d, tmp, &lru, lru)
 		if (d->sb == sb)
 			take_locked(d, &dead);
 	spin_unlock(&dcache_lock);
@@ -638,7 +635,7 @@ void dentry_shrink_children(struct dentry *parent)
 	if (list_is_empty(&parent->children))
 		return;
 	spin_lock(&dcache_lock);
-	list_for_each_safe(d, tmp, &parent->children, sibling)
+	list_for_each_safe (d, tmp, &parent->children, sibling)
 		take_locked(d, &dead);
 	spin_unlock(&dcache_lock);
 	destroy_list(&dead, NULL);

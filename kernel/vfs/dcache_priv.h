@@ -27,8 +27,8 @@ static inline struct dentry **dcache_bucket(const struct dentry *parent, uint32_
  * when they are known to belong together: a name inside the dentry may be overwritten by a rename, but never reaches
  * past its end.
  */
-static inline bool dentry_is_named(struct dentry *d, const struct dentry *parent, const char *name, size_t len,
-				   uint32_t hash, uint32_t *seq)
+static inline bool dentry_is_named(struct dentry *d, const struct dentry *parent, const char *name,
+				   size_t len, uint32_t hash, uint32_t *seq)
 {
 	uint32_t s = atomic_load_explicit(&d->seq, memory_order_acquire);
 	const char *text;
@@ -48,8 +48,8 @@ static inline bool dentry_is_named(struct dentry *d, const struct dentry *parent
 }
 
 /* The cached child, uncounted, under an epoch. NULL: not cached, or missed because of a rename. */
-static inline struct dentry *dcache_probe(const struct dentry *parent, const char *name, size_t len, uint32_t hash,
-					  uint32_t *seq)
+static inline struct dentry *dcache_probe(const struct dentry *parent, const char *name, size_t len,
+					  uint32_t hash, uint32_t *seq)
 {
 	struct dentry *d = __atomic_load_n(dcache_bucket(parent, hash), __ATOMIC_ACQUIRE);
 
@@ -62,6 +62,7 @@ static inline struct dentry *dcache_probe(const struct dentry *parent, const cha
 }
 
 /* dentry_find_child() and dentry_lookup_locked() with the hash at hand. */
-MUST_CHECK struct dentry *dentry_find_hashed(struct dentry *parent, const char *name, size_t len, uint32_t hash);
-MUST_CHECK int dentry_lookup_hashed(struct dentry *parent, const char *name, size_t len, uint32_t hash,
-				    struct dentry **out);
+MUST_CHECK struct dentry *dentry_find_hashed(struct dentry *parent, const char *name, size_t len,
+					     uint32_t hash);
+MUST_CHECK int dentry_lookup_hashed(struct dentry *parent, const char *name, size_t len,
+				    uint32_t hash, struct dentry **out);

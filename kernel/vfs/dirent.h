@@ -7,7 +7,8 @@
 #include "vfs/file.h"
 
 struct dirent_buf {
-	uint8_t *buf, *last; /* last: the entry before; its d_off is known only when the next one comes */
+	uint8_t *buf,
+		*last; /* last: the entry before; its d_off is known only when the next one comes */
 	uint32_t used, room; /* bytes of buf */
 	bool full;           /* an entry did not fit */
 };
@@ -34,31 +35,40 @@ static inline void dirent_copy_name(char *to, const char *from, size_t n)
 		*to = *from;
 }
 
-static inline bool dirent_put(struct dirent_buf *b, off64_t pos, const char *name, size_t len, uint64_t ino,
-			      unsigned type)
+/*
+ * Writes a record at `at`, after the one at `last` (NULL: none), whose d_off becomes pos.
+ *   returns      where the next one goes; NULL when there is no room below `end`
+ */
+static inline uint8_t *dirent_write(uint8_t *at, const uint8_t *end, uint8_t *last, off64_t pos,
+				    const char *name, size_t len, uint64_t ino, unsigned type)
 {
-	uint32_t reclen = (uint32_t)ALIGN_UP(offsetof(struct abi_dirent64, d_name) + len + 1, 8ul);
-	struct abi_dirent64 *e = (struct abi_dirent64 *)(b->buf + b->used);
+	size_t reclen = ALIGN_UP(offsetof(struct abi_dirent64, d_name) + len + 1, 8ul);
+	struct abi_dirent64 *e = (struct abi_dirent64 *)at;
 
-	if (UNLIKELY(reclen > b->room - b->used)) {
-		b->full = true;
-		return false;
-	}
-	dirent_set_last_off(b, pos);
-	*(uint64_t *)((uint8_t *)e + reclen - 8) = 0; /* the padding, before the name may cover its beginning */
+	if (UNLIKELY(reclen > (size_t)(end - at)))
+		return NULL;
+	if (LIKELY(last != NULL))
+		((struct abi_dirent64 *)last)->d_off = pos;
+	*(uint64_t *)(at + reclen - 8) =
+		0; /* the padding, before the name may cover its beginning */
 	e->d_ino = ino;
 	e->d_reclen = (uint16_t)reclen;
 	e->d_type = (uint8_t)type;
 	dirent_copy_name(e->d_name, name, len);
-	b->last = (uint8_t *)e;
-	b->used += reclen;
-	return true;
+	return at + reclen;
 }
 
-/* As c->emit(), for readdir methods in a hurry. */
-static inline bool dir_emit(struct dir_context *c, const char *name, size_t len, uint64_t ino, unsigned type)
+static inline bool dirent_put(struct dirent_buf *b, off64_t pos, const char *name, size_t len,
+			      uint64_t ino, unsigned type)
 {
-	if (LIKELY(c->records != NULL))
-		return dirent_put(c->records, c->pos, name, len, ino, type);
-	return c->emit(c, name, len, ino, type);
+	uint8_t *at = b->buf + b->used, *next;
+
+	next = dirent_write(at, b->buf + b->room, b->last, pos, name, len, ino, type);
+	if (next == NULL) {
+		b->full = true;
+		return false;
+	}
+	b->last = at;
+	b->used = (uint32_t)(next - b->buf);
+	return true;
 }

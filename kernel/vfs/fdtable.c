@@ -23,11 +23,11 @@
 enum { FD_FIRST = 64, FD_WORD = 64, FD_KMALLOC_MAX = 2 << 20 };
 
 struct fdarray {
-	unsigned max;                 /* descriptors: a multiple of 64 */
+	unsigned max; /* descriptors: a multiple of 64 */
 	_Atomic(struct file *) *file;
-	uint64_t *open, *cloexec;     /* bit per descriptor; table lock */
-	uint64_t *full;               /* bit per word of open; table lock */
-	size_t bytes;                 /* of the allocation, when by pages; 0: kmalloc, or embedded */
+	uint64_t *open, *cloexec; /* bit per descriptor; table lock */
+	uint64_t *full;           /* bit per word of open; table lock */
+	size_t bytes;             /* of the allocation, when by pages; 0: kmalloc, or embedded */
 	struct epoch_head epoch;
 };
 
@@ -52,8 +52,6 @@ void fdtable_init(void)
 	table_cache = slab_cache_create("fdtable", sizeof(struct fdtable_first), 64, NULL);
 }
 
-/* --- arrays --- */
-
 static void array_free(struct epoch_head *h)
 {
 	struct fdarray *a = container_of(h, struct fdarray, epoch);
@@ -67,7 +65,8 @@ static void array_free(struct epoch_head *h)
 MUST_CHECK static struct fdarray *array_alloc(unsigned max)
 {
 	size_t words = max / FD_WORD, full_words = DIV_ROUND_UP(words, FD_WORD);
-	size_t bytes = sizeof(struct fdarray) + max * sizeof(struct file *) + (2 * words + full_words) * 8;
+	size_t bytes =
+		sizeof(struct fdarray) + max * sizeof(struct file *) + (2 * words + full_words) * 8;
 	struct fdarray *a;
 
 	a = bytes > FD_KMALLOC_MAX ? kva_alloc(page_round_up(bytes) >> PAGE_SHIFT) : kzalloc(bytes);
@@ -88,7 +87,8 @@ static void array_copy(struct fdarray *to, const struct fdarray *from)
 	size_t words = from->max / FD_WORD;
 
 	for (unsigned fd = 0; fd < from->max; fd++)
-		atomic_store_explicit(&to->file[fd], atomic_load_explicit(&from->file[fd], memory_order_relaxed),
+		atomic_store_explicit(&to->file[fd],
+				      atomic_load_explicit(&from->file[fd], memory_order_relaxed),
 				      memory_order_relaxed);
 	memcpy(to->open, from->open, words * 8);
 	memcpy(to->cloexec, from->cloexec, words * 8);
@@ -162,8 +162,6 @@ static int grow_locked(struct fdtable *t, unsigned fd)
 	return 0;
 }
 
-/* --- tables --- */
-
 struct fdtable *fdtable_create(void)
 {
 	struct fdtable_first *f = slab_zalloc(table_cache);
@@ -216,8 +214,9 @@ void fdtable_put(struct fdtable *t)
 	a = array_of(t);
 	for (size_t w = 0; w < a->max / FD_WORD; w++)
 		for (uint64_t bits = a->open[w]; bits != 0; bits &= bits - 1) {
-			struct file *f = atomic_load_explicit(&a->file[w * FD_WORD + (size_t)__builtin_ctzll(bits)],
-							      memory_order_relaxed);
+			struct file *f = atomic_load_explicit(
+				&a->file[w * FD_WORD + (size_t)__builtin_ctzll(bits)],
+				memory_order_relaxed);
 
 			if (f != NULL)
 				(void)close_file(t, f);
@@ -230,9 +229,12 @@ void fdtable_put(struct fdtable *t)
 /* One past the highest descriptor in use, below max. */
 static unsigned used_below(const struct fdarray *a, unsigned max)
 {
-	for (size_t w = MIN(a->max, max > a->max ? a->max : ALIGN_UP(max, FD_WORD)) / FD_WORD; w-- > 0;)
+	for (size_t w = MIN(a->max, max > a->max ? a->max : ALIGN_UP(max, FD_WORD)) / FD_WORD;
+	     w-- > 0;)
 		if (a->open[w])
-			return MIN((unsigned)(w * FD_WORD) + FD_WORD - (unsigned)__builtin_clzll(a->open[w]), max);
+			return MIN((unsigned)(w * FD_WORD) + FD_WORD -
+					   (unsigned)__builtin_clzll(a->open[w]),
+				   max);
 	return 0;
 }
 
@@ -278,11 +280,10 @@ struct fdtable *fdtable_dup(struct fdtable *src, unsigned max_fd)
 	return t;
 }
 
-/* --- lookup --- */
-
 static inline struct file *file_at(const struct fdarray *a, unsigned fd)
 {
-	return LIKELY(fd < a->max) ? atomic_load_explicit(&a->file[fd], memory_order_acquire) : NULL;
+	return LIKELY(fd < a->max) ? atomic_load_explicit(&a->file[fd], memory_order_acquire)
+				   : NULL;
 }
 
 static struct file *get_shared(struct fdtable *t, unsigned fd)
@@ -297,7 +298,8 @@ static struct file *get_shared(struct fdtable *t, unsigned fd)
 			continue; /* closed just now: the slot is cleared before the count falls */
 		}
 		epoch_exit();
-		if (f == NULL || file_at(atomic_load_explicit(&t->array, memory_order_acquire), fd) == f)
+		if (f == NULL ||
+		    file_at(atomic_load_explicit(&t->array, memory_order_acquire), fd) == f)
 			return f;
 		file_put(f);
 	}
@@ -346,8 +348,6 @@ struct file *fd_get_file(int fd)
 		file_get(r.file);
 	return r.file;
 }
-
-/* --- changes --- */
 
 int fd_reserve(unsigned min, bool cloexec)
 {
@@ -444,7 +444,8 @@ int fd_dup_to(int fd, int newfd, bool cloexec)
 	if ((unsigned)newfd >= vfs_nofile_limit())
 		return -EBADF;
 	spin_lock(&t->lock);
-	while (file_at(array_of(t), (unsigned)fd) != NULL && (unsigned)newfd >= array_of(t)->max && !err)
+	while (file_at(array_of(t), (unsigned)fd) != NULL && (unsigned)newfd >= array_of(t)->max &&
+	       !err)
 		err = grow_locked(t, (unsigned)newfd);
 	a = array_of(t);
 	f = file_at(a, (unsigned)fd);

@@ -44,8 +44,6 @@ static void no_signal(void)
 uint64_t (*vfs_fsize_limit)(void) = no_fsize_limit;
 void (*vfs_signal_fsize)(void) = no_signal;
 
-/* --- life --- */
-
 int file_alloc(unsigned oflags, struct file **out)
 {
 	uint64_t n = atomic_fetch_add_explicit(&vfs_nr_files, 1, memory_order_relaxed);
@@ -119,7 +117,8 @@ static void file_release(struct file *f)
 		inode_put_write(i);
 		atomic_fetch_sub_explicit(&f->path.mnt->writers, 1, memory_order_relaxed);
 	}
-	if (UNLIKELY(i->nlink == 0 && atomic_load_explicit(&i->marks, memory_order_relaxed) != NULL))
+	if (UNLIKELY(i->nlink == 0 &&
+		     atomic_load_explicit(&i->marks, memory_order_relaxed) != NULL))
 		fsnotify_inode_gone(i, IN_DELETE_SELF);
 	path_put(&f->path);
 	cred_put(f->cred);
@@ -133,8 +132,6 @@ void file_put(struct file *f)
 		file_release(f);
 }
 
-/* --- files without a name --- */
-
 static uint32_t mode_of(unsigned oflags)
 {
 	static const uint8_t modes[] = { FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0 };
@@ -142,8 +139,8 @@ static uint32_t mode_of(unsigned oflags)
 	return modes[oflags & O_ACCMODE];
 }
 
-int file_create_pseudo(struct inode *i, const char *name, const struct file_ops *ops, void *priv, unsigned oflags,
-		       struct file **out)
+int file_create_pseudo(struct inode *i, const char *name, const struct file_ops *ops, void *priv,
+		       unsigned oflags, struct file **out)
 {
 	struct dentry *d;
 	struct file *f;
@@ -166,7 +163,8 @@ int file_create_pseudo(struct inode *i, const char *name, const struct file_ops 
 	return 0;
 }
 
-int file_create_anon(const char *name, const struct file_ops *ops, void *priv, unsigned oflags, struct file **out)
+int file_create_anon(const char *name, const struct file_ops *ops, void *priv, unsigned oflags,
+		     struct file **out)
 {
 	char text[64];
 
@@ -182,8 +180,8 @@ static void anon_free_inode(struct inode *i)
 
 static const struct super_ops anon_super_ops = { .free_inode = anon_free_inode };
 
-static int anon_mount_fs(const struct fs_type *t, const char *source, unsigned flags, const char *data,
-			 struct superblock **out)
+static int anon_mount_fs(const struct fs_type *t, const char *source, unsigned flags,
+			 const char *data, struct superblock **out)
 {
 	struct superblock *sb;
 	struct inode *i;
@@ -223,14 +221,17 @@ static void exe_put(struct file *f)
 }
 
 static const struct vm_file_ops file_vm_ops = {
-	.get = file_get, .put = file_put, .get_exe = exe_get, .put_exe = exe_put,
+	.get = file_get,
+	.put = file_put,
+	.get_exe = exe_get,
+	.put_exe = exe_put,
 };
 
 void file_init(void)
 {
-	static struct fs_type anon_type = {
-		.name = "anon_inodefs", .flags = FS_NO_USER_MOUNT, .mount = anon_mount_fs
-	};
+	static struct fs_type anon_type = { .name = "anon_inodefs",
+					    .flags = FS_NO_USER_MOUNT,
+					    .mount = anon_mount_fs };
 
 	file_cache = slab_cache_create("file", sizeof(struct file), 64, NULL);
 	if (mount_kernel(&anon_type, &anon_mount))
@@ -252,8 +253,6 @@ void file_show_name(struct file *f, const struct path *root, struct textbuf *t)
 		text_n(t, name, strlen(name));
 	kfree(buf);
 }
-
-/* --- read, write, seek --- */
 
 /* Everybody who could use the offset meanwhile has a reference. */
 static inline bool pos_needs_lock(const struct file *f)
@@ -405,8 +404,6 @@ int file_write_begin(struct file *f, struct uio *u, off64_t *pos)
 	return 0;
 }
 
-/* --- inotify --- */
-
 void fsnotify_path_marked(const struct path *p, uint32_t mask)
 {
 	struct inode *i = dentry_inode(p->dentry), *dir;
@@ -418,7 +415,8 @@ void fsnotify_path_marked(const struct path *p, uint32_t mask)
 	fsnotify(i, mask, NULL);
 	parent = dentry_get_parent(p->dentry);
 	dir = dentry_inode(parent);
-	if (parent != p->dentry && atomic_load(&dir->marks) != NULL && (name = kmalloc(NAME_LEN_MAX + 1)) != NULL) {
+	if (parent != p->dentry && atomic_load(&dir->marks) != NULL &&
+	    (name = kmalloc(NAME_LEN_MAX + 1)) != NULL) {
 		epoch_enter();
 		strscpy(name, p->dentry->name, NAME_LEN_MAX + 1);
 		epoch_exit();

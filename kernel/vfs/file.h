@@ -16,7 +16,7 @@ struct vm_map_args;
 struct dir_context {
 	bool (*emit)(struct dir_context *c, const char *name, size_t len, uint64_t ino, unsigned type);
 	off64_t pos; /* in: where to go on; out: cookie of the next entry. Set before each emit(), to the entry's own */
-	struct dirent_buf *records; /* NULL, or where getdents64(2) gathers: vfs/dirent.h writes there without a call */
+	struct dirent_buf *records; /* NULL, or where getdents64(2) gathers: a method may write there itself (vfs/dirent.h) */
 };
 
 /*

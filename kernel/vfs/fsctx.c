@@ -65,7 +65,8 @@ static void path_replace(struct fsctx *f, struct path *place, const struct path 
 	path_get(p);
 	spin_lock(&f->lock);
 	if (foreign)
-		atomic_fetch_add(&mount_seq, 1); /* its owner may be reading both words without the lock */
+		atomic_fetch_add(&mount_seq,
+				 1); /* its owner may be reading both words without the lock */
 	old = *place;
 	*place = *p;
 	if (foreign)

@@ -14,13 +14,16 @@ static off64_t seek_hole_data(struct inode *i, off64_t off, bool data)
 {
 	off64_t size = (off64_t)atomic_load_explicit(&i->size, memory_order_relaxed), at;
 	struct vmobject *o = &i->object;
-	uint64_t end = page_round_up((uint64_t)size) >> PAGE_SHIFT, first = (uint64_t)off >> PAGE_SHIFT;
+	uint64_t end = page_round_up((uint64_t)size) >> PAGE_SHIFT,
+		 first = (uint64_t)off >> PAGE_SHIFT;
 
 	if (off < 0 || off >= size)
 		return -ENXIO;
 	if (!S_ISREG(i->mode) || o->ops->read_page != NULL)
 		return data ? off : size;
-	at = (off64_t)((data ? pagecache_next_data(o, first, end) : pagecache_next_hole(o, first, end)) << PAGE_SHIFT);
+	at = (off64_t)((data ? pagecache_next_data(o, first, end)
+			     : pagecache_next_hole(o, first, end))
+		       << PAGE_SHIFT);
 	at = MAX(at, off);
 	if (at >= size)
 		return data ? -ENXIO : size;
@@ -70,7 +73,8 @@ ssize64_t generic_read(struct file *f, struct uio *u, off64_t *pos)
 
 	if (UNLIKELY(u->resid == 0))
 		return 0;
-	n = pagecache_read(&i->object, *pos, u, atomic_load_explicit(&i->size, memory_order_acquire));
+	n = pagecache_read(&i->object, *pos, u,
+			   atomic_load_explicit(&i->size, memory_order_acquire));
 	if (n > 0)
 		*pos += n;
 	file_accessed(f);

@@ -16,7 +16,6 @@
 #include "abi/ioctl.h"
 #include "abi/mount.h"
 #include "core/clock.h"
-#include "lib/string.h"
 #include "pmm/slab.h"
 #include "vfs/chrdev.h"
 #include "vfs/lock.h"
@@ -26,30 +25,45 @@ void (*fsnotify_hook)(struct inode *i, uint32_t mask, const char *name, uint32_t
 
 const struct inode_ops inode_ops_none;
 
-void inode_init(struct inode *i, struct superblock *sb, struct inode *dir, uint32_t mode, uint64_t ino)
+/* Field by field: clearing the whole would be most of the work of creating a file. */
+void inode_init(struct inode *i, struct superblock *sb, struct inode *dir, uint32_t mode,
+		uint64_t ino)
 {
 	const struct cred *c = current_cred();
 
-	memset(i, 0, sizeof(*i));
 	ref_init(&i->ref);
 	i->uid = c->fsuid;
 	i->gid = c->fsgid;
-	if (dir != NULL && dir->mode & S_ISGID) {
+	if (dir != NULL && UNLIKELY(dir->mode & S_ISGID)) {
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(c, i->gid) &&
-			 !cred_has_cap(c, CAP_FSETID))
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+			 !cred_in_group(c, i->gid) && !cred_has_cap(c, CAP_FSETID))
 			mode &= ~(uint32_t)S_ISGID;
 	}
 	i->mode = mode;
 	i->nlink = 1;
+	i->flags = 0;
 	i->ino = ino;
+	i->rdev = 0;
+	atomic_init(&i->size, 0);
+	atomic_init(&i->blocks, 0);
 	i->atime = i->mtime = i->ctime = i->btime = clock_real();
 	i->sb = sb;
 	i->ops = &inode_ops_none;
-	i->seals = F_SEAL_SEAL;
+	i->fops = NULL;
 	rwlock_init(&i->lock, RANK_INODE);
+	i->object.ops = NULL; /* the rest by vmobject_init(), for what has pages */
+	atomic_init(&i->object.npages, 0);
+	i->pipe = NULL;
+	atomic_init(&i->locks, NULL);
+	atomic_init(&i->marks, NULL);
+	atomic_init(&i->nwriters, 0);
+	atomic_init(&i->seals, F_SEAL_SEAL);
+	i->link = NULL;
+	i->counts_pages = i->linkable = false;
+	i->generation = 0;
 }
 
 void inode_get(struct inode *i)
@@ -146,8 +160,10 @@ void inode_getattr(struct inode *i, struct kstat *st)
 {
 	st->ino = i->ino;
 	st->size = atomic_load_explicit(&i->size, memory_order_relaxed);
-	st->blocks = i->counts_pages ? atomic_load_explicit(&i->object.npages, memory_order_relaxed) * (PAGE_SIZE / 512)
-				     : atomic_load_explicit(&i->blocks, memory_order_relaxed);
+	st->blocks = i->counts_pages
+			     ? atomic_load_explicit(&i->object.npages, memory_order_relaxed) *
+				       (PAGE_SIZE / 512)
+			     : atomic_load_explicit(&i->blocks, memory_order_relaxed);
 	st->mode = i->mode;
 	st->nlink = i->nlink;
 	st->uid = i->uid;
@@ -216,8 +232,8 @@ static int writers_move(struct inode *i, int32_t step)
 	do {
 		if ((int64_t)(int32_t)n * step < 0)
 			return -ETXTBSY;
-	} while (!atomic_compare_exchange_weak_explicit(&i->nwriters, &n, n + (uint32_t)step, memory_order_acquire,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&i->nwriters, &n, n + (uint32_t)step, memory_order_acquire, memory_order_relaxed));
 	return 0;
 }
 

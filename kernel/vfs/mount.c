@@ -47,7 +47,8 @@ struct waitq *mount_event_waitq(void)
 
 static struct mount **bucket_of(const struct mount *m, const struct dentry *d)
 {
-	uint64_t h = ((uintptr_t)m >> 6) * 0x9e3779b97f4a7c15ull ^ ((uintptr_t)d >> 6) * 0xc2b2ae3d27d4eb4full;
+	uint64_t h = ((uintptr_t)m >> 6) * 0x9e3779b97f4a7c15ull ^
+		     ((uintptr_t)d >> 6) * 0xc2b2ae3d27d4eb4full;
 
 	return &hash_table[h >> 40 & (HASH_BUCKETS - 1)];
 }
@@ -62,9 +63,8 @@ void mount_change_end(void)
 	atomic_fetch_add(&mount_seq, 1);
 }
 
-/* --- life --- */
-
-struct mount *mount_alloc(struct superblock *sb, struct dentry *root, uint32_t flags, const char *source)
+struct mount *mount_alloc(struct superblock *sb, struct dentry *root, uint32_t flags,
+			  const char *source)
 {
 	static _Atomic int last_id = 20;
 	struct mount *m = slab_zalloc(mount_cache);
@@ -113,8 +113,6 @@ void mount_put(struct mount *m)
 	epoch_free(&m->epoch, mount_free);
 }
 
-/* --- lookup --- */
-
 struct mount *mount_probe(const struct mount *m, const struct dentry *d)
 {
 	struct mount *c = __atomic_load_n(bucket_of(m, d), __ATOMIC_ACQUIRE);
@@ -137,7 +135,8 @@ struct mount *mount_lookup(struct mount *m, struct dentry *d)
 		struct mount *c;
 		bool got;
 
-		if (LIKELY(!(atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_MOUNTED)))
+		if (LIKELY(!(atomic_load_explicit(&d->flags, memory_order_relaxed) &
+			     DENTRY_MOUNTED)))
 			return NULL;
 		epoch_enter();
 		seq = atomic_load(&mount_seq);
@@ -194,8 +193,6 @@ bool mount_ascend(struct path *p)
 			mount_put(up.mnt);
 	}
 }
-
-/* --- the tree --- */
 
 void mount_link(struct mount *m, struct mount *parent, struct dentry *mountpoint)
 {
@@ -258,7 +255,7 @@ static void unmark_mountpoint(struct dentry *d)
 {
 	struct mount *m;
 
-	list_for_each(m, &mount_init_ns.mounts, ns_node)
+	list_for_each (m, &mount_init_ns.mounts, ns_node)
 		if (m->parent != m && m->mountpoint == d)
 			return;
 	atomic_fetch_and(&d->flags, ~(uint32_t)DENTRY_MOUNTED);

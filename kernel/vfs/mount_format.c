@@ -40,8 +40,9 @@ static const struct flag_name sb_names[] = {
 	{ MS_LAZYTIME, "lazytime" },
 };
 static const struct flag_name mount_names[] = {
-	{ MS_NOSUID, "nosuid" },	 { MS_NODEV, "nodev" },		{ MS_NOEXEC, "noexec" },
-	{ MS_NOATIME, "noatime" },	 { MS_NODIRATIME, "nodiratime" }, { MS_RELATIME, "relatime" },
+	{ MS_NOSUID, "nosuid" },           { MS_NODEV, "nodev" },
+	{ MS_NOEXEC, "noexec" },           { MS_NOATIME, "noatime" },
+	{ MS_NODIRATIME, "nodiratime" },   { MS_RELATIME, "relatime" },
 	{ MS_NOSYMFOLLOW, "nosymfollow" },
 };
 
@@ -120,7 +121,7 @@ void mount_format(const struct path *root, enum mount_format f, struct textbuf *
 	if (buf == NULL)
 		return;
 	mutex_lock(&mount_lock);
-	list_for_each(m, &mount_init_ns.mounts, ns_node) {
+	list_for_each (m, &mount_init_ns.mounts, ns_node) {
 		struct path p = { m, m->root };
 		bool reachable;
 		const char *where = path_format_reach(&p, root, buf, PATH_MAX_BYTES, &reachable);

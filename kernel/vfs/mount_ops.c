@@ -36,7 +36,8 @@ static int place_lock(const struct path *at, struct path *out)
 	mount_descend(out);
 	if (!is_attached(out->mnt))
 		err = -EINVAL;
-	else if (atomic_load(&out->dentry->flags) & DENTRY_UNHASHED && out->dentry != out->mnt->sb->root)
+	else if (atomic_load(&out->dentry->flags) & DENTRY_UNHASHED &&
+		 out->dentry != out->mnt->sb->root)
 		err = -ENOENT;
 	if (err) {
 		mutex_unlock(&mount_lock);
@@ -57,7 +58,8 @@ static bool may_cover(const struct dentry *what, const struct dentry *where)
 	return is_dir(what) == is_dir(where);
 }
 
-int mount_new(const struct path *at, const struct fs_type *t, const char *source, unsigned flags, const char *data)
+int mount_new(const struct path *at, const struct fs_type *t, const char *source, unsigned flags,
+	      const char *data)
 {
 	struct superblock *sb;
 	struct mount *m = NULL;
@@ -149,7 +151,7 @@ static bool sb_has_writers(const struct superblock *sb)
 {
 	struct mount *m;
 
-	list_for_each(m, &mount_init_ns.mounts, ns_node)
+	list_for_each (m, &mount_init_ns.mounts, ns_node)
 		if (m->sb == sb && atomic_load(&m->writers) > 0)
 			return true;
 	return false;
@@ -206,13 +208,12 @@ int mount_change_type(const struct path *at, unsigned type, bool recursive)
 	if (at->dentry != top->root || !is_attached(top))
 		err = -EINVAL;
 	else
-		for (struct mount *m = top; m != NULL; m = recursive ? mount_next_in_tree(m, top) : NULL)
+		for (struct mount *m = top; m != NULL;
+		     m = recursive ? mount_next_in_tree(m, top) : NULL)
 			change_one(m, type);
 	mutex_unlock(&mount_lock);
 	return err;
 }
-
-/* --- umount2(2) --- */
 
 static int collect(struct mount *m, void *ctx)
 {
@@ -248,7 +249,8 @@ static int umount_plan(struct mount *m, unsigned flags, struct list *doomed)
 
 	if (!(flags & MNT_DETACH)) {
 		/* The caller's path holds one. */
-		if (is_busy(m, 1) || mount_for_each_copy(m->parent, m->mountpoint, copy_is_busy, NULL))
+		if (is_busy(m, 1) ||
+		    mount_for_each_copy(m->parent, m->mountpoint, copy_is_busy, NULL))
 			return -EBUSY;
 	}
 	err = mount_for_each_copy(m->parent, m->mountpoint, collect_unused, doomed);
@@ -299,8 +301,6 @@ int mount_umount(const struct path *at, unsigned flags)
 	return err;
 }
 
-/* --- pivot_root(2) --- */
-
 struct pivot {
 	struct path from, to;
 };
@@ -340,8 +340,8 @@ static int pivot_check(const struct path *root, const struct path *new, const st
 		return -EINVAL;
 	if (new->mnt == root->mnt || old->mnt == root->mnt)
 		return -EBUSY;
-	if (root->dentry != root->mnt->root || root->mnt->parent == root->mnt || new->dentry != new->mnt->root ||
-	    new->mnt->parent == new->mnt)
+	if (root->dentry != root->mnt->root || root->mnt->parent == root->mnt ||
+	    new->dentry != new->mnt->root || new->mnt->parent == new->mnt)
 		return -EINVAL;
 	if (old->mnt->group_id || new->mnt->parent->group_id || root->mnt->parent->group_id)
 		return -EINVAL;

@@ -17,7 +17,8 @@ extern struct mutex mount_lock;
 extern struct mount_ns mount_init_ns;
 
 /* A mount of `root` (borrowed) that is nowhere yet, count 1. NULL: no memory. */
-MUST_CHECK struct mount *mount_alloc(struct superblock *sb, struct dentry *root, uint32_t flags, const char *source);
+MUST_CHECK struct mount *mount_alloc(struct superblock *sb, struct dentry *root, uint32_t flags,
+				     const char *source);
 
 /* Around every change that walkers can see; no sleep in between. */
 void mount_change_begin(void);
@@ -48,15 +49,17 @@ void mount_free_tree(struct mount *top);
 /* propagate.c */
 enum copy_how { COPY_PRIVATE, COPY_PEER, COPY_SLAVE };
 /* A copy of the mounts of `top`'s tree that lie below `root`; recursive: with what is mounted there. -ENOMEM. */
-MUST_CHECK int mount_copy_tree(struct mount *top, struct dentry *root, bool recursive, enum copy_how how,
-			       struct mount **out);
+MUST_CHECK int mount_copy_tree(struct mount *top, struct dentry *root, bool recursive,
+			       enum copy_how how, struct mount **out);
 /* Attaches the tree m to (parent, d), and copies of it wherever parent's changes propagate. Consumes m on success. */
 MUST_CHECK int mount_attach(struct mount *m, struct mount *parent, struct dentry *d);
 /* The two halves of it: the copies, made (`trees`, by ns_node) and shown. */
-MUST_CHECK int mount_plan_copies(struct mount *top, struct mount *parent, struct dentry *d, struct list *trees);
+MUST_CHECK int mount_plan_copies(struct mount *top, struct mount *parent, struct dentry *d,
+				 struct list *trees);
 void mount_publish_copies(struct list *trees);
 /* Calls fn for each mount on `d` in a mount that receives parent's changes, parent itself not included. */
-int mount_for_each_copy(struct mount *parent, struct dentry *d, int (*fn)(struct mount *m, void *ctx), void *ctx);
+int mount_for_each_copy(struct mount *parent, struct dentry *d,
+			int (*fn)(struct mount *m, void *ctx), void *ctx);
 void mount_set_shared(struct mount *m);
 void mount_leave_group(struct mount *m, bool become_slave);
 MUST_CHECK struct mount *mount_on(const struct mount *m, const struct dentry *d); /* borrowed */

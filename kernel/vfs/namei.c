@@ -16,8 +16,6 @@
 #include "vfs/inotify.h"
 #include "vfs/vfs_priv.h"
 
-/* --- checks --- */
-
 int may_create_in(const struct cred *c, struct inode *dir)
 {
 	return inode_permission(c, dir, PERM_WRITE | PERM_EXEC);
@@ -26,7 +24,8 @@ int may_create_in(const struct cred *c, struct inode *dir)
 /* Sticky directories: the owner of the entry, of the directory, or CAP_FOWNER. */
 static bool is_sticky_for(const struct cred *c, const struct inode *dir, const struct inode *i)
 {
-	return dir->mode & S_ISVTX && i->uid != c->fsuid && dir->uid != c->fsuid && !cred_has_cap(c, CAP_FOWNER);
+	return dir->mode & S_ISVTX && i->uid != c->fsuid && dir->uid != c->fsuid &&
+	       !cred_has_cap(c, CAP_FOWNER);
 }
 
 int may_delete(const struct cred *c, struct inode *dir, struct dentry *victim, bool is_dir)
@@ -45,8 +44,6 @@ int may_delete(const struct cred *c, struct inode *dir, struct dentry *victim, b
 		return -EISDIR;
 	return 0;
 }
-
-/* --- the parent --- */
 
 /* Walks to the parent of a name of which the last component is to be changed. at->path counted. */
 static int parent_of(int dirfd, const char *name, struct walk_result *at)
@@ -102,13 +99,12 @@ static void end_create(const struct walk_result *at, struct dentry *d, int err, 
 	dentry_put(d);
 }
 
-/* --- making --- */
-
 static int do_mknod(struct inode *dir, struct dentry *d, uint32_t mode, uint64_t rdev)
 {
 	uint32_t type = mode & S_IFMT;
 
-	if ((type == S_IFCHR || type == S_IFBLK) && !capable(CAP_MKNOD) && !(type == S_IFCHR && rdev == 0))
+	if ((type == S_IFCHR || type == S_IFBLK) && !capable(CAP_MKNOD) &&
+	    !(type == S_IFCHR && rdev == 0))
 		return -EPERM;
 	if (type == S_IFREG)
 		return dir->ops->create ? dir->ops->create(dir, d, mode) : -EACCES;
@@ -206,7 +202,8 @@ static int may_link(const struct cred *c, struct inode *i)
 {
 	if (!vfs_protected_hardlinks || inode_owner_or_capable(c, i))
 		return 0;
-	if (!S_ISREG(i->mode) || i->mode & S_ISUID || (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+	if (!S_ISREG(i->mode) || i->mode & S_ISUID ||
+	    (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		return -EPERM;
 	return inode_permission(c, i, PERM_READ | PERM_WRITE) ? -EPERM : 0;
 }
@@ -253,8 +250,6 @@ int vfs_link(const struct path *from, int dirfd, const char *name)
 	return err;
 }
 
-/* --- removing --- */
-
 static int remove_locked(const struct walk_result *at, struct dentry *d, bool is_dir)
 {
 	struct inode *dir = dentry_inode(at->path.dentry), *i = dentry_inode(d);
@@ -264,7 +259,8 @@ static int remove_locked(const struct walk_result *at, struct dentry *d, bool is
 		return -ENOENT;
 	if (at->slash && !is_dir)
 		return S_ISDIR(i->mode) ? -EISDIR : -ENOTDIR;
-	if ((err = mount_want_write(at->path.mnt)) || (err = may_delete(current_cred(), dir, d, is_dir)))
+	if ((err = mount_want_write(at->path.mnt)) ||
+	    (err = may_delete(current_cred(), dir, d, is_dir)))
 		return err;
 	if (atomic_load(&d->flags) & DENTRY_MOUNTED)
 		return -EBUSY;
@@ -284,7 +280,8 @@ static int remove_locked(const struct walk_result *at, struct dentry *d, bool is
 }
 
 /* Marks hold the inode: unless the file is open, it is gone now. */
-static void notify_removed(struct inode *dir, struct inode *i, const struct walk_result *at, bool in_use)
+static void notify_removed(struct inode *dir, struct inode *i, const struct walk_result *at,
+			   bool in_use)
 {
 	uint32_t is_dir = S_ISDIR(i->mode) ? IN_ISDIR : 0;
 	char *name;
@@ -313,7 +310,8 @@ static int remove_at(int dirfd, const char *name, bool is_dir)
 	if ((err = parent_of(dirfd, name, &at)))
 		return err;
 	if (at.last_kind != RESOLVE_LAST_NAME) {
-		static const int rmdir_errs[] = { [RESOLVE_LAST_DOT] = -EINVAL, [RESOLVE_LAST_DOTDOT] = -ENOTEMPTY,
+		static const int rmdir_errs[] = { [RESOLVE_LAST_DOT] = -EINVAL,
+						  [RESOLVE_LAST_DOTDOT] = -ENOTEMPTY,
 						  [RESOLVE_LAST_ROOT] = -EBUSY };
 
 		path_put(&at.path);
@@ -348,8 +346,6 @@ int vfs_rmdir(int dirfd, const char *name)
 {
 	return remove_at(dirfd, name, true);
 }
-
-/* --- attributes --- */
 
 int vfs_truncate(struct inode *i, uint64_t size, const struct path *p)
 {

@@ -20,7 +20,8 @@ static const struct file_ops path_only_ops;
 /* The access that the flags ask for; O_ACCMODE itself (3) asks for both and grants neither. */
 static unsigned access_of(unsigned oflags)
 {
-	static const uint8_t perms[] = { PERM_READ, PERM_WRITE, PERM_READ | PERM_WRITE, PERM_READ | PERM_WRITE };
+	static const uint8_t perms[] = { PERM_READ, PERM_WRITE, PERM_READ | PERM_WRITE,
+					 PERM_READ | PERM_WRITE };
 	unsigned perm = perms[oflags & O_ACCMODE];
 
 	return oflags & O_TRUNC ? perm | PERM_WRITE : perm;
@@ -38,8 +39,6 @@ static uint32_t file_mode_of(unsigned oflags)
 	}
 	return 0;
 }
-
-/* --- an existing inode --- */
 
 /* A writer of a regular file is counted, against execution and against a mount that becomes read-only. */
 static int claim_write(struct file *f)
@@ -152,8 +151,6 @@ static int open_existing(const struct path *p, unsigned oflags, struct file **ou
 	return 0;
 }
 
-/* --- O_TMPFILE --- */
-
 static int make_tmpfile(const struct path *dir, unsigned oflags, uint32_t mode, struct path *out)
 {
 	struct inode *di = dentry_inode(dir->dentry), *i;
@@ -162,7 +159,8 @@ static int make_tmpfile(const struct path *dir, unsigned oflags, uint32_t mode, 
 	char name[24];
 	int err;
 
-	if ((err = mount_want_write(dir->mnt)) || (err = inode_permission(c, di, PERM_WRITE | PERM_EXEC)))
+	if ((err = mount_want_write(dir->mnt)) ||
+	    (err = inode_permission(c, di, PERM_WRITE | PERM_EXEC)))
 		return err;
 	if (di->ops->tmpfile == NULL)
 		return -EOPNOTSUPP;
@@ -173,7 +171,8 @@ static int make_tmpfile(const struct path *dir, unsigned oflags, uint32_t mode, 
 		return err;
 	i->nlink = 0;
 	i->linkable = !(oflags & O_EXCL);
-	d = dentry_create(dir->dentry, name, fmt(name, sizeof(name), "#%lu", (unsigned long)i->ino));
+	d = dentry_create(dir->dentry, name,
+			  fmt(name, sizeof(name), "#%lu", (unsigned long)i->ino));
 	if (d == NULL) {
 		inode_put(i);
 		return -ENOMEM;
@@ -203,8 +202,6 @@ static int open_tmpfile(const struct path *start, const char *name, unsigned ofl
 	return err;
 }
 
-/* --- O_CREAT --- */
-
 struct creation {
 	unsigned oflags;
 	uint32_t mode;
@@ -215,9 +212,12 @@ struct creation {
  * open what belongs to somebody else. */
 static int may_open_in_sticky(const struct inode *dir, const struct inode *i)
 {
-	int level = S_ISFIFO(i->mode) ? vfs_protected_fifos : S_ISREG(i->mode) ? vfs_protected_regular : 0;
+	int level = S_ISFIFO(i->mode)  ? vfs_protected_fifos
+		    : S_ISREG(i->mode) ? vfs_protected_regular
+				       : 0;
 
-	if (level == 0 || !(dir->mode & S_ISVTX) || i->uid == dir->uid || i->uid == current_cred()->fsuid)
+	if (level == 0 || !(dir->mode & S_ISVTX) || i->uid == dir->uid ||
+	    i->uid == current_cred()->fsuid)
 		return 0;
 	return dir->mode & S_IWOTH || (dir->mode & S_IWGRP && level >= 2) ? -EACCES : 0;
 }
@@ -225,7 +225,8 @@ static int may_open_in_sticky(const struct inode *dir, const struct inode *i)
 /* The negative dentry found before the lock was taken still stands for the name; else looked up again. Consumes d. */
 static int recheck_locked(const struct walk_result *at, struct dentry *d, struct dentry **out)
 {
-	if (d != NULL && !(atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_UNHASHED) &&
+	if (d != NULL &&
+	    !(atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_UNHASHED) &&
 	    atomic_load_explicit(&d->parent, memory_order_relaxed) == at->path.dentry &&
 	    d->name_hash == at->last_hash && d->name_len == at->last_len &&
 	    name_equal(d->name, at->last, at->last_len)) {
@@ -238,7 +239,8 @@ static int recheck_locked(const struct walk_result *at, struct dentry *d, struct
 }
 
 /* d: the cached negative dentry, consumed; NULL: there is none. */
-static int create_in(const struct walk_result *at, struct creation *c, struct dentry *d, struct dentry **out)
+static int create_in(const struct walk_result *at, struct creation *c, struct dentry *d,
+		     struct dentry **out)
 {
 	struct inode *dir = dentry_inode(at->path.dentry);
 	int err;
@@ -246,8 +248,10 @@ static int create_in(const struct walk_result *at, struct creation *c, struct de
 	write_lock(&dir->lock);
 	err = recheck_locked(at, d, &d);
 	if (!err && dentry_inode(d) == NULL) {
-		if (!(err = mount_want_write(at->path.mnt)) && !(err = may_create_in(current_cred(), dir)))
-			err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | c->mode) : -EACCES;
+		if (!(err = mount_want_write(at->path.mnt)) &&
+		    !(err = may_create_in(current_cred(), dir)))
+			err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | c->mode)
+					       : -EACCES;
 		if (err)
 			dentry_put(d);
 		else
@@ -320,8 +324,8 @@ static int last_of(const struct walk_result *at, struct creation *c, struct path
 }
 
 /* Walks until the last component is no link to be followed. */
-static int walk_creating(const struct path *start, const char *name, unsigned wflags, struct creation *c,
-			 struct path *p)
+static int walk_creating(const struct path *start, const char *name, unsigned wflags,
+			 struct creation *c, struct path *p)
 {
 	struct refwalk *w = NULL;
 	struct walk_result at;
@@ -337,9 +341,11 @@ static int walk_creating(const struct path *start, const char *name, unsigned wf
 			err = -ELOOP;
 			break;
 		}
-		if (w == NULL) { /* from the beginning once more, in a walk that can be taken up again */
+		if (w ==
+		    NULL) { /* from the beginning once more, in a walk that can be taken up again */
 			path_put(p);
-			err = wflags & WALK_CACHED ? -EAGAIN : refwalk_begin(start, name, wflags, true, &w);
+			err = wflags & WALK_CACHED ? -EAGAIN
+						   : refwalk_begin(start, name, wflags, true, &w);
 			if (!err)
 				err = refwalk_run(w);
 		} else {
@@ -366,15 +372,14 @@ static int open_creating(const struct path *start, const char *name, unsigned of
 	if ((err = walk_creating(start, name, wflags, &c, &p)))
 		return err;
 	/* The creator opens whatever mode it has given, and there is nothing to truncate. */
-	err = c.created ? file_open_path(&p, oflags & ~(unsigned)O_TRUNC, out) : open_existing(&p, oflags, out);
+	err = c.created ? file_open_path(&p, oflags & ~(unsigned)O_TRUNC, out)
+			: open_existing(&p, oflags, out);
 	path_put(&p);
 	return err;
 }
 
-/* --- the call --- */
-
-static int open_path_only(const struct path *start, const char *name, unsigned oflags, unsigned wflags,
-			  struct file **out)
+static int open_path_only(const struct path *start, const char *name, unsigned oflags,
+			  unsigned wflags, struct file **out)
 {
 	struct walk_result at;
 	int err;
@@ -400,9 +405,11 @@ static int open_from(const struct path *start, const char *name, unsigned oflags
 	if (oflags & O_PATH)
 		return open_path_only(start, name, oflags, wflags, out);
 	if (oflags & __O_TMPFILE)
-		return oflags & O_DIRECTORY ? open_tmpfile(start, name, oflags, mode, wflags, out) : -EINVAL;
+		return oflags & O_DIRECTORY ? open_tmpfile(start, name, oflags, mode, wflags, out)
+					    : -EINVAL;
 	if (oflags & O_CREAT)
-		return oflags & O_DIRECTORY ? -EINVAL : open_creating(start, name, oflags, mode, wflags, out);
+		return oflags & O_DIRECTORY ? -EINVAL
+					    : open_creating(start, name, oflags, mode, wflags, out);
 	if ((err = walk_run(start, name, wflags, false, &at)))
 		return err;
 	err = open_existing(&at.path, oflags, out);
@@ -410,7 +417,8 @@ static int open_from(const struct path *start, const char *name, unsigned oflags
 	return err;
 }
 
-int file_open_at(int dirfd, const char *name, unsigned oflags, uint32_t mode, unsigned resolve, struct file **out)
+int file_open_at(int dirfd, const char *name, unsigned oflags, uint32_t mode, unsigned resolve,
+		 struct file **out)
 {
 	const struct path *start;
 	struct fdref hold;

@@ -70,7 +70,8 @@ static bool prepend_path(struct backwards *b, const struct path *p, const struct
 }
 
 /* `end` has been written already: the NUL, perhaps a suffix. */
-static char *format_above(const struct path *p, const struct path *root, struct backwards end, bool *reachable)
+static char *format_above(const struct path *p, const struct path *root, struct backwards end,
+			  bool *reachable)
 {
 	struct backwards b;
 	uint32_t mounts, renames;
@@ -89,7 +90,8 @@ static char *format_above(const struct path *p, const struct path *root, struct 
 	return b.full ? NULL : b.p;
 }
 
-char *path_format_reach(const struct path *p, const struct path *root, char *buf, size_t size, bool *reachable)
+char *path_format_reach(const struct path *p, const struct path *root, char *buf, size_t size,
+			bool *reachable)
 {
 	struct backwards b = { buf, buf + size, false };
 

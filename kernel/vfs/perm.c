@@ -40,7 +40,8 @@ int inode_mode_permission(const struct cred *c, const struct inode *i, unsigned 
 int inode_permission(const struct cred *c, struct inode *i, unsigned mask)
 {
 	if (mask & PERM_WRITE) {
-		if (i->sb->flags & MS_RDONLY && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+		if (i->sb->flags & MS_RDONLY &&
+		    (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 			return -EROFS;
 		if (UNLIKELY(inode_is_immutable(i)))
 			return -EPERM;
@@ -66,7 +67,8 @@ int vfs_permission(const struct path *p, const struct cred *c, unsigned mask)
 
 	if (mask & PERM_EXEC && S_ISREG(i->mode) && p->mnt->flags & MS_NOEXEC)
 		return -EACCES;
-	if (mask & PERM_WRITE && p->mnt->flags & MS_RDONLY && (S_ISREG(i->mode) || S_ISDIR(i->mode)))
+	if (mask & PERM_WRITE && p->mnt->flags & MS_RDONLY &&
+	    (S_ISREG(i->mode) || S_ISDIR(i->mode)))
 		return -EROFS;
 	return inode_permission(c, i, mask);
 }
@@ -77,7 +79,8 @@ static int check_owner_change(const struct cred *c, const struct inode *i, const
 
 	if (a->valid & SET_UID && !chown && !(owner && a->uid == i->uid))
 		return -EPERM;
-	if (a->valid & SET_GID && !chown && !(owner && (a->gid == i->gid || cred_in_group(c, a->gid))))
+	if (a->valid & SET_GID && !chown &&
+	    !(owner && (a->gid == i->gid || cred_in_group(c, a->gid))))
 		return -EPERM;
 	return 0;
 }
@@ -129,7 +132,8 @@ int setattr_prepare(const struct cred *c, struct inode *i, struct setattr *a)
 	uint32_t gid = a->valid & SET_GID ? a->gid : i->gid;
 	int err;
 
-	if (a->valid & (SET_MODE | SET_UID | SET_GID) && (inode_is_immutable(i) || inode_is_append_only(i)))
+	if (a->valid & (SET_MODE | SET_UID | SET_GID) &&
+	    (inode_is_immutable(i) || inode_is_append_only(i)))
 		return -EPERM;
 	if ((err = check_owner_change(c, i, a)) || (err = check_times(c, i, a)))
 		return err;

@@ -42,7 +42,8 @@ static void join_as_slave(struct mount *m, struct mount *master)
 
 void mount_leave_group(struct mount *m, bool become_slave)
 {
-	struct mount *peer = list_is_empty(&m->peers) ? NULL : list_first(&m->peers, struct mount, peers);
+	struct mount *peer =
+		list_is_empty(&m->peers) ? NULL : list_first(&m->peers, struct mount, peers);
 	struct mount *heir = peer ? peer : m->master, *s;
 
 	while (!list_is_empty(&m->slaves)) {
@@ -89,7 +90,8 @@ static struct mount *skip_subtree(struct mount *m, struct mount *top)
 	return NULL;
 }
 
-int mount_copy_tree(struct mount *top, struct dentry *root, bool recursive, enum copy_how how, struct mount **out)
+int mount_copy_tree(struct mount *top, struct dentry *root, bool recursive, enum copy_how how,
+		    struct mount **out)
 {
 	struct mount *copy = copy_one(top, root, how), *from = top, *to = copy, *m;
 
@@ -157,16 +159,17 @@ static void set_tree_shared(struct mount *top)
 		mount_set_shared(m);
 }
 
-static int plan_group(struct plan *plan, struct mount *member, struct mount *tree, struct mount *skip,
-		      unsigned depth);
+static int plan_group(struct plan *plan, struct mount *member, struct mount *tree,
+		      struct mount *skip, unsigned depth);
 
 /* One slave, or the group that slaves form. */
-static int plan_slaves_of(struct plan *plan, struct mount *master, struct mount *tree, unsigned depth)
+static int plan_slaves_of(struct plan *plan, struct mount *master, struct mount *tree,
+			  unsigned depth)
 {
 	struct mount *s, *copy;
 	int err = 0;
 
-	list_for_each(s, &master->slaves, slave) {
+	list_for_each (s, &master->slaves, slave) {
 		if (err)
 			break;
 		if (s->visit == visit_stamp || !shows(s, plan->d))
@@ -182,8 +185,8 @@ static int plan_slaves_of(struct plan *plan, struct mount *master, struct mount 
 }
 
 /* Copies for the other members of member's group, and for the slaves of all. `tree` is what `skip` already has. */
-static int plan_group(struct plan *plan, struct mount *member, struct mount *tree, struct mount *skip,
-		      unsigned depth)
+static int plan_group(struct plan *plan, struct mount *member, struct mount *tree,
+		      struct mount *skip, unsigned depth)
 {
 	struct mount *m = member, *copy;
 	int err;
@@ -192,7 +195,8 @@ static int plan_group(struct plan *plan, struct mount *member, struct mount *tre
 		return 0;
 	do {
 		m->visit = visit_stamp;
-		if (m != skip && shows(m, plan->d) && (err = plan_copy(plan, tree, m, COPY_PEER, &copy)))
+		if (m != skip && shows(m, plan->d) &&
+		    (err = plan_copy(plan, tree, m, COPY_PEER, &copy)))
 			return err;
 		m = list_entry(m->peers.next, struct mount, peers);
 	} while (m != member);
@@ -265,7 +269,7 @@ static int each_in_group(struct mount *member, struct mount *skip, struct dentry
 		m = list_entry(m->peers.next, struct mount, peers);
 	} while (m != member);
 	do {
-		list_for_each(s, &m->slaves, slave)
+		list_for_each (s, &m->slaves, slave)
 			if (s->visit != visit_stamp && depth < MAX_DEPTH &&
 			    (err = each_in_group(s, NULL, d, fn, ctx, depth + 1)))
 				return err;
@@ -274,7 +278,8 @@ static int each_in_group(struct mount *member, struct mount *skip, struct dentry
 	return 0;
 }
 
-int mount_for_each_copy(struct mount *parent, struct dentry *d, int (*fn)(struct mount *m, void *ctx), void *ctx)
+int mount_for_each_copy(struct mount *parent, struct dentry *d,
+			int (*fn)(struct mount *m, void *ctx), void *ctx)
 {
 	if (!parent->group_id)
 		return 0;

@@ -57,11 +57,12 @@ static void unlock_parents(const struct rename *r)
 
 static int lookup_both(struct rename *r)
 {
-	int err = dentry_lookup_hashed(r->from.path.dentry, r->from.last, r->from.last_len, r->from.last_hash,
-				       &r->od);
+	int err = dentry_lookup_hashed(r->from.path.dentry, r->from.last, r->from.last_len,
+				       r->from.last_hash, &r->od);
 
 	if (!err)
-		err = dentry_lookup_hashed(r->to.path.dentry, r->to.last, r->to.last_len, r->to.last_hash, &r->nd);
+		err = dentry_lookup_hashed(r->to.path.dentry, r->to.last, r->to.last_len,
+					   r->to.last_hash, &r->nd);
 	return err;
 }
 
@@ -96,7 +97,8 @@ static int check_target(const struct rename *r, const struct cred *c, bool is_di
 
 	if (n == NULL)
 		return may_create_in(c, dir_of(&r->to));
-	return may_delete(c, dir_of(&r->to), r->nd, r->flags & RENAME_EXCHANGE ? S_ISDIR(n->mode) : is_dir);
+	return may_delete(c, dir_of(&r->to), r->nd,
+			  r->flags & RENAME_EXCHANGE ? S_ISDIR(n->mode) : is_dir);
 }
 
 static int check_permissions(const struct rename *r)
@@ -106,13 +108,15 @@ static int check_permissions(const struct rename *r)
 	bool is_dir = S_ISDIR(o->mode), moves = r->from.path.dentry != r->to.path.dentry;
 	int err;
 
-	if ((err = mount_want_write(r->from.path.mnt)) || (err = may_delete(c, dir_of(&r->from), r->od, is_dir)) ||
+	if ((err = mount_want_write(r->from.path.mnt)) ||
+	    (err = may_delete(c, dir_of(&r->from), r->od, is_dir)) ||
 	    (err = check_target(r, c, is_dir)))
 		return err;
 	/* A directory that gets another parent has its ".." changed. */
 	if (moves && is_dir && (err = inode_permission(c, o, PERM_WRITE)))
 		return err;
-	if (moves && r->flags & RENAME_EXCHANGE && S_ISDIR(n->mode) && (err = inode_permission(c, n, PERM_WRITE)))
+	if (moves && r->flags & RENAME_EXCHANGE && S_ISDIR(n->mode) &&
+	    (err = inode_permission(c, n, PERM_WRITE)))
 		return err;
 	if (r->flags & RENAME_WHITEOUT && !capable(CAP_MKNOD))
 		return -EPERM;
@@ -170,7 +174,8 @@ static void notify_renamed(const struct rename *r, struct inode *victim)
 {
 	static _Atomic uint32_t last_cookie;
 	struct inode *from = dir_of(&r->from), *to = dir_of(&r->to), *i = dentry_inode(r->od);
-	uint32_t is_dir = S_ISDIR(i->mode) ? IN_ISDIR : 0, cookie = atomic_fetch_add(&last_cookie, 1) + 1;
+	uint32_t is_dir = S_ISDIR(i->mode) ? IN_ISDIR : 0,
+		 cookie = atomic_fetch_add(&last_cookie, 1) + 1;
 	char old_name[NAME_LEN_MAX + 1];
 
 	if (atomic_load(&from->marks) != NULL) {
@@ -200,7 +205,8 @@ static int rename_found(struct rename *r)
 		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	lock_parents(r);
 	err = rename_locked(r, &victim);
-	same = !err && r->nd != NULL && victim == NULL && dentry_inode(r->nd) == dentry_inode(r->od);
+	same = !err && r->nd != NULL && victim == NULL &&
+	       dentry_inode(r->nd) == dentry_inode(r->od);
 	if (!err && !same)
 		notify_renamed(r, victim); /* the locks keep the name */
 	unlock_parents(r);

@@ -14,8 +14,8 @@
 
 enum { RESOLVE_STOP = 100 }; /* internal: the last component has been reached */
 
-#define ONES   0x0101010101010101ull
-#define HIGHS  0x8080808080808080ull
+#define ONES    0x0101010101010101ull
+#define HIGHS   0x8080808080808080ull
 #define SLASHES (ONES * '/')
 
 /* Eight bytes of s; near the end of a page byte by byte, up to the first that ends a component. */
@@ -89,7 +89,8 @@ static inline enum resolve_last kind_of(const char *name, uint32_t len)
 	return name[1] == '.' ? RESOLVE_LAST_DOTDOT : RESOLVE_LAST_NAME;
 }
 
-static int stop_at_last(struct resolve *r, const char *name, uint32_t len, uint32_t hash, enum resolve_last kind)
+static int stop_at_last(struct resolve *r, const char *name, uint32_t len, uint32_t hash,
+			enum resolve_last kind)
 {
 	int err = r->ops->dot(r->ctx); /* it is to be searched even so */
 

@@ -35,11 +35,11 @@ enum resolve_last { RESOLVE_LAST_NAME, RESOLVE_LAST_DOT, RESOLVE_LAST_DOTDOT, RE
 struct resolve {
 	const struct resolve_ops *ops;
 	void *ctx;
-	uint64_t seed;      /* of name_hash() */
-	bool follow;        /* a symbolic link at the end */
-	bool directory;     /* the result must be one */
-	bool parent;        /* stop before the last component and tell it */
-	bool slash;         /* result: the name ends in a slash */
+	uint64_t seed;  /* of name_hash() */
+	bool follow;    /* a symbolic link at the end */
+	bool directory; /* the result must be one */
+	bool parent;    /* stop before the last component and tell it */
+	bool slash;     /* result: the name ends in a slash */
 	unsigned nlinks, depth, max_depth;
 	const char *rest;   /* of the innermost text */
 	const char **stack; /* of the texts around it: max_depth entries, the caller's */

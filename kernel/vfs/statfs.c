@@ -27,7 +27,8 @@ static int64_t statfs_flags(const struct path *p)
 
 int vfs_statfs(const struct path *p, struct abi_statfs *out)
 {
-	struct superblock *sb = dentry_inode(p->dentry)->sb; /* of a pipe: pipefs, whatever mount the path names */
+	struct superblock *sb =
+		dentry_inode(p->dentry)->sb; /* of a pipe: pipefs, whatever mount the path names */
 	int err = 0;
 
 	memset(out, 0, sizeof(*out));

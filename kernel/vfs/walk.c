@@ -26,7 +26,7 @@ struct fastwalk {
 	struct inode *inode; /* of cur.dentry */
 	uint32_t seq;        /* of cur.dentry, when it was found */
 	uint32_t mount_seq;
-	struct path root;    /* once has_root */
+	struct path root; /* once has_root */
 	bool has_root;
 	struct dentry *link; /* met by child() */
 	struct inode *link_inode;
@@ -35,7 +35,8 @@ struct fastwalk {
 	struct fsctx *fs;
 };
 
-int vfs_protected_symlinks = 1, vfs_protected_hardlinks = 1, vfs_protected_fifos, vfs_protected_regular;
+int vfs_protected_symlinks = 1, vfs_protected_hardlinks = 1, vfs_protected_fifos,
+    vfs_protected_regular;
 
 /* The calling thread alone uses its fsctx, or it takes the lock. (pivot_root(2) changes the fsctx of others, but not
  * without mount_seq, which the walk checks.) */
@@ -78,7 +79,8 @@ static inline int fast_search(struct fastwalk *w)
 
 	if (UNLIKELY(dir == NULL))
 		return RESOLVE_PUNT;
-	if (LIKELY((dir->mode & (S_IFMT | 0111)) == (S_IFDIR | 0111) && dir->ops->permission == NULL))
+	if (LIKELY((dir->mode & (S_IFMT | 0111)) == (S_IFDIR | 0111) &&
+		   dir->ops->permission == NULL))
 		return 0;
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
@@ -114,7 +116,8 @@ static int fast_child(void *ctx, const char *name, uint32_t len, uint32_t hash)
 		return RESOLVE_PUNT;
 	inode = dentry_inode(d);
 	flags = atomic_load_explicit(&d->flags, memory_order_relaxed);
-	if (UNLIKELY((flags & (DENTRY_REVALIDATE | DENTRY_MOUNTED | DENTRY_REFERENCED)) != DENTRY_REFERENCED)) {
+	if (UNLIKELY((flags & (DENTRY_REVALIDATE | DENTRY_MOUNTED | DENTRY_REFERENCED)) !=
+		     DENTRY_REFERENCED)) {
 		if (flags & DENTRY_REVALIDATE)
 			return RESOLVE_PUNT;
 		atomic_fetch_or_explicit(&d->flags, DENTRY_REFERENCED, memory_order_relaxed);
@@ -124,8 +127,9 @@ static int fast_child(void *ctx, const char *name, uint32_t len, uint32_t hash)
 		}
 	}
 	if (UNLIKELY(inode == NULL)) {
-		bool stands = !(atomic_load_explicit(&d->ref, memory_order_acquire) & DENTRY_REF_DEAD) &&
-			      atomic_load_explicit(&d->seq, memory_order_relaxed) == seq;
+		bool stands =
+			!(atomic_load_explicit(&d->ref, memory_order_acquire) & DENTRY_REF_DEAD) &&
+			atomic_load_explicit(&d->seq, memory_order_relaxed) == seq;
 
 		return stands ? -ENOENT : RESOLVE_PUNT;
 	}
@@ -300,7 +304,9 @@ static int walk_fast(const struct path *start, const char *name, unsigned flags,
 		err = resolve_run(&r);
 	if (UNLIKELY(err)) {
 		epoch_exit();
-		return atomic_load_explicit(&mount_seq, memory_order_acquire) == w.mount_seq ? err : RESOLVE_PUNT;
+		return atomic_load_explicit(&mount_seq, memory_order_acquire) == w.mount_seq
+			       ? err
+			       : RESOLVE_PUNT;
 	}
 	if (!fast_take(&w))
 		return RESOLVE_PUNT;
@@ -310,7 +316,8 @@ static int walk_fast(const struct path *start, const char *name, unsigned flags,
 }
 
 enum {
-	WALK_SLOW_FLAGS = WALK_NO_SYMLINKS | WALK_NO_MAGICLINKS | WALK_NO_XDEV | WALK_BENEATH | WALK_IN_ROOT,
+	WALK_SLOW_FLAGS =
+		WALK_NO_SYMLINKS | WALK_NO_MAGICLINKS | WALK_NO_XDEV | WALK_BENEATH | WALK_IN_ROOT,
 };
 
 static int walk_slow(const struct path *start, const char *name, unsigned flags, bool parent,
@@ -345,7 +352,8 @@ static int walk_empty(const struct path *start, unsigned flags, struct walk_resu
 	return 0;
 }
 
-int walk_run(const struct path *start, const char *name, unsigned flags, bool parent, struct walk_result *out)
+int walk_run(const struct path *start, const char *name, unsigned flags, bool parent,
+	     struct walk_result *out)
 {
 	int err;
 
@@ -369,7 +377,8 @@ int walk_run(const struct path *start, const char *name, unsigned flags, bool pa
 	return err;
 }
 
-int walk_start(int dirfd, const char *name, unsigned flags, struct fdref *hold, const struct path **start)
+int walk_start(int dirfd, const char *name, unsigned flags, struct fdref *hold,
+	       const struct path **start)
 {
 	*hold = (struct fdref){ NULL, false };
 	*start = NULL;
@@ -382,7 +391,8 @@ int walk_start(int dirfd, const char *name, unsigned flags, struct fdref *hold, 
 	return 0;
 }
 
-static inline int walk_at(int dirfd, const char *name, unsigned flags, bool parent, struct walk_result *out)
+static inline int walk_at(int dirfd, const char *name, unsigned flags, bool parent,
+			  struct walk_result *out)
 {
 	const struct path *start;
 	struct fdref hold;

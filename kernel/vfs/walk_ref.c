@@ -55,7 +55,8 @@ static int ref_search(void *ctx)
 /* A cached dentry that is not right any more is dropped, and asked for again. */
 static struct dentry *revalidated(struct inode *dir, struct dentry *d)
 {
-	if (d == NULL || LIKELY(!(atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_REVALIDATE)))
+	if (d == NULL ||
+	    LIKELY(!(atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_REVALIDATE)))
 		return d;
 	if (dir->ops->revalidate == NULL || dir->ops->revalidate(d))
 		return d;
@@ -64,7 +65,8 @@ static struct dentry *revalidated(struct inode *dir, struct dentry *d)
 	return NULL;
 }
 
-int walk_lookup(struct dentry *parent, const char *name, uint32_t len, uint32_t hash, struct dentry **out)
+int walk_lookup(struct dentry *parent, const char *name, uint32_t len, uint32_t hash,
+		struct dentry **out)
 {
 	struct inode *dir = dentry_inode(parent);
 	struct dentry *d = revalidated(dir, dentry_find_hashed(parent, name, len, hash));
@@ -119,7 +121,8 @@ static int ref_child(void *ctx, const char *name, uint32_t len, uint32_t hash)
 
 static bool tree_has_moved(const struct refwalk *w)
 {
-	return atomic_load(&dcache_rename_seq) != w->rename_seq || atomic_load(&mount_seq) != w->mount_seq;
+	return atomic_load(&dcache_rename_seq) != w->rename_seq ||
+	       atomic_load(&mount_seq) != w->mount_seq;
 }
 
 static int ref_dotdot(void *ctx)
@@ -257,7 +260,8 @@ static const struct resolve_ops ref_ops = {
 	.must_be_dir = ref_must_be_dir,
 };
 
-int refwalk_begin(const struct path *start, const char *name, unsigned flags, bool parent, struct refwalk **out)
+int refwalk_begin(const struct path *start, const char *name, unsigned flags, bool parent,
+		  struct refwalk **out)
 {
 	struct refwalk *w = kmalloc(sizeof(*w));
 	int err;
@@ -282,7 +286,8 @@ int refwalk_begin(const struct path *start, const char *name, unsigned flags, bo
 	} else {
 		current_root(&w->root);
 	}
-	w->cur = *name == '/' ? w->root : w->start; /* an absolute name may leave the mount of dirfd */
+	w->cur = *name == '/' ? w->root
+			      : w->start; /* an absolute name may leave the mount of dirfd */
 	path_get(&w->cur);
 	w->r = (struct resolve){
 		.ops = &ref_ops,

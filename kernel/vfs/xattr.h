@@ -12,6 +12,7 @@
  *   returns      length or 0; -EOPNOTSUPP; -ENODATA; -ERANGE; -EPERM; -EACCES; -EEXIST; -ENOSPC; -EROFS
  */
 MUST_CHECK ssize64_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t size);
-MUST_CHECK int vfs_setxattr(const struct path *p, const char *name, const void *value, size_t size, int flags);
+MUST_CHECK int vfs_setxattr(const struct path *p, const char *name, const void *value, size_t size,
+			    int flags);
 MUST_CHECK ssize64_t vfs_listxattr(const struct path *p, char *buf, size_t size);
 MUST_CHECK int vfs_removexattr(const struct path *p, const char *name);

@@ -122,27 +122,64 @@ void vm_zap(struct tlb_gather *g, uint64_t start, uint64_t end, enum zap_how how
 	sub_rss(&vs->rss_shmem, z.shmem);
 }
 
-/* Tables are worth looking for only when a 2 MiB block of the range lies wholly between the neighbours: seldom. */
-void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, uint64_t end)
+struct blocks {
+	uint64_t first, last; /* addresses, 2 MiB aligned; empty: equal */
+};
+
+/* Unlinks the tables of `b`, free of VMAs, with upper tables that nothing but `b` is under. `keep` counts as in use. */
+static void unlink_blocks(struct tlb_gather *g, struct vma *next, struct blocks b, struct blocks keep)
 {
 	struct vmspace *vs = g->vs;
-	uint64_t floor, ceiling = next ? next->start : USER_END;
-	uint64_t first = ALIGN_DOWN(start, HUGE_SIZE), last = ALIGN_UP(end, HUGE_SIZE);
-	struct vma *prev;
+	struct vma *prev = next ? vma_prev(next) : vma_last(&vs->vmas);
+	uint64_t floor = prev ? prev->end : 0, ceiling = next ? next->start : USER_END;
+	paddr_t chain;
 
-	if (last > ceiling)
-		last -= HUGE_SIZE;
-	if (first >= last)
+	if (keep.first != keep.last && keep.last <= b.first)
+		floor = MAX(floor, keep.last);
+	else if (keep.first != keep.last)
+		ceiling = MIN(ceiling, keep.first);
+	b.first = MAX(b.first, ALIGN_UP(floor, HUGE_SIZE));
+	if (b.first >= b.last || !(chain = arch_pt_unlink_tables(&vs->pt, floor, b.first, b.last, ceiling)))
 		return;
-	prev = next ? vma_prev(next) : vma_last(&vs->vmas);
-	floor = prev ? prev->end : 0;
-	if (first < floor)
-		first += HUGE_SIZE;
-	if (first >= last)
+	tlb_gather_range(g, b.first, b.last);
+	tlb_gather_tables(g, chain);
+}
+
+/* Gives the tables of the spare block back, unless a VMA has come there, or `keep` includes it. */
+static void drop_spare(struct tlb_gather *g, struct blocks keep)
+{
+	struct vmspace *vs = g->vs;
+	struct blocks b = { vs->spare_block, vs->spare_block + HUGE_SIZE };
+	struct vma *next;
+
+	vs->spare_block = 1;
+	if (b.first == 1 || (b.first >= keep.first && b.first < keep.last))
 		return;
-	g->tables = arch_pt_unlink_tables(&vs->pt, floor, start, end, ceiling);
-	if (g->tables)
-		tlb_gather_range(g, start, end);
+	next = vma_find_from(&vs->vmas, b.first);
+	if (!next || next->start >= b.last)
+		unlink_blocks(g, next, b, keep);
+}
+
+/*
+ * Most unmaps end at the first test: some VMA still uses the table. A small range that leaves a block empty keeps its
+ * tables for the next mmap, which is likely to come to the same place; one such block is kept for each space.
+ */
+void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, uint64_t end)
+{
+	struct blocks b = { ALIGN_DOWN(start, HUGE_SIZE), ALIGN_UP(end, HUGE_SIZE) };
+	struct vmspace *vs = g->vs;
+
+	if (next && b.last > next->start)
+		b.last -= HUGE_SIZE;
+	if (b.first >= b.last)
+		return;
+	if (b.last - b.first == HUGE_SIZE && vs->spare_block == b.first)
+		return;
+	drop_spare(g, b);
+	if (b.last - b.first == HUGE_SIZE)
+		vs->spare_block = b.first;
+	else
+		unlink_blocks(g, next, b, (struct blocks){ 0, 0 });
 }
 
 static inline __attribute__((always_inline)) int teardown_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
@@ -164,16 +201,30 @@ static inline __attribute__((always_inline)) int teardown_leaf(void *ctx, _Atomi
 	return 0;
 }
 
+/* All VMAs up to v are done with: tables that `next` does not need go. Those shared with it go in its turn. */
+static void unlink_behind(struct vmspace *vs, const struct vma *v, const struct vma *next)
+{
+	uint64_t first = ALIGN_DOWN(v->start, HUGE_SIZE), last = ALIGN_UP(v->end, HUGE_SIZE);
+
+	if (next && last > next->start)
+		last -= HUGE_SIZE;
+	if (first < last)
+		arch_pt_free_chain(arch_pt_unlink_tables(&vs->pt, 0, v->start, v->end,
+							 next ? next->start : USER_END));
+}
+
 void vm_teardown(struct vmspace *vs)
 {
 	struct page_batch b = { .n = 0 };
+	struct tlb_gather g;
 
+	tlb_gather_init(&g, vs);
+	drop_spare(&g, (struct blocks){ 0, 0 });
+	tlb_gather_finish(&g);
 	for (struct vma *v = vma_first(&vs->vmas), *next; v; v = next) {
 		next = vma_next(v);
 		(void)vm_walk(vs, v->start, v->end, teardown_leaf, &b);
-		/* What lies below is gone; what the next VMA still needs stays until it has had its turn. */
-		arch_pt_free_chain(arch_pt_unlink_tables(&vs->pt, 0, v->start, v->end,
-							 next ? next->start : USER_END));
+		unlink_behind(vs, v, next);
 	}
 	page_batch_flush(&b);
 }

@@ -100,13 +100,27 @@ void tlb_gather_page(struct tlb_gather *g, struct page *p, uint64_t va, uint64_t
 	g->batch.page[g->batch.n++] = size == PAGE_SIZE ? p : (struct page *)((uintptr_t)p | 1);
 }
 
+static void free_tables(struct tlb_gather *g)
+{
+	arch_pt_free_chain(g->tables);
+	g->tables = 0;
+}
+
+/* Seldom two chains come together: the first is then done with at once. */
+void tlb_gather_tables(struct tlb_gather *g, paddr_t chain)
+{
+	if (g->tables) {
+		flush_gathered(g);
+		free_tables(g);
+	}
+	g->tables = chain;
+}
+
 void tlb_gather_finish(struct tlb_gather *g)
 {
 	flush_gathered(g);
-	if (UNLIKELY(g->tables)) {
-		arch_pt_free_chain(g->tables);
-		g->tables = 0;
-	}
+	if (UNLIKELY(g->tables))
+		free_tables(g);
 }
 
 static void fence_here(void *arg)

@@ -28,6 +28,7 @@ static inline void tlb_gather_range(struct tlb_gather *g, uint64_t start, uint64
  * in between. */
 void tlb_gather_page(struct tlb_gather *g, struct page *p, uint64_t va, uint64_t size);
 void tlb_gather_finish(struct tlb_gather *g);
+void tlb_gather_tables(struct tlb_gather *g, paddr_t chain); /* of arch_pt_unlink_tables() */
 
 /* Flushes [start, end) of vs on every CPU that may cache it; the entries have been changed before. Nothing is sent
  * when vs is active on this CPU only. Same context as tlb_gather_finish(). */

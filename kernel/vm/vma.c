@@ -30,16 +30,20 @@ static inline uint64_t gap_after(uint64_t prev_end, const struct vma *v)
 	return end > prev_end ? end - prev_end : 0;
 }
 
-static void vma_update(struct rbnode *n)
+static inline uint64_t summary(const struct rbnode *n)
 {
-	struct vma *v = rb_entry(n, struct vma, node);
-	uint64_t max = v->gap;
+	uint64_t max = rb_entry(n, struct vma, node)->gap;
 
 	if (n->left)
-		max = MAX(max, vma_of(n->left)->max_gap);
+		max = MAX(max, rb_entry(n->left, struct vma, node)->max_gap);
 	if (n->right)
-		max = MAX(max, vma_of(n->right)->max_gap);
-	v->max_gap = max;
+		max = MAX(max, rb_entry(n->right, struct vma, node)->max_gap);
+	return max;
+}
+
+static void vma_update(struct rbnode *n)
+{
+	rb_entry(n, struct vma, node)->max_gap = summary(n);
 }
 
 void vma_tree_init(struct vma_tree *t, uint64_t limit)
@@ -97,7 +101,7 @@ struct vma *vma_prev(const struct vma *v)
 }
 
 /* The gap in front of `next` (NULL: nobody's) now begins at prev_end. */
-static void refresh_gap(struct vma_tree *t, struct vma *next, uint64_t prev_end)
+static inline void refresh_gap(struct vma *next, uint64_t prev_end)
 {
 	uint64_t gap;
 
@@ -107,7 +111,14 @@ static void refresh_gap(struct vma_tree *t, struct vma *next, uint64_t prev_end)
 	if (gap == next->gap)
 		return;
 	next->gap = gap;
-	rb_update(&t->rb, &next->node);
+	/* As rb_update(), but it ends where the summary does not change. */
+	for (struct rbnode *n = &next->node; n; n = rb_parent(n)) {
+		uint64_t max = summary(n);
+
+		if (vma_of(n)->max_gap == max)
+			break;
+		vma_of(n)->max_gap = max;
+	}
 }
 
 void vma_insert(struct vma_tree *t, struct vma *v)
@@ -127,7 +138,7 @@ void vma_insert(struct vma_tree *t, struct vma *v)
 	}
 	v->gap = gap_after(prev ? prev->end : 0, v);
 	rb_insert(&t->rb, &v->node, parent, link);
-	refresh_gap(t, next, v->end);
+	refresh_gap(next, v->end);
 	t->count++;
 }
 
@@ -136,21 +147,22 @@ void vma_remove(struct vma_tree *t, struct vma *v)
 	struct vma *next = vma_next(v), *prev = vma_prev(v);
 
 	rb_remove(&t->rb, &v->node);
-	refresh_gap(t, next, prev ? prev->end : 0);
+	refresh_gap(next, prev ? prev->end : 0);
 	t->count--;
 }
 
 void vma_resize(struct vma_tree *t, struct vma *v, uint64_t start, uint64_t end)
 {
+	(void)t;
 	if (start != v->start) {
 		struct vma *prev = vma_prev(v);
 
 		v->start = start;
-		refresh_gap(t, v, prev ? prev->end : 0);
+		refresh_gap(v, prev ? prev->end : 0);
 	}
 	if (end != v->end) {
 		v->end = end;
-		refresh_gap(t, vma_next(v), end);
+		refresh_gap(vma_next(v), end);
 	}
 }
 
@@ -181,7 +193,7 @@ struct gap_search {
 };
 
 /* Fits the request into the free range [start, end), as high as it goes when topdown. */
-static bool fit(struct gap_search *s, uint64_t start, uint64_t end, bool topdown)
+static inline bool fit(struct gap_search *s, uint64_t start, uint64_t end, bool topdown)
 {
 	uint64_t at;
 
@@ -208,7 +220,7 @@ static bool search_down(struct gap_search *s, struct rbnode *n)
 
 		if (v->end < s->high && search_down(s, n->right))
 			return true;
-		if (v->gap && fit(s, end - v->gap, end, true))
+		if (v->gap >= s->len && fit(s, end - v->gap, end, true))
 			return true;
 		if (v->start <= s->low)
 			return false;
@@ -225,7 +237,7 @@ static bool search_up(struct gap_search *s, struct rbnode *n)
 
 		if (v->start > s->low && search_up(s, n->left))
 			return true;
-		if (v->gap && fit(s, end - v->gap, end, false))
+		if (v->gap >= s->len && fit(s, end - v->gap, end, false))
 			return true;
 		if (v->end >= s->high)
 			return false;
@@ -265,7 +277,7 @@ bool vma_can_merge(const struct vma *a, const struct vma *b)
 static bool subtree_is_valid(const struct vma_tree *t, struct rbnode *n, const struct vma **prev, uint64_t *count)
 {
 	struct vma *v = vma_of(n);
-	uint64_t max, prev_end;
+	uint64_t prev_end;
 
 	if (!n)
 		return true;
@@ -279,10 +291,7 @@ static bool subtree_is_valid(const struct vma_tree *t, struct rbnode *n, const s
 	++*count;
 	if (!subtree_is_valid(t, n->right, prev, count))
 		return false;
-	max = v->gap;
-	max = n->left ? MAX(max, vma_of(n->left)->max_gap) : max;
-	max = n->right ? MAX(max, vma_of(n->right)->max_gap) : max;
-	return v->max_gap == max;
+	return v->max_gap == summary(n);
 }
 
 bool vma_tree_is_valid(const struct vma_tree *t)

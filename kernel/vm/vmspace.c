@@ -174,6 +174,7 @@ int vmspace_create(struct vmspace **out)
 	vma_tree_init(&vs->vmas, USER_END);
 	ref_init(&vs->users);
 	vs->mmap_base = USER_END;
+	vs->spare_block = 1;
 	vs->limits = (struct vm_limits){ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	vs->dumpable = true;
 	work_init(&vs->reaper, reap);

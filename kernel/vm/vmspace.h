@@ -44,6 +44,7 @@ struct vmspace {
 	_Atomic uint64_t rss_anon, rss_file, rss_shmem; /* pages */
 	uint64_t total_pages, data_pages, stack_pages, exec_pages, locked_pages, shared_pages; /* lock */
 	uint64_t hiwater_rss, hiwater_total;
+	uint64_t spare_block;            /* lock; a 2 MiB without VMAs whose tables were kept, see vm_unlink_tables(); 1: none */
 	uint32_t def_flags;              /* VMA flags for new mappings: mlockall(MCL_FUTURE) */
 	bool dumpable;                   /* prctl(PR_SET_DUMPABLE) */
 	bool legacy_layout;              /* bottom-up (personality) */

@@ -9,6 +9,7 @@
  * A kernel thread writes what has been dirty for a while, every few seconds while there is anything dirty, and at once
  * when more than an eighth of memory is.
  */
+#include "abi/errno.h"
 #include "core/clock.h"
 #include "sched/thread.h"
 #include "sched/wait.h"
@@ -171,6 +172,7 @@ static void wait_for_dirty(void)
 {
 	uint64_t many = pmm_total_pages() / 8;
 	struct waiter w;
+	nsec_t deadline;
 
 	waiter_init(&w);
 	for (;;) {
@@ -179,9 +181,10 @@ static void wait_for_dirty(void)
 			break;
 		(void)!wait_sleep(NSEC_MAX);
 	}
-	wait_prepare(&writeback_wait, &w, THREAD_SLEEP);
-	if (pagecache_dirty_pages() < many)
-		(void)!wait_sleep(clock_mono() + WRITEBACK_INTERVAL);
+	deadline = clock_mono() + WRITEBACK_INTERVAL;
+	do {
+		wait_prepare(&writeback_wait, &w, THREAD_SLEEP);
+	} while (pagecache_dirty_pages() < many && wait_sleep(deadline) != -ETIMEDOUT);
 	wait_finish(&writeback_wait, &w);
 }
 

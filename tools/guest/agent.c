@@ -30,13 +30,14 @@
 enum {
 	NO_STATUS = 125,
 	DRAIN_LIMIT = 1 << 20, /* what a pipe can hold at most by default */
+	LEAVE_MS = 3000,       /* for the host to take the status */
 };
 
 static struct agent {
 	struct channel channel;
 	struct request request;
 	struct command command;
-	bool is_started, is_ended, is_lost;
+	bool is_started, is_ended, is_lost, may_leave;
 	int status;
 	size_t waiting; /* bytes of input the command has not taken */
 	bool input_ended;
@@ -168,7 +169,9 @@ static void obey(const struct frame *f)
 		channel_send_u32(&agent.channel, FRAME_CREDIT, f->length);
 		break;
 	case FRAME_GO:
-		if (!agent.is_started)
+		if (agent.is_ended)
+			agent.may_leave = true;
+		else if (!agent.is_started)
 			start();
 		break;
 	case FRAME_STDIN:
@@ -290,6 +293,17 @@ static void send_trace(void)
 	close(fd);
 }
 
+/* Reports the status and waits for the host to have taken it, but not for ever. */
+static void take_leave(void)
+{
+	struct pollfd fd = { .fd = agent.channel.fd, .events = POLLIN };
+
+	agent.is_ended = true;
+	channel_send_u32(&agent.channel, FRAME_EXIT, (uint32_t)agent.status);
+	while (!agent.may_leave && !agent.is_lost && poll(&fd, 1, LEAVE_MS) > 0)
+		read_channel();
+}
+
 int main(void)
 {
 	agent.command = (struct command){ -1, -1, -1, -1, -1 };
@@ -309,7 +323,7 @@ int main(void)
 	drain_output(&agent.command.stderr_fd, FRAME_STDERR);
 	if (agent.request.wants_trace)
 		send_trace();
-	channel_send_u32(&agent.channel, FRAME_EXIT, (uint32_t)agent.status);
+	take_leave();
 	machine_quiesce();
 	channel_send(&agent.channel, FRAME_BYE, NULL, 0);
 	channel_drain(&agent.channel);

@@ -19,7 +19,10 @@
  *     agent  preamble, HELLO (kernel release)
  *     host   REQUEST ..., GO
  *     agent  STDOUT, STDERR, CREDIT, NOTE ...   host  STDIN, END_OF_STDIN, SIZE, SIGNAL ...
- *     agent  TRACE ..., EXIT (status), BYE; then it powers the machine off
+ *     agent  TRACE ..., EXIT (status)
+ *     host   GO, when it has taken what the command wrote on the console: the kernel's last words
+ *            must not mix with it
+ *     agent  BYE; then it powers the machine off
  */
 #pragma once
 
@@ -45,7 +48,7 @@ enum frame_type {
 	FRAME_EXIT = 'X',         /* u32: the exit status, as a shell counts it */
 	FRAME_BYE = 'B',          /* empty: file systems are synced, power goes off */
 	FRAME_REQUEST = 'R',      /* bytes of the request, see request.h */
-	FRAME_GO = 'G',           /* empty: the request is complete, start */
+	FRAME_GO = 'G',           /* empty: start the command; after EXIT: switch off */
 	FRAME_STDIN = 'I',        /* bytes for the command */
 	FRAME_END_OF_STDIN = 'Z', /* empty */
 	FRAME_SIZE = 'W',         /* u16 rows, u16 columns of the terminal */

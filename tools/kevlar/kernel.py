@@ -31,7 +31,8 @@ def find(given: str | None, debug: bool) -> Path:
     path = paths.BUILD / "debug" / "kevlar" if debug else paths.BUILD / "kevlar"
     if not (paths.TOP / "Makefile").exists():
         raise Failure("there is no Makefile here to build the kernel with; use --kernel FILE")
-    if not path.exists() or path.stat().st_mtime < _newest_source():
+    build_files = [paths.TOP / "Makefile", *paths.TOP.glob("*.mk")]
+    if not _is_fresh(path, build_files + [f for name in SOURCES for f in _files(paths.TOP / name)]):
         make("the debug kernel" if debug else "the kernel", *(["DEBUG=1"] if debug else []))
     if not path.exists():
         raise Failure(f"make did not produce {path.relative_to(paths.TOP)}")
@@ -39,15 +40,17 @@ def find(given: str | None, debug: bool) -> Path:
     return path
 
 
-def _newest_source() -> float:
-    newest = max((f.stat().st_mtime for f in paths.TOP.glob("*.mk")), default=0.0)
-    newest = max(newest, (paths.TOP / "Makefile").stat().st_mtime)
-    for name in SOURCES:
-        for directory, _dirs, files in os.walk(paths.TOP / name):
-            for file in files:
-                if not file.endswith(".md"):
-                    newest = max(newest, os.stat(os.path.join(directory, file)).st_mtime)
-    return newest
+def _files(top: Path) -> list[Path]:
+    return [Path(directory, file) for directory, _dirs, files in os.walk(top)
+            for file in files if not file.endswith(".md")]
+
+
+def _is_fresh(target: Path, sources: list[Path]) -> bool:
+    """True if the target is there and newer than its sources; saves a make that does nothing."""
+    if not target.exists():
+        return False
+    made = target.stat().st_mtime
+    return all(source.stat().st_mtime <= made for source in sources if source.exists())
 
 
 def make(what: str, *args: str, makefile: str | None = None) -> None:
@@ -73,13 +76,19 @@ def _build_lock() -> Iterator[None]:
 
 def agent() -> Path:
     """The guest's process 1."""
-    make("the guest agent", "guest-tools", makefile="tools/guest/guest.mk")
-    return paths.BUILD / "guest" / "init"
+    return _guest_tool("init")
 
 
 def runner() -> Path:
-    """The guest's test runner; agent() builds it too."""
-    return paths.BUILD / "guest" / "runner"
+    """The guest's test runner."""
+    return _guest_tool("runner")
+
+
+def _guest_tool(name: str) -> Path:
+    path = paths.BUILD / "guest" / name
+    if not _is_fresh(path, _files(paths.TOP / "tools" / "guest")):
+        make("the guest agent", "guest-tools", makefile="tools/guest/guest.mk")
+    return path
 
 
 def check(path: Path) -> None:

@@ -325,6 +325,7 @@ class Session:
         self._drain_console()
         self.result.status = status
         self._has_ended = True
+        self._sender.send_first(channel.GO)
         self._deadlines.clear()
         self._set_deadline("off", OFF_GRACE)
 

@@ -18,8 +18,8 @@
 
 static struct superblock *dev_sb;
 
-static int mount_devtmpfs(const struct fs_type *t, const char *source, unsigned flags, const char *data,
-			  struct superblock **out)
+static int mount_devtmpfs(const struct fs_type *t, const char *source, unsigned flags,
+			  const char *data, struct superblock **out)
 {
 	(void)t, (void)source, (void)flags, (void)data;
 	superblock_get(dev_sb);
@@ -40,7 +40,8 @@ static int ensure(struct dentry *parent, const char *name, size_t len, uint32_t 
 	write_lock(&dir->lock);
 	err = dentry_lookup_locked(parent, name, len, &d);
 	if (!err && dentry_inode(d) == NULL) {
-		err = S_ISDIR(mode) ? dir->ops->mkdir(dir, d, mode) : dir->ops->mknod(dir, d, mode, rdev);
+		err = S_ISDIR(mode) ? dir->ops->mkdir(dir, d, mode)
+				    : dir->ops->mknod(dir, d, mode, rdev);
 		if (err) {
 			dentry_put(d);
 		} else {

@@ -19,7 +19,8 @@ struct tmpfs_dirent *tmpfs_dir_at(const struct tmpfs_dir *d, uint32_t slot)
 	return v & 1 ? NULL : (struct tmpfs_dirent *)v;
 }
 
-static inline bool matches(const struct tmpfs_dirent *e, const char *name, size_t len, uint32_t hash)
+static inline bool matches(const struct tmpfs_dirent *e, const char *name, size_t len,
+			   uint32_t hash)
 {
 	return e->hash == hash && e->len == len && name_equal(e->name, name, len);
 }
@@ -29,7 +30,8 @@ static inline struct tmpfs_dirent **bucket_of(const struct tmpfs_dir *d, uint32_
 	return &d->bucket[hash & (d->nbuckets - 1)];
 }
 
-struct tmpfs_dirent *tmpfs_dir_find(const struct tmpfs_dir *d, const char *name, size_t len, uint32_t hash)
+struct tmpfs_dirent *tmpfs_dir_find(const struct tmpfs_dir *d, const char *name, size_t len,
+				    uint32_t hash)
 {
 	struct tmpfs_dirent *e;
 
@@ -174,6 +176,51 @@ void tmpfs_dir_fini(struct tmpfs_dir *d)
 	kfree(d->bucket);
 }
 
+/* For getdents64(2): records straight into its buffer, with all that changes in registers. Returns the slot after the
+ * last one that was taken. */
+static uint64_t fill_records(const struct tmpfs_dir *d, uint64_t slot, struct dirent_buf *b)
+{
+	uint8_t *at = b->buf + b->used, *last = b->last, *next;
+	const uint8_t *end = b->buf + b->room;
+
+	while (slot < d->nslots) {
+		const uintptr_t *s = slot_of(d, (uint32_t)slot);
+		const uintptr_t *stop = s + MIN(TMPFS_CHUNK - slot % TMPFS_CHUNK, d->nslots - slot);
+
+		for (; s < stop; s++, slot++) {
+			const struct tmpfs_dirent *e = (const struct tmpfs_dirent *)*s;
+
+			if (UNLIKELY(*s & 1))
+				continue;
+			next = dirent_write(at, end, last, (off64_t)slot + 2, e->name, e->len,
+					    e->inode->ino, e->inode->mode >> 12 & 15);
+			if (UNLIKELY(next == NULL)) {
+				b->full = true;
+				goto out;
+			}
+			last = at;
+			at = next;
+		}
+	}
+out:
+	b->last = last;
+	b->used = (uint32_t)(at - b->buf);
+	return slot;
+}
+
+static uint64_t emit_entries(const struct tmpfs_dir *d, uint64_t slot, struct dir_context *c)
+{
+	for (; slot < d->nslots; slot++) {
+		const struct tmpfs_dirent *e = tmpfs_dir_at(d, (uint32_t)slot);
+
+		c->pos = (off64_t)slot + 2;
+		if (e != NULL &&
+		    !c->emit(c, e->name, e->len, e->inode->ino, e->inode->mode >> 12 & 15))
+			break;
+	}
+	return slot;
+}
+
 int tmpfs_readdir(struct file *f, struct dir_context *c)
 {
 	const struct tmpfs_dir *d = &tmpfs_i(f->inode)->dir;
@@ -181,15 +228,8 @@ int tmpfs_readdir(struct file *f, struct dir_context *c)
 
 	if (c->pos < 2 && !dir_emit_dots(f, c))
 		return 0;
-	for (slot = (uint64_t)c->pos - 2; slot < d->nslots; slot++) {
-		const struct tmpfs_dirent *e = tmpfs_dir_at(d, (uint32_t)slot);
-
-		if (UNLIKELY(e == NULL))
-			continue;
-		c->pos = (off64_t)slot + 2;
-		if (UNLIKELY(!dir_emit(c, e->name, e->len, e->inode->ino, e->inode->mode >> 12 & 15)))
-			return 0;
-	}
-	c->pos = MAX(c->pos, (off64_t)slot + 2);
+	slot = (uint64_t)c->pos - 2;
+	slot = c->records != NULL ? fill_records(d, slot, c->records) : emit_entries(d, slot, c);
+	c->pos = (off64_t)slot + 2;
 	return 0;
 }

@@ -18,8 +18,6 @@
 #include "vm/pagecache.h"
 #include "vm/vmspace.h"
 
-/* --- the object --- */
-
 static int object_charge(struct vmobject *o, uint64_t pages)
 {
 	struct tmpfs_sb *s = tmpfs_s(inode_of_object(o)->sb);
@@ -33,7 +31,8 @@ static int object_charge(struct vmobject *o, uint64_t pages)
 
 static void object_uncharge(struct vmobject *o, uint64_t pages)
 {
-	atomic_fetch_sub_explicit(&tmpfs_s(inode_of_object(o)->sb)->used_pages, pages, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&tmpfs_s(inode_of_object(o)->sb)->used_pages, pages,
+				  memory_order_relaxed);
 }
 
 const struct vmobject_ops tmpfs_object_ops = {
@@ -43,8 +42,6 @@ const struct vmobject_ops tmpfs_object_ops = {
 	.get = inode_object_get,
 	.put = inode_object_put,
 };
-
-/* --- writing --- */
 
 static int seals_allow_write(struct inode *i, uint64_t end)
 {
@@ -73,7 +70,8 @@ static ssize64_t tmpfs_write(struct file *f, struct uio *u, off64_t *pos)
 		if (n > 0) {
 			*pos += n;
 			if ((uint64_t)*pos > atomic_load_explicit(&i->size, memory_order_relaxed))
-				atomic_store_explicit(&i->size, (uint64_t)*pos, memory_order_release);
+				atomic_store_explicit(&i->size, (uint64_t)*pos,
+						      memory_order_release);
 		}
 	}
 	write_unlock(&i->lock);
@@ -109,8 +107,6 @@ static int tmpfs_fsync(struct file *f, off64_t start, off64_t end, bool data_onl
 	(void)f, (void)start, (void)end, (void)data_only;
 	return 0;
 }
-
-/* --- fallocate(2) --- */
 
 /* Zeroes [off, end) inside one page, if the page is there. */
 static void zero_part(struct inode *i, uint64_t off, uint64_t end)
@@ -168,7 +164,8 @@ static int tmpfs_fallocate(struct file *f, int mode, off64_t off, off64_t len)
 		return -EOPNOTSUPP;
 	if (mode & FALLOC_FL_PUNCH_HOLE && !(mode & FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > atomic_load(&i->size) && end > vfs_fsize_limit()) {
+	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > atomic_load(&i->size) &&
+	    end > vfs_fsize_limit()) {
 		vfs_signal_fsize();
 		return -EFBIG;
 	}
@@ -218,8 +215,6 @@ const struct file_ops tmpfs_dir_file_ops = {
 	.fsync = tmpfs_fsync,
 };
 
-/* --- memfd_create(2) --- */
-
 static struct superblock *memfd_sb;
 
 static void memfd_show_name(struct file *f, struct textbuf *t)
@@ -248,11 +243,14 @@ int tmpfs_open_memfd(const char *name, bool allow_sealing, unsigned oflags, stru
 	i->fops = &memfd_file_ops;
 	if (allow_sealing)
 		atomic_store(&i->seals, 0);
-	return file_create_pseudo(i, name, &memfd_file_ops, NULL, O_RDWR | O_LARGEFILE | (oflags & O_NONBLOCK),
-				  out);
+	return file_create_pseudo(i, name, &memfd_file_ops, NULL,
+				  O_RDWR | O_LARGEFILE | (oflags & O_NONBLOCK), out);
 }
 
-enum { ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC };
+enum {
+	ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |
+		    F_SEAL_EXEC
+};
 
 static int64_t add_seals(struct file *f, uint64_t seals)
 {

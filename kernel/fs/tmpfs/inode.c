@@ -68,7 +68,8 @@ static void set_operations(struct tmpfs_inode *t, uint32_t mode, uint64_t rdev)
 	}
 }
 
-int tmpfs_inode_create(struct superblock *sb, struct inode *dir, uint32_t mode, uint64_t rdev, struct inode **out)
+int tmpfs_inode_create(struct superblock *sb, struct inode *dir, uint32_t mode, uint64_t rdev,
+		       struct inode **out)
 {
 	struct tmpfs_sb *s = tmpfs_s(sb);
 	struct tmpfs_inode *t;

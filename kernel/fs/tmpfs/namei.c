@@ -12,13 +12,15 @@
 
 void tmpfs_dir_changed(struct inode *dir, int entries)
 {
-	atomic_fetch_add_explicit(&dir->size, (uint64_t)(20 * (int64_t)entries), memory_order_relaxed);
+	atomic_fetch_add_explicit(&dir->size, (uint64_t)(20 * (int64_t)entries),
+				  memory_order_relaxed);
 	inode_touch_mtime(dir);
 }
 
 static int tmpfs_lookup(struct inode *dir, struct dentry *d)
 {
-	struct tmpfs_dirent *e = tmpfs_dir_find(&tmpfs_i(dir)->dir, d->name, d->name_len, d->name_hash);
+	struct tmpfs_dirent *e =
+		tmpfs_dir_find(&tmpfs_i(dir)->dir, d->name, d->name_len, d->name_hash);
 
 	if (e == NULL)
 		return 0;

@@ -104,7 +104,8 @@ static void commit(struct move *m)
 	i->ctime = m->odir->ctime;
 }
 
-int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, unsigned flags)
+int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
+		 unsigned flags)
 {
 	struct move m = { .odir = odir, .ndir = ndir };
 	int err;

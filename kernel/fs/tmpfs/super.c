@@ -99,8 +99,8 @@ static bool parse_one(struct options *o, const char *opt)
 	if (has_option(opt, "gid", &v))
 		return parse_u32(v, &o->gid);
 	/* About what there is none of here: huge pages, NUMA, swap, and numbers that are 64 bits wide anyway. */
-	return has_option(opt, "huge", &v) || has_option(opt, "mpol", &v) || str_eq(opt, "inode64") ||
-	       str_eq(opt, "inode32") || str_eq(opt, "noswap");
+	return has_option(opt, "huge", &v) || has_option(opt, "mpol", &v) ||
+	       str_eq(opt, "inode64") || str_eq(opt, "inode32") || str_eq(opt, "noswap");
 }
 
 static int parse_options(struct options *o, const char *data)
@@ -153,7 +153,8 @@ static int fill_super(struct superblock *sb, const struct options *o, bool limit
 	return sb->root ? 0 : -ENOMEM;
 }
 
-static int create(const struct fs_type *t, const struct options *o, bool limited, struct superblock **out)
+static int create(const struct fs_type *t, const struct options *o, bool limited,
+		  struct superblock **out)
 {
 	struct superblock *sb;
 	int err = superblock_create(t, &tmpfs_super_ops, &sb);
@@ -175,8 +176,8 @@ int tmpfs_create_super(const struct fs_type *t, struct superblock **out)
 	return create(t, &options, true, out);
 }
 
-static int mount_tmpfs(const struct fs_type *t, const char *source, unsigned flags, const char *data,
-		       struct superblock **out)
+static int mount_tmpfs(const struct fs_type *t, const char *source, unsigned flags,
+		       const char *data, struct superblock **out)
 {
 	const struct cred *c = current_cred();
 	struct options o = { .max_pages = pmm_total_pages() / 2,
@@ -193,8 +194,8 @@ static int mount_tmpfs(const struct fs_type *t, const char *source, unsigned fla
 	return 0;
 }
 
-static int mount_ramfs(const struct fs_type *t, const char *source, unsigned flags, const char *data,
-		       struct superblock **out)
+static int mount_ramfs(const struct fs_type *t, const char *source, unsigned flags,
+		       const char *data, struct superblock **out)
 {
 	struct options o = { .mode = 0755 };
 	int err = parse_options(&o, data);
@@ -207,14 +208,12 @@ static int mount_ramfs(const struct fs_type *t, const char *source, unsigned fla
 	return 0;
 }
 
-static int mount_rootfs(const struct fs_type *t, const char *source, unsigned flags, const char *data,
-			struct superblock **out)
+static int mount_rootfs(const struct fs_type *t, const char *source, unsigned flags,
+			const char *data, struct superblock **out)
 {
 	(void)source, (void)flags, (void)data;
 	return tmpfs_create_super(t, out);
 }
-
-/* --- superblock operations --- */
 
 static int tmpfs_statfs(struct superblock *sb, struct abi_statfs *out)
 {
@@ -281,7 +280,9 @@ static void tmpfs_kill(struct superblock *sb)
 		struct inode *i = &list_first(&s->inodes, struct tmpfs_inode, all)->vfs;
 
 		if (UNLIKELY(atomic_load(&i->marks) != NULL)) {
-			fsnotify_inode_gone(i, IN_UNMOUNT); /* puts what the watches hold; the entry's remains */
+			fsnotify_inode_gone(
+				i,
+				IN_UNMOUNT); /* puts what the watches hold; the entry's remains */
 			kfree(atomic_load(&i->marks));
 		}
 		if (UNLIKELY(atomic_load(&i->locks) != NULL))
@@ -302,7 +303,9 @@ const struct super_ops tmpfs_super_ops = {
 
 static struct fs_type tmpfs_fs_type = { .name = "tmpfs", .mount = mount_tmpfs };
 static struct fs_type ramfs_type = { .name = "ramfs", .mount = mount_ramfs };
-static const struct fs_type rootfs_type = { .name = "rootfs", .flags = FS_NO_USER_MOUNT, .mount = mount_rootfs };
+static const struct fs_type rootfs_type = { .name = "rootfs",
+					    .flags = FS_NO_USER_MOUNT,
+					    .mount = mount_rootfs };
 
 const struct fs_type *tmpfs_type(void)
 {

@@ -23,7 +23,8 @@ MUST_CHECK int tmpfs_create_super(const struct fs_type *t, struct superblock **o
  *   name         as /proc/PID/fd shows it, without "/memfd:"
  *   returns      0; -ENOMEM; -ENFILE
  */
-MUST_CHECK int tmpfs_open_memfd(const char *name, bool allow_sealing, unsigned oflags, struct file **out);
+MUST_CHECK int tmpfs_open_memfd(const char *name, bool allow_sealing, unsigned oflags,
+				struct file **out);
 
 /*
  * The inode an initramfs fills: writes n bytes at pos straight into its page cache and makes the file that long. The

@@ -7,7 +7,9 @@
 #include "lib/string.h"
 #include "pmm/slab.h"
 
-enum { XATTR_TOTAL_MAX = 256 * 1024 }; /* bytes of names and values per inode: they are kernel memory */
+enum {
+	XATTR_TOTAL_MAX = 256 * 1024
+}; /* bytes of names and values per inode: they are kernel memory */
 
 struct xattr {
 	struct list node;
@@ -20,7 +22,7 @@ static struct xattr *find(struct tmpfs_inode *t, const char *name)
 {
 	struct xattr *x;
 
-	list_for_each(x, &t->xattrs, node)
+	list_for_each (x, &t->xattrs, node)
 		if (str_eq(x->name, name))
 			return x;
 	return NULL;
@@ -96,7 +98,7 @@ ssize64_t tmpfs_listxattr(struct inode *i, char *buf, size_t size)
 	struct xattr *x;
 	size_t n = 0;
 
-	list_for_each(x, &tmpfs_i(i)->xattrs, node) {
+	list_for_each (x, &tmpfs_i(i)->xattrs, node) {
 		size_t len = strlen(x->name) + 1;
 
 		if (!trusted && str_starts(x->name, XATTR_TRUSTED_PREFIX))

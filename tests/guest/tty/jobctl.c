@@ -49,6 +49,20 @@ static void end_child(pid_t pid)
 
 /* --- the controlling terminal --- */
 
+/* Fields 7 and 8 of /proc/self/stat. */
+static void check_stat(dev_t tty, pid_t tpgid)
+{
+	char *paren;
+	int nr = -1, group = -2;
+
+	if (access("/proc/self/stat", R_OK) != 0)
+		return;
+	CHECK((paren = strrchr(test_slurp("/proc/self/stat"), ')')) != NULL);
+	CHECK_EQ(sscanf(paren + 1, " %*c %*d %*d %*d %d %d", &nr, &group), 2);
+	CHECK_EQ(nr, tty);
+	CHECK_EQ(group, tpgid);
+}
+
 static int own_terminal(struct pair *p)
 {
 	struct stat st;
@@ -65,6 +79,8 @@ static int own_terminal(struct pair *p)
 	CHECK_EQ(write(fd, "x", 1), 1);
 	EXPECT(p->m, "x");
 	CHECK_EQ(tcgetsid(fd), getpid());
+	CHECK_OK(fstat(p->s, &st));
+	check_stat(st.st_rdev, getpid());
 	return 0;
 }
 
@@ -146,6 +162,7 @@ static int drops(struct pair *p)
 	catch(SIGHUP);
 	catch(SIGCONT);
 	CHECK_OK(ioctl(p->s, TIOCNOTTY));
+	check_stat(0, -1);
 	CHECK_EQ(seen[SIGHUP], 1);
 	CHECK_EQ(seen[SIGCONT], 1);
 	CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);

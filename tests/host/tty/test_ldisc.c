@@ -439,6 +439,43 @@ static void long_text_goes_through_whole(void **state)
 	}
 }
 
+/* The fast way for runs must not differ from the way of single bytes. */
+static void output_in_pieces_is_the_same(void **state)
+{
+	static uint8_t text[1500], whole[2 * OUT];
+	static const uint32_t oflags[] = { OPOST | ONLCR, OPOST | XTABS, OPOST | OLCUC, OPOST | OCRNL, 0 };
+	uint32_t seed = 1, column;
+	size_t n;
+
+	for (unsigned round = 0; round < 40; round++) {
+		for (size_t i = 0; i < sizeof(text); i++) {
+			seed = seed * 1664525 + 1013904223;
+			text[i] = (uint8_t)(seed >> 24);
+			if (seed & 0x70000)
+				text[i] = (uint8_t)(' ' + text[i] % 95);
+		}
+		for (unsigned piecewise = 0; piecewise < 2; piecewise++) {
+			fresh(state);
+			IFLAG(0, round & 1 ? IUTF8 : 0);
+			OFLAG(~0u, oflags[round / 2 % 5]);
+			out.head = out.tail = round * 977; /* wraps somewhere */
+			for (size_t i = 0; piecewise && i < sizeof(text); i++)
+				assert_int_equal(ldisc_output(&l, text + i, 1), 1);
+			if (!piecewise)
+				assert_int_equal(ldisc_output(&l, text, sizeof(text)), sizeof(text));
+			if (piecewise) {
+				assert_int_equal(take(), n);
+				assert_memory_equal(got, whole, n);
+				assert_int_equal(l.column, column);
+			} else {
+				n = take();
+				memcpy(whole, got, n);
+				column = l.column;
+			}
+		}
+	}
+}
+
 static void output_leaves_room_for_echo(void **state)
 {
 	static uint8_t text[OUT];
@@ -613,7 +650,8 @@ int main(void)
 		T(echonl_without_echo), T(raw_echo), T(newline_mapping), T(strip_and_lower_case),
 		T(signals_flush_and_echo), T(noflsh_keeps), T(a_flush_keeps_what_counts_as_sent),
 		T(flow_control), T(any_character_restarts), T(turning_ixon_off_restarts), T(output_processing),
-		T(tabs_expand_by_column), T(long_text_goes_through_whole), T(output_leaves_room_for_echo),
+		T(tabs_expand_by_column), T(long_text_goes_through_whole), T(output_in_pieces_is_the_same),
+		T(output_leaves_room_for_echo),
 		T(a_line_has_a_limit), T(whole_lines_hold_input_up), T(raw_input_holds_up_when_full),
 		T(bell_when_full), T(errors_and_breaks), T(mode_changes_keep_input),
 		T(extproc_leaves_all_to_the_other_side), T(disabled_characters_are_plain),
