@@ -33,6 +33,7 @@
 #include "pseudofs/procfs.h"
 #include "sched/sched.h"
 #include "sched/work.h"
+#include "tty/console.h"
 #include "tty/tty.h"
 #include "vfs/epoll.h"
 #include "vfs/inotify.h"
@@ -59,6 +60,7 @@ static void early_log(void)
 	panic_init();
 	if (cmdline_get("earlycon") && arch_earlycon())
 		log_add_sink(arch_earlycon());
+	console_early_init();
 	log_info("Kevlar %s %s", kernel_identity()->release, kernel_identity()->version);
 	log_info("Command line: %s", cmdline_text());
 }

@@ -40,6 +40,7 @@ enum syscall_numbers {
 /* A signal that a handler is to run for. */
 struct delivery {
 	int sig;
+	uint64_t old_mask; /* what sigreturn is to put back */
 	struct abi_sigaction action;
 	struct abi_siginfo info;
 };
@@ -119,6 +120,11 @@ static void take_stop(struct process *p, int sig, struct siglock *l)
 		jobctl_begin_stop(p, sig);
 }
 
+static inline bool has_group_business(const struct task *t)
+{
+	return (t->process->flags & (PROC_GROUP_EXIT | PROC_EXECING | PROC_CONT_NOTIFY)) || t->jobctl;
+}
+
 /* What has to be done before signals are looked at. True: the siglock was dropped, look again. */
 static bool do_group_business(struct task *t, struct siglock *l)
 {
@@ -165,27 +171,6 @@ static bool dispose(struct task *t, struct delivery *d, struct siglock *l)
 	return false;
 }
 
-/* Takes signals until one has a handler. False: none is left. */
-static bool next_delivery(struct task *t, struct delivery *d)
-{
-	struct siglock l = siglock(t->process);
-
-	for (;;) {
-		if (do_group_business(t, &l)) {
-			l = siglock(t->process);
-			continue;
-		}
-		d->sig = sigpending_take(t, ~t->blocked, &d->info);
-		if (d->sig == 0 || dispose(t, d, &l))
-			break;
-	}
-	signal_recalc(t);
-	sigunlock(l);
-	return d->sig != 0;
-}
-
-/* --- entering a handler --- */
-
 static uint64_t mask_to_save(struct task *t)
 {
 	if (!(atomic_load_explicit(&t->thread.work, memory_order_relaxed) & WORK_RESTORE_MASK))
@@ -193,6 +178,45 @@ static uint64_t mask_to_save(struct task *t)
 	thread_clear_work(&t->thread, WORK_RESTORE_MASK);
 	return t->saved_mask;
 }
+
+/* The mask that holds while the handler runs, set already here, where the lock is held. */
+static void block_for_handler(struct task *t, struct delivery *d)
+{
+	uint64_t add = d->action.mask;
+
+	d->old_mask = mask_to_save(t);
+	if (!(d->action.flags & SA_NODEFER))
+		add |= SIGMASK(d->sig);
+	add &= ~(t->blocked | SIG_UNBLOCKABLE);
+	if (t->process->pending.set & add)
+		signal_retarget(t, add);
+	t->blocked |= add;
+}
+
+/* Takes signals until one has a handler. False: none is left. */
+static bool next_delivery(struct task *t, struct delivery *d)
+{
+	struct siglock l = siglock(t->process);
+
+	for (;;) {
+		if (UNLIKELY(has_group_business(t)) && do_group_business(t, &l)) {
+			l = siglock(t->process);
+			continue;
+		}
+		d->sig = sigpending_take(t, ~t->blocked, &d->info);
+		if (d->sig == 0)
+			break;
+		if (dispose(t, d, &l)) {
+			block_for_handler(t, d);
+			break;
+		}
+	}
+	signal_recalc(t);
+	sigunlock(l);
+	return d->sig != 0;
+}
+
+/* --- entering a handler --- */
 
 static bool on_altstack(const struct task *t, uint64_t sp)
 {
@@ -210,13 +234,12 @@ uint32_t altstack_state(const struct task *t, uint64_t sp)
 
 static void enter_handler(struct regs *r, struct task *t, const struct delivery *d)
 {
-	uint64_t old = mask_to_save(t), mask = t->blocked | d->action.mask;
 	struct signal_frame_info f = {
 		.sig = d->sig,
 		.handler = d->action.handler,
 		.restorer = d->action.restorer,
 		.flags = d->action.flags,
-		.old_mask = old,
+		.old_mask = d->old_mask,
 		.altstack_sp = t->altstack_sp,
 		.altstack_size = t->altstack_size,
 		.altstack_flags = altstack_state(t, regs_sp(r)),
@@ -226,20 +249,16 @@ static void enter_handler(struct regs *r, struct task *t, const struct delivery 
 	};
 
 	if (!uaddr_is_null(t->rseq))
-		rseq_resume(r); /* the frame must hold the abort handler's address, not the critical section's */
+		rseq_leave(r); /* the frame must hold the abort handler's address, not the critical section's */
 	restart_with_handler(r, d->action.flags);
 	if (arch_signal_push(r, &f, &d->info)) {
-		if (old != t->blocked)
-			signal_set_blocked(old);
+		signal_set_blocked(d->old_mask);
 		signal_bad_frame(d->sig);
 		return;
 	}
 	ktrace(KT_SIGNAL, signal_deliver, d->sig, d->action.handler, d->action.flags, 0, 0, 0);
-	if (!(d->action.flags & SA_NODEFER))
-		mask |= SIGMASK(d->sig);
 	if ((d->action.flags & SA_ONSTACK) && (t->altstack_flags & SS_AUTODISARM))
 		t->altstack_sp = t->altstack_size = t->altstack_flags = 0;
-	signal_set_blocked(mask);
 }
 
 /* The stack cannot take the frame: SIGSEGV, and with the default action when it was that signal's frame. */

@@ -184,26 +184,28 @@ static int futex_wait(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t dea
 
 enum { RB_UADDR, RB_VAL, RB_DEADLINE, RB_BITSET, RB_FLAGS, RB_ARGS };
 
-static int64_t futex_wait_restartable(const uint64_t *a);
+static int64_t futex_wait_restart(struct restart_block *r);
+
+/* A wait with a timeout goes on, after a stop or a signal without handler, with what is left of it. */
+static int64_t wait_or_restart(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline, uint32_t bitset)
+{
+	int err = futex_wait(uaddr, private_hint, val, deadline, bitset);
+
+	if (UNLIKELY(err == -ERESTARTSYS) && deadline != NSEC_MAX) {
+		const uint64_t a[RB_ARGS] = { uaddr.a, val, (uint64_t)deadline, bitset, private_hint };
+
+		restart_block_set(futex_wait_restart, a, RB_ARGS);
+		return -ERESTART_RESTARTBLOCK;
+	}
+	return err;
+}
 
 static int64_t futex_wait_restart(struct restart_block *r)
 {
-	uint64_t a[RB_ARGS];
+	const uint64_t *a = r->arg;
 
-	__builtin_memcpy(a, r->arg, sizeof(a));
-	return futex_wait_restartable(a);
-}
-
-/* A wait with a timeout goes on, after a stop or a signal without handler, with what is left of it. */
-static int64_t futex_wait_restartable(const uint64_t *a)
-{
-	int err = futex_wait(UADDR(a[RB_UADDR]), a[RB_FLAGS], (uint32_t)a[RB_VAL], (nsec_t)a[RB_DEADLINE],
-			     (uint32_t)a[RB_BITSET]);
-
-	if (err != -ERESTARTSYS || a[RB_DEADLINE] == (uint64_t)NSEC_MAX)
-		return err;
-	restart_block_set(futex_wait_restart, a, RB_ARGS);
-	return -ERESTART_RESTARTBLOCK;
+	return wait_or_restart(UADDR(a[RB_UADDR]), a[RB_FLAGS], (uint32_t)a[RB_VAL], (nsec_t)a[RB_DEADLINE],
+			       (uint32_t)a[RB_BITSET]);
 }
 
 /* --- waking --- */
@@ -485,19 +487,19 @@ int64_t futex_op(uaddr_t uaddr, int op, uint32_t val, nsec_t timeout, bool has_t
 {
 	unsigned cmd = (unsigned)op & (unsigned)FUTEX_CMD_MASK;
 	bool priv = op & FUTEX_PRIVATE_FLAG, realtime = op & FUTEX_CLOCK_REALTIME;
-	nsec_t deadline = has_timeout ? deadline_of(cmd, realtime, timeout) : NSEC_MAX;
-	uint64_t wait[RB_ARGS] = { uaddr.a, val, (uint64_t)deadline, FUTEX_BITSET_MATCH_ANY, priv };
+	nsec_t deadline = NSEC_MAX;
 
-	if (realtime && !may_use_realtime(cmd))
+	if (has_timeout)
+		deadline = deadline_of(cmd, realtime, timeout);
+	if (UNLIKELY(realtime) && !may_use_realtime(cmd))
 		return -ENOSYS;
 	switch (cmd) {
-	case FUTEX_WAIT_BITSET:
-		wait[RB_BITSET] = val3;
-		FALLTHROUGH;
 	case FUTEX_WAIT:
-		return futex_wait_restartable(wait);
+		return wait_or_restart(uaddr, priv, val, deadline, FUTEX_BITSET_MATCH_ANY);
 	case FUTEX_WAKE:
 		return futex_wake(uaddr, priv, val, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAIT_BITSET:
+		return wait_or_restart(uaddr, priv, val, deadline, val3);
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(uaddr, priv, val, val3);
 	case FUTEX_REQUEUE:

@@ -22,14 +22,10 @@ enum { RSEQ_MAX_SIZE = PAGE_SIZE };
 
 static int put_ids(uaddr_t area, uint32_t cpu_start, uint32_t cpu)
 {
-	uint32_t ids[2] = { cpu_start, cpu };
-	uint32_t node_and_cid[2] = { 0, cpu_start };
-	int err = copy_to_user(area, ids, sizeof(ids));
+	uaddr_t node_and_cid = uaddr_add(area, offsetof(struct abi_rseq, node_id));
+	int err = put_user_u64(area, cpu_start | (uint64_t)cpu << 32);
 
-	if (err)
-		return err;
-	return copy_to_user(uaddr_add(area, offsetof(struct abi_rseq, node_id)), node_and_cid,
-			    sizeof(node_and_cid));
+	return err ? err : put_user_u64(node_and_cid, (uint64_t)cpu_start << 32);
 }
 
 static int unregister(struct task *t, uaddr_t area, uint32_t len, uint32_t flags, uint32_t sig)
@@ -110,6 +106,22 @@ static int leave_section(struct task *t, struct regs *r)
 	return err;
 }
 
+/* A bad area: forgotten, or the handler of its own signal would fail the same way. */
+static void area_is_bad(struct task *t)
+{
+	t->rseq = UADDR_NULL;
+	t->thread.switch_work = 0;
+	signal_force(SIGSEGV, SI_KERNEL, 0);
+}
+
+void rseq_leave(struct regs *r)
+{
+	struct task *t = curtask();
+
+	if (leave_section(t, r))
+		area_is_bad(t);
+}
+
 void rseq_resume(struct regs *r)
 {
 	struct task *t = curtask();
@@ -117,9 +129,6 @@ void rseq_resume(struct regs *r)
 	thread_clear_work(&t->thread, WORK_RSEQ);
 	if (uaddr_is_null(t->rseq))
 		return;
-	if (put_ids(t->rseq, cpu_id(), cpu_id()) || leave_section(t, r)) {
-		t->rseq = UADDR_NULL; /* or its signal's handler would fail the same way */
-		t->thread.switch_work = 0;
-		signal_force(SIGSEGV, SI_KERNEL, 0);
-	}
+	if (put_ids(t->rseq, cpu_id(), cpu_id()) || leave_section(t, r))
+		area_is_bad(t);
 }

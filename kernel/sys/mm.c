@@ -22,10 +22,10 @@
 #include "vm/vmspace.h"
 
 /* Flags that MAP_SHARED_VALIDATE knows; it refuses all others (mmap(2)). */
-#define KNOWN_MAP_FLAGS                                                                                     \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
-	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |                 \
-	 MAP_FIXED_NOREPLACE | (unsigned)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+#define KNOWN_MAP_FLAGS                                                                          \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE |      \
+	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | \
+	 MAP_HUGETLB | MAP_FIXED_NOREPLACE | (unsigned)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
 
 enum { PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC };
 
@@ -119,10 +119,12 @@ static int check_length(uint64_t len)
 {
 	if (len == 0)
 		return -EINVAL;
-	return page_round_up(len) < len || !user_range_ok(UADDR(0), page_round_up(len)) ? -ENOMEM : 0;
+	return page_round_up(len) < len || !user_range_ok(UADDR(0), page_round_up(len)) ? -ENOMEM
+											: 0;
 }
 
-int64_t sys_mmap(uint64_t addr, uint64_t length, uint64_t prot, uint64_t flags, int fd, uint64_t offset)
+int64_t sys_mmap(uint64_t addr, uint64_t length, uint64_t prot, uint64_t flags, int fd,
+		 uint64_t offset)
 {
 	struct vm_map_args a = {
 		.addr = addr,
@@ -144,8 +146,9 @@ int64_t sys_mmap(uint64_t addr, uint64_t length, uint64_t prot, uint64_t flags, 
 	if ((err = check_length(length)) || (err = check_map_type(flags, &shared)))
 		goto put;
 	a.vma_flags = vma_flags_of(flags, shared);
-	err = flags & MAP_ANONYMOUS ? (flags & MAP_HUGETLB ? -ENOMEM : map_anonymous(&a, shared))
-				    : (flags & MAP_HUGETLB ? -EINVAL : map_file(&a, r.file, shared));
+	err = flags & MAP_ANONYMOUS
+		      ? (flags & MAP_HUGETLB ? -ENOMEM : map_anonymous(&a, shared))
+		      : (flags & MAP_HUGETLB ? -EINVAL : map_file(&a, r.file, shared));
 	if (!err)
 		err = vm_map(space(), &a, &result);
 put:
@@ -164,7 +167,8 @@ int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)
 	return prot >> 32 ? -EINVAL : vm_protect(space(), addr, len, (uint32_t)prot);
 }
 
-int64_t sys_mremap(uint64_t old_address, uint64_t old_size, uint64_t new_size, uint64_t flags, uint64_t new_address)
+int64_t sys_mremap(uint64_t old_address, uint64_t old_size, uint64_t new_size, uint64_t flags,
+		   uint64_t new_address)
 {
 	uint64_t result = 0;
 	int err = flags >> 32 ? -EINVAL
@@ -249,7 +253,8 @@ int64_t sys_mincore(uint64_t addr, uint64_t length, uaddr_t vec)
 enum {
 	EXPEDITED_CMDS = MEMBARRIER_CMD_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |
 			 MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
-	REGISTER_CMDS = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
+	REGISTER_CMDS = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |
+			MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
 			MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
 };
 

@@ -52,7 +52,8 @@ static int import_remote(uaddr_t iov, uint64_t count, struct iovec64 **out)
 }
 
 /* Up to a page between `at` of vs and the local cursor. Bytes moved, or -errno when none. */
-static ssize64_t move_part(struct vmspace *vs, uint64_t at, void *page, size_t n, struct uio *local, bool write)
+static ssize64_t move_part(struct vmspace *vs, uint64_t at, void *page, size_t n, struct uio *local,
+			   bool write)
 {
 	ssize64_t got;
 
@@ -74,8 +75,8 @@ static ssize64_t move_part(struct vmspace *vs, uint64_t at, void *page, size_t n
 	return n ? (ssize64_t)n : -EFAULT;
 }
 
-static ssize64_t move_all(struct vmspace *vs, const struct iovec64 *remote, uint64_t count, struct uio *local,
-			  bool write)
+static ssize64_t move_all(struct vmspace *vs, const struct iovec64 *remote, uint64_t count,
+			  struct uio *local, bool write)
 {
 	void *page = kmalloc(PAGE_SIZE);
 	ssize64_t done = 0, got = 0;
@@ -99,8 +100,8 @@ static ssize64_t move_all(struct vmspace *vs, const struct iovec64 *remote, uint
 	return done ? done : got;
 }
 
-static int64_t process_vm(int32_t pid, uaddr_t liov, uint64_t lcount, uaddr_t riov, uint64_t rcount, uint32_t flags,
-			  bool write)
+static int64_t process_vm(int32_t pid, uaddr_t liov, uint64_t lcount, uaddr_t riov, uint64_t rcount,
+			  uint32_t flags, bool write)
 {
 	struct iovec64 fixed[UIO_INLINE], *heap, *remote;
 	struct vmspace *vs = NULL;
@@ -128,8 +129,8 @@ free_local:
 	return err ? err : res;
 }
 
-int64_t sys_process_vm_readv(int32_t pid, uaddr_t local_iov, uint64_t liovcnt, uaddr_t remote_iov, uint64_t riovcnt,
-			     uint32_t flags)
+int64_t sys_process_vm_readv(int32_t pid, uaddr_t local_iov, uint64_t liovcnt, uaddr_t remote_iov,
+			     uint64_t riovcnt, uint32_t flags)
 {
 	return process_vm(pid, local_iov, liovcnt, remote_iov, riovcnt, flags, false);
 }

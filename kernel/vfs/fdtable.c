@@ -74,7 +74,7 @@ MUST_CHECK static struct fdarray *array_alloc(unsigned max)
 		return NULL;
 	a->bytes = bytes > FD_KMALLOC_MAX ? bytes : 0;
 	a->max = max;
-	a->file = (_Atomic(struct file *) *)(a + 1);
+	a->file = (void *)(a + 1);
 	a->open = (uint64_t *)(a->file + max);
 	a->cloexec = a->open + words;
 	a->full = a->cloexec + words;
@@ -138,7 +138,7 @@ static void mark_free(struct fdtable *t, struct fdarray *a, unsigned fd)
 }
 
 /* Makes room for descriptor `fd`. The lock is given up meanwhile: the caller looks again. -ENOMEM. */
-static int grow_locked(struct fdtable *t, unsigned fd)
+static int grow_locked(struct fdtable *t, unsigned fd) HOLDS(&t->lock)
 {
 	struct fdarray *a = array_of(t), *n;
 	unsigned max = a->max;

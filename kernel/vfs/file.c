@@ -270,7 +270,7 @@ static inline int check_count(struct uio *u)
 	return 0;
 }
 
-ssize64_t file_read(struct file *f, struct uio *u, off64_t *pos)
+ssize64_t file_read(struct file *f, struct uio *u, off64_t *pos) NO_TSA
 {
 	ssize64_t n;
 	bool lock;
@@ -296,7 +296,7 @@ ssize64_t file_read(struct file *f, struct uio *u, off64_t *pos)
 	return n;
 }
 
-ssize64_t file_write(struct file *f, struct uio *u, off64_t *pos)
+ssize64_t file_write(struct file *f, struct uio *u, off64_t *pos) NO_TSA
 {
 	ssize64_t n;
 	bool lock;
@@ -351,7 +351,7 @@ ssize64_t file_write_kernel(struct file *f, const void *buf, size_t n, off64_t p
 	return file_write(f, &u, &pos);
 }
 
-off64_t file_seek(struct file *f, off64_t off, int whence)
+off64_t file_seek(struct file *f, off64_t off, int whence) NO_TSA
 {
 	off64_t ret;
 	bool lock = pos_needs_lock(f);

@@ -184,7 +184,7 @@ uint64_t inode_object_size(struct vmobject *o);
  * Two or more inodes' locks, for writing. Directories: the parent before the child, else (also NULL, or the same
  * twice) by address. The nested form is for a child below a directory that is locked already.
  */
-void inode_lock_nested(struct inode *i) NO_TSA;
+void inode_lock_nested(struct inode *i) ACQUIRES(&i->lock);
 void inode_lock_pair(struct inode *a, struct inode *b) NO_TSA;
 void inode_unlock_pair(struct inode *a, struct inode *b) NO_TSA;
 

@@ -26,7 +26,7 @@ static bool is_attached(const struct mount *m)
 }
 
 /* Takes the lock and the topmost place on `at`, counted. -EINVAL not in the tree; -ENOENT deleted. */
-static int place_lock(const struct path *at, struct path *out)
+static int place_lock(const struct path *at, struct path *out) NO_TSA
 {
 	int err = 0;
 
@@ -46,7 +46,7 @@ static int place_lock(const struct path *at, struct path *out)
 	return err;
 }
 
-static void place_unlock(struct path *p)
+static void place_unlock(struct path *p) NO_TSA
 {
 	mutex_unlock(&mount_lock);
 	path_put(p);

@@ -61,7 +61,7 @@ static int parent_of(int dirfd, const char *name, struct walk_result *at)
 
 /* Locks the parent and looks the last component up, for a name that is to be new. On success the directory is locked
  * and *d counted and negative. */
-static int begin_create(const struct walk_result *at, bool is_dir, struct dentry **out)
+static int begin_create(const struct walk_result *at, bool is_dir, struct dentry **out) NO_TSA
 {
 	struct inode *dir = dentry_inode(at->path.dentry);
 	struct dentry *d = NULL;
@@ -89,7 +89,7 @@ static int begin_create(const struct walk_result *at, bool is_dir, struct dentry
 	return err;
 }
 
-static void end_create(const struct walk_result *at, struct dentry *d, int err, uint32_t mask)
+static void end_create(const struct walk_result *at, struct dentry *d, int err, uint32_t mask) NO_TSA
 {
 	struct inode *dir = dentry_inode(at->path.dentry);
 

@@ -26,7 +26,7 @@ static struct inode *dir_of(const struct walk_result *w)
 	return dentry_inode(w->path.dentry);
 }
 
-static void lock_parents(const struct rename *r)
+static void lock_parents(const struct rename *r) NO_TSA
 {
 	struct inode *a = dir_of(&r->from), *b = dir_of(&r->to);
 
@@ -46,7 +46,7 @@ static void lock_parents(const struct rename *r)
 	}
 }
 
-static void unlock_parents(const struct rename *r)
+static void unlock_parents(const struct rename *r) NO_TSA
 {
 	struct inode *a = dir_of(&r->from), *b = dir_of(&r->to);
 
@@ -125,7 +125,7 @@ static int check_permissions(const struct rename *r)
 	return 0;
 }
 
-static int perform(struct rename *r)
+static int perform(struct rename *r) NO_TSA
 {
 	struct inode *dir = dir_of(&r->from), *n = dentry_inode(r->nd);
 	bool removes = n != NULL && !(r->flags & RENAME_EXCHANGE);

@@ -27,7 +27,8 @@ static bool suits(const struct vm_fault *f, pte_t pte, const struct page *p)
 	if (pte_is_writable(pte))
 		return true;
 	/* 2: the leaf's count and ours. */
-	return f->force && p && p->kind == PAGE_ANON && atomic_load_explicit(&p->ref, memory_order_acquire) == 2;
+	return f->force && p && p->kind == PAGE_ANON &&
+	       atomic_load_explicit(&p->ref, memory_order_acquire) == 2;
 }
 
 static bool frame_is_ram(paddr_t pa)
@@ -80,7 +81,8 @@ static bool pin(struct vm_fault *f, uint64_t addr, struct pinned *out) NO_TSA
 	return false; /* a frame that is not RAM, or a race lost too often */
 }
 
-ssize64_t vm_access(struct vmspace *vs, uint64_t addr, void *buf, size_t n, bool write, bool force) NO_TSA
+ssize64_t vm_access(struct vmspace *vs, uint64_t addr, void *buf, size_t n, bool write, bool force)
+	NO_TSA
 {
 	struct vm_fault f = { .vs = vs, .write = write, .force = force };
 	size_t done = 0;
@@ -146,7 +148,8 @@ int vm_populate(struct vmspace *vs, uint64_t addr, uint64_t len, bool for_write)
 		read_lock(&vs->lock);
 		f.vma = vma_find(&vs->vmas, va);
 		f.va = va;
-		f.write = for_write && f.vma && (f.vma->prot & PROT_WRITE) && !(f.vma->flags & VMA_SHARED);
+		f.write = for_write && f.vma && (f.vma->prot & PROT_WRITE) &&
+			  !(f.vma->flags & VMA_SHARED);
 		res = FAULT_DONE;
 		if (!f.vma)
 			res = FAULT_MAPERR;
@@ -162,7 +165,8 @@ int vm_populate(struct vmspace *vs, uint64_t addr, uint64_t len, bool for_write)
 	return 0;
 }
 
-int vm_futex_key(uaddr_t addr, bool private_hint, struct vm_futex_key *out, struct vmobject **counted)
+int vm_futex_key(uaddr_t addr, bool private_hint, struct vm_futex_key *out,
+		 struct vmobject **counted)
 {
 	struct vmspace *vs = curthread()->vmspace;
 	int err = -EFAULT;
@@ -191,8 +195,8 @@ int vm_futex_key(uaddr_t addr, bool private_hint, struct vm_futex_key *out, stru
 	return err;
 }
 
-int vm_for_each(struct vmspace *vs, uint64_t from, int (*fn)(void *ctx, struct vmspace *vs, struct vma *v),
-		void *ctx)
+int vm_for_each(struct vmspace *vs, uint64_t from,
+		int (*fn)(void *ctx, struct vmspace *vs, struct vma *v), void *ctx)
 {
 	int res = 0;
 

@@ -100,7 +100,8 @@ static uint64_t check_range(struct vmspace *vs, uint64_t start, uint64_t end, in
 	return end;
 }
 
-static int advise_flags(struct vmspace *vs, uint64_t start, uint64_t end, const struct flag_advice *a) NO_TSA
+static int advise_flags(struct vmspace *vs, uint64_t start, uint64_t end,
+			const struct flag_advice *a) NO_TSA
 {
 	struct flag_advice change = *a;
 	struct vma_edit e;
@@ -147,8 +148,8 @@ static int drop_pages(struct vmspace *vs, uint64_t start, uint64_t end, int advi
 struct part {
 	struct vmobject *object;
 	struct file *file;
-	uint64_t start, end;   /* addresses */
-	uint64_t from, to;     /* bytes in object */
+	uint64_t start, end; /* addresses */
+	uint64_t from, to;   /* bytes in object */
 	uint32_t flags;
 };
 
@@ -177,8 +178,8 @@ static bool next_part(struct vmspace *vs, uint64_t at, uint64_t end, struct part
 }
 
 /* Calls fn for each part of [start, end) without the lock. The first error ends it; else -ENOMEM after a hole. */
-static int for_each_part(struct vmspace *vs, uint64_t start, uint64_t end, int (*fn)(const struct part *p, int arg),
-			 int arg)
+static int for_each_part(struct vmspace *vs, uint64_t start, uint64_t end,
+			 int (*fn)(const struct part *p, int arg), int arg)
 {
 	bool hole = false, found;
 	struct part p;

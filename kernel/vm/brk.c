@@ -26,7 +26,8 @@ static int grow(struct vmspace *vs, struct vma_edit *e, const struct brk_plan *p
 	list_init(&v->object_node);
 	err = -ENOMEM;
 	if (vm_may_expand(vs, v, vma_pages(v)) && vs->vmas.count < vm_max_map_count &&
-	    (!(v->flags & VMA_LOCKED) || vs->locked_pages + vma_pages(v) <= vs->limits.memlock >> PAGE_SHIFT))
+	    (!(v->flags & VMA_LOCKED) ||
+	     vs->locked_pages + vma_pages(v) <= vs->limits.memlock >> PAGE_SHIFT))
 		err = vm_commit(vma_pages(v));
 	if (err) {
 		vma_edit_add_spare(e, v);
@@ -76,7 +77,8 @@ int vm_brk(struct vmspace *vs, uint64_t want, uint64_t *out) NO_TSA
 		err = shrink(vs, &e, &p);
 	if (!err && p.action != BRK_REFUSE) {
 		vs->brk = want;
-		populate = p.action == BRK_GROW && (vs->def_flags & (VMA_LOCKED | VMA_LOCKONFAULT)) == VMA_LOCKED;
+		populate = p.action == BRK_GROW &&
+			   (vs->def_flags & (VMA_LOCKED | VMA_LOCKONFAULT)) == VMA_LOCKED;
 	}
 	*out = vs->brk;
 	vm_edit_retire(&e);

@@ -60,7 +60,8 @@ static enum fault_result anon_write(struct vm_fault *f, _Atomic pte_t *slot)
 
 static enum fault_result anon_read(struct vm_fault *f, _Atomic pte_t *slot)
 {
-	(void)pte_install(slot, 0, pte_make(vm_zero_paddr, vm_pte_flags(f->vma->prot) | PTE_SPECIAL));
+	(void)pte_install(slot, 0,
+			  pte_make(vm_zero_paddr, vm_pte_flags(f->vma->prot) | PTE_SPECIAL));
 	return FAULT_DONE;
 }
 
@@ -70,8 +71,8 @@ static inline bool may_be_huge(const struct vm_fault *f)
 	const struct vma *v = f->vma;
 	uint64_t block = ALIGN_DOWN(f->va, HUGE_SIZE);
 
-	return v->end - v->start >= HUGE_SIZE && f->write && block >= v->start && block + HUGE_SIZE <= v->end &&
-	       !(v->flags & (VMA_NOHUGE | VMA_GROWSDOWN));
+	return v->end - v->start >= HUGE_SIZE && f->write && block >= v->start &&
+	       block + HUGE_SIZE <= v->end && !(v->flags & (VMA_NOHUGE | VMA_GROWSDOWN));
 }
 
 /* Tries to map a whole block. False: take a small page. */
@@ -103,7 +104,8 @@ static enum fault_result huge_present(struct vm_fault *f, _Atomic pte_t *slot)
 		return FAULT_DONE;
 	}
 	if ((f->vma->prot & PROT_WRITE) && huge_is_exclusive(pte_page(pte))) {
-		(void)pte_install(slot, pte, pte_make_huge(pte_paddr(pte), vm_private_flags(f->vma)));
+		(void)pte_install(slot, pte,
+				  pte_make_huge(pte_paddr(pte), vm_private_flags(f->vma)));
 		return FAULT_DONE;
 	}
 	return arch_pt_split(&f->vs->pt, f->va) ? FAULT_NOMEM : FAULT_DONE;
@@ -144,7 +146,8 @@ static enum fault_result copy_on_write(struct vm_fault *f, _Atomic pte_t *slot, 
 	struct page *old = pte_is_special(pte) ? NULL : pte_page(pte), *new;
 	struct vmspace *vs = f->vs;
 
-	if (old && old->kind == PAGE_ANON && atomic_load_explicit(&old->ref, memory_order_acquire) == 1) {
+	if (old && old->kind == PAGE_ANON &&
+	    atomic_load_explicit(&old->ref, memory_order_acquire) == 1) {
 		(void)pte_install(slot, pte, pte_make(pte_paddr(pte), vm_private_flags(f->vma)));
 		return FAULT_DONE;
 	}
@@ -159,8 +162,9 @@ static enum fault_result copy_on_write(struct vm_fault *f, _Atomic pte_t *slot, 
 	if (!old || old->kind != PAGE_ANON)
 		vm_add_rss(&vs->rss_anon, 1);
 	if (old && old->kind == PAGE_CACHE)
-		atomic_fetch_sub_explicit(old->cache.lru & LRU_SHMEM ? &vs->rss_shmem : &vs->rss_file, 1,
-					  memory_order_relaxed);
+		atomic_fetch_sub_explicit(old->cache.lru & LRU_SHMEM ? &vs->rss_shmem
+								     : &vs->rss_file,
+					  1, memory_order_relaxed);
 	if (old)
 		page_put(old);
 	return FAULT_DONE;
@@ -198,8 +202,9 @@ static enum fault_result grow_stack(struct vmspace *vs, uint64_t addr)
 	if (!v || v->start <= addr)
 		return v ? FAULT_DONE : FAULT_MAPERR;
 	pages = (v->start - start) >> PAGE_SHIFT;
-	if (!(v->flags & VMA_GROWSDOWN) || start < vm_mmap_min_addr || v->end - start > vs->limits.stack ||
-	    !vma_can_grow_down(v, start) || !vm_may_expand(vs, v, pages))
+	if (!(v->flags & VMA_GROWSDOWN) || start < vm_mmap_min_addr ||
+	    v->end - start > vs->limits.stack || !vma_can_grow_down(v, start) ||
+	    !vm_may_expand(vs, v, pages))
 		return FAULT_MAPERR;
 	if (v->object && pages > v->pgoff)
 		return FAULT_MAPERR;
@@ -255,7 +260,9 @@ enum fault_result vm_fault_find(struct vm_fault *f, uint64_t addr) NO_TSA
 
 int vm_fault_in(struct vmspace *vs, uint64_t addr, unsigned access) NO_TSA
 {
-	struct vm_fault f = { .vs = vs, .write = access & FAULT_WRITE, .exec = access & FAULT_EXEC };
+	struct vm_fault f = { .vs = vs,
+			      .write = access & FAULT_WRITE,
+			      .exec = access & FAULT_EXEC };
 
 	if (addr >= USER_END)
 		return -EFAULT;
@@ -294,7 +301,9 @@ bool page_fault(struct regs *r, uint64_t addr, unsigned code) NO_TSA
 {
 	bool user = regs_from_user(r);
 	struct thread *t = curthread();
-	struct vm_fault f = { .vs = t->vmspace, .write = code & FAULT_WRITE, .exec = code & FAULT_EXEC };
+	struct vm_fault f = { .vs = t->vmspace,
+			      .write = code & FAULT_WRITE,
+			      .exec = code & FAULT_EXEC };
 	enum fault_result res = FAULT_MAPERR;
 
 	if (!user && (addr >= USER_END || !f.vs || t->nofault || !arch_irqs_enabled()))

@@ -74,7 +74,8 @@ static void map_around(struct vm_fault *f, _Atomic pte_t *slot, unsigned flags)
 	for (uint64_t va = start; va < end; va += PAGE_SIZE, slot++, index++) {
 		struct page *p;
 
-		if (atomic_load_explicit(slot, memory_order_relaxed) || !(p = pagecache_find(o, index)))
+		if (atomic_load_explicit(slot, memory_order_relaxed) ||
+		    !(p = pagecache_find(o, index)))
 			continue;
 		if (pte_install(slot, 0, pte_make(page_paddr(p), flags)))
 			mapped++;

@@ -18,12 +18,12 @@
 
 struct fork {
 	struct vmspace *src, *dst;
-	uint64_t stack_page;      /* copied eagerly; 0: none */
-	_Atomic pte_t *slots;     /* dst's slots of the 2 MiB at slots_va */
+	uint64_t stack_page;  /* copied eagerly; 0: none */
+	_Atomic pte_t *slots; /* dst's slots of the 2 MiB at slots_va */
 	uint64_t slots_va;
-	uint64_t anon;            /* pages dst maps */
-	bool flush;               /* something of the present VMA was write-protected */
-	uint64_t start, end;      /* of src: VMAs of which that is so */
+	uint64_t anon;       /* pages dst maps */
+	bool flush;          /* something of the present VMA was write-protected */
+	uint64_t start, end; /* of src: VMAs of which that is so */
 };
 
 static NOINLINE _Atomic pte_t *new_child_slots(struct fork *k, uint64_t block)
@@ -85,7 +85,8 @@ static NOINLINE int copy_huge(struct fork *k, _Atomic pte_t *slot, uint64_t va)
 	return 0;
 }
 
-static inline __attribute__((always_inline)) int copy_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+static inline __attribute__((always_inline)) int copy_leaf(void *ctx, _Atomic pte_t *slot,
+							   uint64_t va, uint64_t size)
 {
 	struct fork *k = ctx;
 	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);

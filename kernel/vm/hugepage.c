@@ -54,11 +54,11 @@ static void free_block(struct page *head)
 	page_free(head, HUGE_ORDER);
 }
 
-/* The branch is hardly ever taken; the empty asm keeps the compiler from computing `dead` without one every time. */
+/* The branch is hardly ever taken; the fence keeps the compiler from computing `dead` without one every time. */
 static inline void drop(struct page *p, uint64_t bit, uint64_t *dead)
 {
 	if (UNLIKELY(atomic_fetch_sub_explicit(&p->ref, 1, memory_order_acq_rel) == 1)) {
-		__asm__ volatile("" : "+r"(bit));
+		atomic_signal_fence(memory_order_seq_cst);
 		*dead |= bit;
 	}
 }

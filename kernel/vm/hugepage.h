@@ -12,6 +12,6 @@ enum { HUGE_PAGES = 1 << (HUGE_SHIFT - PAGE_SHIFT) };
 
 /* A zeroed block, each page counted once. NULL: none at hand (small pages are the answer, not reclaim). */
 MUST_CHECK struct page *huge_alloc(void);
-void huge_get(struct page *head);                 /* one more leaf maps the block */
-void huge_put(struct page *head);                 /* one less; frees what nobody else counts */
-bool huge_is_exclusive(const struct page *head);  /* nobody else counts any page of it */
+void huge_get(struct page *head);                /* one more leaf maps the block */
+void huge_put(struct page *head);                /* one less; frees what nobody else counts */
+bool huge_is_exclusive(const struct page *head); /* nobody else counts any page of it */

@@ -12,7 +12,7 @@
 
 /* Where MAP_32BIT looks: as Linux, above what non-PIE programs use. */
 #define LOW_BASE 0x40000000ul
-#define LOW_END	 0x80000000ul
+#define LOW_END  0x80000000ul
 
 static bool hint_is_free(const struct vmspace *vs, uint64_t hint, uint64_t len, uint64_t high)
 {
@@ -38,16 +38,18 @@ int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len, uint32_t 
 	}
 	if (how & VM_MAP_BELOW_4G)
 		return vma_find_gap(t, len, PAGE_SIZE, LOW_BASE, LOW_END, false, out) ? 0 : -ENOMEM;
-	if (!vs->legacy_layout && vma_find_gap(t, len, align, vm_mmap_min_addr, vs->mmap_base, true, out))
+	if (!vs->legacy_layout &&
+	    vma_find_gap(t, len, align, vm_mmap_min_addr, vs->mmap_base, true, out))
 		return 0;
-	if (vma_find_gap(t, len, PAGE_SIZE, vs->legacy_layout ? USER_END / 3 : vs->mmap_base, USER_END, false,
-			 out))
+	if (vma_find_gap(t, len, PAGE_SIZE, vs->legacy_layout ? USER_END / 3 : vs->mmap_base,
+			 USER_END, false, out))
 		return 0;
 	return vma_find_gap(t, len, PAGE_SIZE, vm_mmap_min_addr, USER_END, true, out) ? 0 : -ENOMEM;
 }
 
 /* Checks what the caller asked for and settles the address in v. `replaced`: something is there already. */
-static int settle_range(struct vmspace *vs, const struct vm_map_args *a, struct vma *v, bool *replaced)
+static int settle_range(struct vmspace *vs, const struct vm_map_args *a, struct vma *v,
+			bool *replaced)
 {
 	uint64_t len = page_round_up(a->len), addr = a->addr, sum;
 	const struct vma *there;
@@ -89,7 +91,8 @@ static uint64_t pages_in(const struct vmspace *vs, uint64_t start, uint64_t end)
 	return pages;
 }
 
-static int check_limits(struct vmspace *vs, const struct vm_map_args *a, const struct vma *v, bool replaced)
+static int check_limits(struct vmspace *vs, const struct vm_map_args *a, const struct vma *v,
+			bool replaced)
 {
 	uint64_t pages = vma_pages(v), old = replaced ? pages_in(vs, v->start, v->end) : 0;
 
@@ -97,14 +100,15 @@ static int check_limits(struct vmspace *vs, const struct vm_map_args *a, const s
 		return -ENOMEM;
 	if (a->how & VM_MAP_NO_LIMITS)
 		return 0;
-	if ((v->flags & VMA_LOCKED) && vs->locked_pages + pages > vs->limits.memlock >> PAGE_SHIFT &&
+	if ((v->flags & VMA_LOCKED) &&
+	    vs->locked_pages + pages > vs->limits.memlock >> PAGE_SHIFT &&
 	    !(vm_may_lock && vm_may_lock()))
 		return -EAGAIN;
 	return vm_may_expand(vs, v, pages - old) ? 0 : -ENOMEM;
 }
 
-static void unmap(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_t start, uint64_t end,
-		  bool tables)
+static void unmap(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_t start,
+		  uint64_t end, bool tables)
 {
 	struct tlb_gather g;
 	struct vma *next;
@@ -147,14 +151,15 @@ static void fill_vma(struct vmspace *vs, const struct vm_map_args *a, struct vma
 }
 
 /* The range is settled: the rest of the plan, then the commit. */
-static int map_locked(struct vmspace *vs, const struct vm_map_args *a, struct vma *v, struct vma_edit *e,
-		      bool replaced)
+static int map_locked(struct vmspace *vs, const struct vm_map_args *a, struct vma *v,
+		      struct vma_edit *e, bool replaced)
 {
 	int err;
 
 	if ((err = check_limits(vs, a, v, replaced)))
 		return err;
-	if (replaced && (err = vm_split_ends(vs, vma_find_from(&vs->vmas, v->start), v->start, v->end)))
+	if (replaced &&
+	    (err = vm_split_ends(vs, vma_find_from(&vs->vmas, v->start), v->start, v->end)))
 		return err;
 	if (vm_wants_commit(v->flags, v->prot)) {
 		if ((err = vm_commit(vma_pages(v))))
@@ -169,7 +174,8 @@ static int map_locked(struct vmspace *vs, const struct vm_map_args *a, struct vm
 	return 0;
 }
 
-static int map_range(struct vmspace *vs, const struct vm_map_args *a, uint64_t *addr, uint32_t *flags) NO_TSA
+static int map_range(struct vmspace *vs, const struct vm_map_args *a, uint64_t *addr,
+		     uint32_t *flags) NO_TSA
 {
 	bool replaced;
 	struct vma_edit e;

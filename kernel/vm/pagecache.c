@@ -194,7 +194,8 @@ static int add_page(struct vmobject *o, uint64_t index, struct page **out)
 	if (err)
 		return err;
 	p = page_alloc(0, PAGE_CACHE, ALLOC_USER | (fill ? 0 : ALLOC_ZERO));
-	err = p ? pagecache_insert(o, index, p, fill ? PG_LOCKED : PG_UPTODATE | PG_REFERENCED) : -ENOMEM;
+	err = p ? pagecache_insert(o, index, p, fill ? PG_LOCKED : PG_UPTODATE | PG_REFERENCED)
+		: -ENOMEM;
 	if (!err) {
 		*out = p;
 		return 0;
@@ -274,7 +275,8 @@ void pagecache_detach_locked(struct vmobject *o, struct page *p)
 }
 
 /* Takes up to `max` pages of [*first, last] out of the index; *first moves on. Their counts pass to the caller. */
-static unsigned detach_some(struct vmobject *o, uint64_t *first, uint64_t last, struct page **pages, unsigned max)
+static unsigned detach_some(struct vmobject *o, uint64_t *first, uint64_t last, struct page **pages,
+			    unsigned max)
 {
 	unsigned n = 0;
 	struct page *p;

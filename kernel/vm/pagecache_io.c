@@ -74,7 +74,8 @@ static ssize64_t write_part(struct vmobject *o, uint64_t index, size_t off, stru
 }
 
 /* The first `n` bytes of `from`, which did not become the cached page, go into the one that is. */
-static ssize64_t write_through(struct vmobject *o, uint64_t index, const struct page *from, size_t n)
+static ssize64_t write_through(struct vmobject *o, uint64_t index, const struct page *from,
+			       size_t n)
 {
 	struct page *p;
 	int err;

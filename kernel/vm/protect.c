@@ -12,12 +12,14 @@
 struct protect {
 	struct vmspace *vs;
 	uint32_t prot;
-	uint64_t commit;    /* pages to charge: private memory that becomes writable */
-	uint64_t new_data;  /* pages that begin to count against RLIMIT_DATA */
-	unsigned nodes;     /* for the two ends */
+	uint64_t commit;   /* pages to charge: private memory that becomes writable */
+	uint64_t new_data; /* pages that begin to count against RLIMIT_DATA */
+	unsigned nodes;    /* for the two ends */
 	/* of the leaf walk */
 	const struct vma *vma;
-	struct tlb_gather g;
+	bool reduces; /* some access is taken away: flush */
+	pte_t ro, rw; /* what an ordinary leaf becomes, without its address */
+	uint64_t flush_start, flush_end;
 };
 
 static bool gains_charge(const struct protect *p, const struct vma *v)
@@ -27,7 +29,8 @@ static bool gains_charge(const struct protect *p, const struct vma *v)
 
 static bool gains_data(const struct protect *p, const struct vma *v)
 {
-	return (p->prot & PROT_WRITE) && !(v->prot & PROT_WRITE) && !(v->flags & (VMA_SHARED | VMA_GROWSDOWN));
+	return (p->prot & PROT_WRITE) && !(v->prot & PROT_WRITE) &&
+	       !(v->flags & (VMA_SHARED | VMA_GROWSDOWN));
 }
 
 /* How far the change can go from its first VMA v; *err says why it ends before `end`. Counts the nodes it takes. */
@@ -55,7 +58,7 @@ static uint64_t plan_range(struct protect *p, struct vma *v, uint64_t start, uin
 }
 
 /* May a leaf of v that holds `page` be writable at once, without a fault to note it? */
-static bool may_write_now(const struct vma *v, const struct page *p, uint64_t size)
+static inline bool may_write_now(const struct vma *v, const struct page *p, uint64_t size)
 {
 	if (v->flags & VMA_SHARED)
 		return p->kind == PAGE_CACHE && !vmobject_tracks_dirty(v->object);
@@ -66,24 +69,39 @@ static bool may_write_now(const struct vma *v, const struct page *p, uint64_t si
 	return atomic_load_explicit(&p->ref, memory_order_relaxed) == 1;
 }
 
-static int protect_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+/* Device frames and 2 MiB leaves: whatever they are, they stay. */
+static NOINLINE pte_t other_leaf(const struct protect *p, pte_t old, uint64_t size, bool writable)
 {
-	enum { KEPT = PTE_SPECIAL | PTE_NOCACHE | PTE_WRITECOMBINE | PTE_DIRTY, ACCESS = PTE_READ | PTE_WRITE | PTE_EXEC };
-	struct protect *p = ctx;
+	enum { KEPT = PTE_SPECIAL | PTE_NOCACHE | PTE_WRITECOMBINE | PTE_DIRTY };
+	unsigned flags = vm_pte_flags(p->prot) | (pte_flags(old) & KEPT);
+
+	flags |= writable ? PTE_WRITE | PTE_DIRTY : 0;
+	return size == PAGE_SIZE ? pte_make(pte_paddr(old), flags)
+				 : pte_make_huge(pte_paddr(old), flags);
+}
+
+static inline int protect_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+{
 	pte_t old = atomic_load_explicit(slot, memory_order_relaxed), new;
-	unsigned had, flags;
+	struct protect *p = ctx;
+	bool special, writable;
 
 	do {
-		had = pte_flags(old);
-		flags = vm_pte_flags(p->vma->prot) | (had & KEPT);
-		if ((p->vma->prot & PROT_WRITE) &&
-		    ((had & PTE_WRITE) || (!(had & PTE_SPECIAL) && may_write_now(p->vma, pte_page(old), size))))
-			flags |= PTE_WRITE | PTE_DIRTY;
-		new = size == PAGE_SIZE ? pte_make(pte_paddr(old), flags) : pte_make_huge(pte_paddr(old), flags);
+		special = pte_is_special(old);
+		writable = (p->prot & PROT_WRITE) &&
+			   (pte_is_writable(old) ||
+			    (!special && may_write_now(p->vma, pte_page(old), size)));
+		if (UNLIKELY(special || size != PAGE_SIZE))
+			new = other_leaf(p, old, size, writable);
+		else
+			new = pte_paddr(old) |
+			      (writable ? p->rw : p->ro | (old & pte_bits(PTE_DIRTY)));
 	} while (!atomic_compare_exchange_weak_explicit(slot, &old, new, memory_order_acq_rel,
 							memory_order_relaxed));
-	if (had & ~flags & ACCESS)
-		tlb_gather_range(&p->g, va, va + size);
+	if (p->reduces) {
+		p->flush_start = MIN(p->flush_start, va);
+		p->flush_end = MAX(p->flush_end, va + size);
+	}
 	return 0;
 }
 
@@ -98,6 +116,7 @@ static void apply(void *ctx, struct vma *v)
 	if (gains_charge(p, v))
 		v->flags |= VMA_ACCOUNTED;
 	vm_account(p->vs, v, -pages);
+	p->reduces = v->prot & ~p->prot;
 	v->prot = p->prot;
 	vm_account(p->vs, v, pages);
 	p->vma = v;
@@ -133,10 +152,13 @@ static int protect_locked(struct protect *p, struct vma_edit *e, uint64_t start,
 		return err;
 	if ((err = vm_split_ends(vs, first, start, end)) || (err = vm_commit(p->commit)))
 		return err;
-	tlb_gather_init(&p->g, vs);
+	p->flush_start = UINT64_MAX;
+	p->ro = pte_make(0, vm_pte_flags(p->prot));
+	p->rw = pte_make(0, vm_pte_flags(p->prot) | PTE_DIRTY | PTE_WRITE);
 	vma_edit_change(e, first, start, end, apply, p);
 	vm_edit_retire(e);
-	tlb_gather_finish(&p->g);
+	if (p->flush_start < p->flush_end)
+		tlb_flush_range(vs, p->flush_start, p->flush_end);
 	return why;
 }
 

@@ -37,7 +37,8 @@ int vm_split_ends(struct vmspace *vs, const struct vma *v, uint64_t start, uint6
 {
 	int err;
 
-	if (!v || v->start >= end || (end <= v->end && (v->object || v->end - v->start < HUGE_SIZE)))
+	if (!v || v->start >= end ||
+	    (end <= v->end && (v->object || v->end - v->start < HUGE_SIZE)))
 		return 0;
 	err = split_at(vs, start);
 
@@ -72,7 +73,8 @@ static bool should_stay(const struct zap *z, _Atomic pte_t *slot, pte_t pte)
 		return true;
 	if (z->how != ZAP_UNUSED || !(pte_flags(pte) & PTE_ACCESSED))
 		return false;
-	(void)pte_install(slot, pte, pte_make(pte_paddr(pte), pte_flags(pte) & ~(unsigned)PTE_ACCESSED));
+	(void)pte_install(slot, pte,
+			  pte_make(pte_paddr(pte), pte_flags(pte) & ~(unsigned)PTE_ACCESSED));
 	return true;
 }
 
@@ -91,7 +93,8 @@ static inline int zap_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t
 			return 0;
 		if (UNLIKELY(size != PAGE_SIZE) && !pte_is_huge(pte))
 			return arch_pt_walk(&z->g->vs->pt, va, va + size, zap_leaf, z);
-	} while (!atomic_compare_exchange_weak_explicit(slot, &pte, 0, memory_order_acq_rel, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(slot, &pte, 0, memory_order_acq_rel,
+							memory_order_relaxed));
 	if (pte_is_special(pte)) {
 		tlb_gather_range(z->g, va, va + size);
 		return 0;
@@ -127,7 +130,8 @@ struct blocks {
 };
 
 /* Unlinks the tables of `b`, free of VMAs, with upper tables that nothing but `b` is under. `keep` counts as in use. */
-static void unlink_blocks(struct tlb_gather *g, struct vma *next, struct blocks b, struct blocks keep)
+static void unlink_blocks(struct tlb_gather *g, struct vma *next, struct blocks b,
+			  struct blocks keep)
 {
 	struct vmspace *vs = g->vs;
 	struct vma *prev = next ? vma_prev(next) : vma_last(&vs->vmas);
@@ -139,7 +143,8 @@ static void unlink_blocks(struct tlb_gather *g, struct vma *next, struct blocks 
 	else if (keep.first != keep.last)
 		ceiling = MIN(ceiling, keep.first);
 	b.first = MAX(b.first, ALIGN_UP(floor, HUGE_SIZE));
-	if (b.first >= b.last || !(chain = arch_pt_unlink_tables(&vs->pt, floor, b.first, b.last, ceiling)))
+	if (b.first >= b.last ||
+	    !(chain = arch_pt_unlink_tables(&vs->pt, floor, b.first, b.last, ceiling)))
 		return;
 	tlb_gather_range(g, b.first, b.last);
 	tlb_gather_tables(g, chain);
@@ -182,7 +187,8 @@ void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, ui
 		unlink_blocks(g, next, b, (struct blocks){ 0, 0 });
 }
 
-static inline __attribute__((always_inline)) int teardown_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+static inline __attribute__((always_inline)) int teardown_leaf(void *ctx, _Atomic pte_t *slot,
+							       uint64_t va, uint64_t size)
 {
 	struct page_batch *b = ctx;
 	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);

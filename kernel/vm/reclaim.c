@@ -19,7 +19,8 @@ static _Atomic bool reclaiming;
 
 static bool is_candidate(struct page *p)
 {
-	if (atomic_fetch_and_explicit(&p->flags, (uint8_t)~PG_REFERENCED, memory_order_relaxed) & PG_REFERENCED)
+	if (atomic_fetch_and_explicit(&p->flags, (uint8_t)~PG_REFERENCED, memory_order_relaxed) &
+	    PG_REFERENCED)
 		return false;
 	return !page_has(p, PG_DIRTY | PG_LOCKED | PG_WRITEBACK);
 }
@@ -29,7 +30,8 @@ static bool evict_locked(struct vmobject *o, struct page *p)
 {
 	uint32_t one = 1;
 
-	if (!atomic_compare_exchange_strong_explicit(&p->ref, &one, 0, memory_order_acq_rel, memory_order_relaxed))
+	if (!atomic_compare_exchange_strong_explicit(&p->ref, &one, 0, memory_order_acq_rel,
+						     memory_order_relaxed))
 		return false;
 	if (page_has(p, PG_DIRTY)) { /* marked just before the last mapping went */
 		atomic_store_explicit(&p->ref, 1, memory_order_release);

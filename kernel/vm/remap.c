@@ -12,10 +12,10 @@
 
 struct remap {
 	struct vmspace *vs;
-	struct vma *vma;              /* that contains `old` */
+	struct vma *vma; /* that contains `old` */
 	uint64_t old, old_len, new_len, new_addr;
 	unsigned flags;
-	uint32_t vma_flags;           /* of the result */
+	uint32_t vma_flags; /* of the result */
 	struct vma_edit e;
 };
 
@@ -28,7 +28,8 @@ static int check_args(const struct remap *r)
 		return -EINVAL;
 	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
 		return -EINVAL;
-	if ((r->old & PAGE_MASK) || r->new_len == 0 || !vm_range_ok(r->old, r->old_len) || r->new_len > USER_END)
+	if ((r->old & PAGE_MASK) || r->new_len == 0 || !vm_range_ok(r->old, r->old_len) ||
+	    r->new_len > USER_END)
 		return -EINVAL;
 	if (!(r->flags & MREMAP_FIXED))
 		return 0;
@@ -54,7 +55,8 @@ static int check_vma(const struct remap *r)
 		return -EINVAL;
 	if (r->old_len > v->end - r->old)
 		return -EFAULT;
-	if ((v->flags & VMA_SPECIAL) && (more || r->old != v->start || r->old_len != v->end - v->start))
+	if ((v->flags & VMA_SPECIAL) &&
+	    (more || r->old != v->start || r->old_len != v->end - v->start))
 		return -EFAULT;
 	if (r->flags & MREMAP_DONTUNMAP)
 		more = r->new_len >> PAGE_SHIFT;
@@ -159,10 +161,12 @@ static int plan_move(struct remap *r, struct move *m, uint64_t len)
 
 	if ((err = vm_split_ends(vs, r->vma, r->old, end)))
 		return err;
-	if (fixed && ((err = vm_split_ends(vs, vma_find_from(&vs->vmas, r->new_addr), r->new_addr, new_end)) ||
+	if (fixed && ((err = vm_split_ends(vs, vma_find_from(&vs->vmas, r->new_addr), r->new_addr,
+					   new_end)) ||
 		      (err = arch_pt_walk(m->pt, r->new_addr, new_end, split_leaf, m))))
 		return err;
-	if ((fixed || !IS_ALIGNED(m->delta, HUGE_SIZE)) && (err = arch_pt_walk(m->pt, r->old, end, split_leaf, m)))
+	if ((fixed || !IS_ALIGNED(m->delta, HUGE_SIZE)) &&
+	    (err = arch_pt_walk(m->pt, r->old, end, split_leaf, m)))
 		return err;
 	return arch_pt_walk(m->pt, r->old, end, prepare_leaf, m);
 }
@@ -200,8 +204,8 @@ static int move(struct remap *r)
 	struct vma *v;
 	int err;
 
-	if (!(r->flags & MREMAP_FIXED) &&
-	    (err = vm_choose_address(vs, r->new_addr, r->new_len, 0, !r->vma->object, &r->new_addr)))
+	if (!(r->flags & MREMAP_FIXED) && (err = vm_choose_address(vs, r->new_addr, r->new_len, 0,
+								   !r->vma->object, &r->new_addr)))
 		return err;
 	/* Three nodes: the new VMA, and one for each place that may be cut in the middle. */
 	if ((err = vm_edit_begin(&r->e, vs, 3)))

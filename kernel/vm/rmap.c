@@ -50,7 +50,8 @@ static bool still_before(struct vmobject *o, struct vma *cursor, const struct vm
 }
 
 /* The addresses in v of pages [first, last]; false: none. Without v's lock the answer may be old, see visit(). */
-static bool overlap(const struct vma *v, uint64_t first, uint64_t last, uint64_t *start, uint64_t *end)
+static bool overlap(const struct vma *v, uint64_t first, uint64_t last, uint64_t *start,
+		    uint64_t *end)
 {
 	uint64_t index = v->pgoff, n = vma_pages(v);
 
@@ -83,9 +84,12 @@ static void visit(struct walk *w, struct vma *v, struct vmspace *vs)
 	read_unlock(&vs->lock);
 }
 
-void rmap_walk(struct vmobject *o, uint64_t first, uint64_t last, bool nowait, rmap_fn *fn, void *ctx)
+void rmap_walk(struct vmobject *o, uint64_t first, uint64_t last, bool nowait, rmap_fn *fn,
+	       void *ctx)
 {
-	struct walk w = { .object = o, .first = first, .last = last, .nowait = nowait, .fn = fn, .ctx = ctx };
+	struct walk w = {
+		.object = o, .first = first, .last = last, .nowait = nowait, .fn = fn, .ctx = ctx
+	};
 	uint64_t start, end;
 	struct vma *v;
 
@@ -139,7 +143,8 @@ static int protect_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t si
 	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);
 
 	while (pte_is_writable(pte))
-		if (atomic_compare_exchange_weak_explicit(slot, &pte, pte_write_protect(pte), memory_order_acq_rel,
+		if (atomic_compare_exchange_weak_explicit(slot, &pte, pte_write_protect(pte),
+							  memory_order_acq_rel,
 							  memory_order_relaxed)) {
 			tlb_gather_range(g, va, va + size);
 			break;

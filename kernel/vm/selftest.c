@@ -61,7 +61,11 @@ static void check_model(struct model *m)
 static void op_map(struct model *m, uint64_t first, uint64_t n)
 {
 	struct vm_map_args a = {
-		.addr = at(first), .len = n << PAGE_SHIFT, .prot = rnd(4) ? RW : rnd(4), .max_prot = 7, .how = VM_MAP_FIXED,
+		.addr = at(first),
+		.len = n << PAGE_SHIFT,
+		.prot = rnd(4) ? RW : rnd(4),
+		.max_prot = 7,
+		.how = VM_MAP_FIXED,
 	};
 	uint64_t addr;
 
@@ -112,7 +116,8 @@ static void op_move(struct model *m, uint64_t first, uint64_t n)
 
 	if (to < first + n && first < to + n)
 		return;
-	if (vm_remap(m->vs, at(first), n << PAGE_SHIFT, n << PAGE_SHIFT, MREMAP_MAYMOVE | MREMAP_FIXED, at(to), &addr))
+	if (vm_remap(m->vs, at(first), n << PAGE_SHIFT, n << PAGE_SHIFT,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, at(to), &addr))
 		return;
 	memcpy(&m->value[to], &m->value[first], n);
 	memcpy(&m->prot[to], &m->prot[first], n);
@@ -250,7 +255,11 @@ static void fake_put(struct vmobject *o)
 }
 
 static const struct vmobject_ops fake_ops = {
-	.read_page = fake_read, .write_page = fake_write, .size = fake_size, .get = fake_get, .put = fake_put,
+	.read_page = fake_read,
+	.write_page = fake_write,
+	.size = fake_size,
+	.get = fake_get,
+	.put = fake_put,
 };
 
 static struct fake_file fake;
@@ -258,7 +267,11 @@ static struct fake_file fake;
 static uint64_t map_fake(struct vmspace *vs, uint32_t flags)
 {
 	struct vm_map_args a = {
-		.len = 64 << PAGE_SHIFT, .prot = RW, .max_prot = RW, .vma_flags = flags, .object = &fake.object,
+		.len = 64 << PAGE_SHIFT,
+		.prot = RW,
+		.max_prot = RW,
+		.vma_flags = flags,
+		.object = &fake.object,
 	};
 	uint64_t addr = 0;
 
@@ -354,7 +367,9 @@ static void race_exit(void)
 static void race_writer(void *arg)
 {
 	uint64_t me = (uintptr_t)arg, base = at(1000) + (me << 24), page;
-	struct vm_map_args a = { .addr = base, .len = 3 * HUGE_SIZE, .prot = RW, .max_prot = RW, .how = VM_MAP_FIXED };
+	struct vm_map_args a = {
+		.addr = base, .len = 3 * HUGE_SIZE, .prot = RW, .max_prot = RW, .how = VM_MAP_FIXED
+	};
 	uint32_t r = (uint32_t)me * 77;
 
 	race_begin();
@@ -366,7 +381,8 @@ static void race_writer(void *arg)
 		KASSERT(!poke(base + (page << PAGE_SHIFT), (uint8_t)i));
 		KASSERT(peek(base + (page << PAGE_SHIFT)) == (uint8_t)i);
 		if (i % 7 == 0)
-			KASSERT(!vm_advise(race_vs, base + ((page & ~1ul) << PAGE_SHIFT), PAGE_SIZE, MADV_DONTNEED));
+			KASSERT(!vm_advise(race_vs, base + ((page & ~1ul) << PAGE_SHIFT), PAGE_SIZE,
+					   MADV_DONTNEED));
 		/* May fail while the file is short; must never see a foreign byte. */
 		(void)!poke(race_shared + ((page % 64) << PAGE_SHIFT), (uint8_t)me);
 		thread_resched_point();
@@ -379,8 +395,12 @@ static void race_mapper(void *arg)
 	(void)arg;
 	race_begin();
 	for (unsigned i = 0; !atomic_load(&race_stop); i++) {
-		struct vm_map_args a = { .len = 40 << PAGE_SHIFT, .prot = RW, .max_prot = RW, .vma_flags = VMA_SHARED,
-					 .object = &fake.object, .how = VM_MAP_POPULATE };
+		struct vm_map_args a = { .len = 40 << PAGE_SHIFT,
+					 .prot = RW,
+					 .max_prot = RW,
+					 .vma_flags = VMA_SHARED,
+					 .object = &fake.object,
+					 .how = VM_MAP_POPULATE };
 		struct vmspace *child = NULL;
 		uint64_t addr = 0, moved;
 
@@ -470,7 +490,8 @@ static void test_failing_allocations(void)
 
 void vm_selftest(void)
 {
-	uint64_t before, committed = vm_committed_pages(), slack = 600; /* caches of slabs and CPUs */
+	uint64_t before, committed = vm_committed_pages(),
+			 slack = 600; /* caches of slabs and CPUs */
 
 	test_random(200);
 	test_file();

@@ -13,8 +13,8 @@ struct vmspace;
 
 struct tlb_gather {
 	struct vmspace *vs;
-	uint64_t start, end;    /* range to flush; empty: start > end */
-	paddr_t tables;         /* chain of unlinked page tables */
+	uint64_t start, end;     /* range to flush; empty: start > end */
+	paddr_t tables;          /* chain of unlinked page tables */
 	struct page_batch batch; /* bit 0 of an entry: 512 pages of a 2 MiB block */
 };
 

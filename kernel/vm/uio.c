@@ -33,7 +33,8 @@ void uio_init_kernel(struct uio *u, void *buf, size_t n)
 	init_one(u, (uintptr_t)buf, n, UIO_KERNEL);
 }
 
-int uio_import(struct uio *u, uaddr_t iov, uint64_t count, struct iovec64 *fixed, struct iovec64 **heap)
+int uio_import(struct uio *u, uaddr_t iov, uint64_t count, struct iovec64 *fixed,
+	       struct iovec64 **heap)
 {
 	struct iovec64 *v = fixed;
 	uint64_t sum = 0;
@@ -69,9 +70,11 @@ static size_t move_user(uaddr_t user, void *p, size_t n, enum direction dir, boo
 	size_t left;
 
 	if (dir == PUT)
-		left = nofault ? arch_copy_to_user_nofault(user, p, n) : arch_copy_to_user(user, p, n);
+		left = nofault ? arch_copy_to_user_nofault(user, p, n)
+			       : arch_copy_to_user(user, p, n);
 	else if (dir == GET)
-		left = nofault ? arch_copy_from_user_nofault(p, user, n) : arch_copy_from_user(p, user, n);
+		left = nofault ? arch_copy_from_user_nofault(p, user, n)
+			       : arch_copy_from_user(p, user, n);
 	else
 		left = arch_clear_user(user, n);
 	if (ktrace_on(KT_SYSCALL) && dir != ZERO)
@@ -122,7 +125,7 @@ static size_t move(struct uio *u, void *p, size_t n, enum direction dir)
 	n = MIN(n, u->resid);
 	while (done < n && have_segment(u)) {
 		want = MIN(n - done, u->iov->len - u->done_in_seg);
-		got = move_segment(u, (char *)p + done, want, dir);
+		got = move_segment(u, p ? (char *)p + done : NULL, want, dir);
 		done += got;
 		if (got < want)
 			break;
@@ -185,7 +188,8 @@ int uio_prefault(const struct uio *u, size_t n, bool for_write)
 	n = MIN(n, u->resid);
 	while (n > 0 && have_segment(&walk)) {
 		uint64_t at = walk.iov->base + walk.done_in_seg;
-		size_t part = MIN(MIN(n, walk.iov->len - walk.done_in_seg), PAGE_SIZE - (at & PAGE_MASK));
+		size_t part =
+			MIN(MIN(n, walk.iov->len - walk.done_in_seg), PAGE_SIZE - (at & PAGE_MASK));
 
 		if ((err = touch(at, for_write)))
 			return err;

@@ -30,8 +30,8 @@ static void hold(struct vmobject *o)
 
 static const struct vmobject_ops vdso_ops = { .map_frame = map_frame, .get = hold, .put = hold };
 
-static int map_part(struct vmspace *vs, uint64_t addr, uint64_t pages, uint64_t index, uint32_t prot,
-		    const char *name)
+static int map_part(struct vmspace *vs, uint64_t addr, uint64_t pages, uint64_t index,
+		    uint32_t prot, const char *name)
 {
 	struct vm_map_args a = {
 		.addr = addr,

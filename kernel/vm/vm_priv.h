@@ -57,7 +57,8 @@ void vmspace_init(void);
 /* --- commit.c: promised pages --- */
 MUST_CHECK int vm_commit(uint64_t pages); /* 0 or -ENOMEM */
 void vm_uncommit(uint64_t pages);
-bool vm_wants_commit(uint32_t flags, uint32_t prot); /* VMA flags: private writable memory that must be backed */
+bool vm_wants_commit(uint32_t flags,
+		     uint32_t prot); /* VMA flags: private writable memory that must be backed */
 
 /* --- map.c --- */
 /* Unmaps [start, end) with the lock held for writing; `e` has the nodes, 2 MiB leaves at the ends are split. */
@@ -65,11 +66,12 @@ void vm_unmap_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uin
 /* As vm_unmap_locked(), but table pages stay: something new comes there at once. */
 void vm_clear_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end);
 /* Chooses an address as mmap(2) without MAP_FIXED. 0 or -ENOMEM. */
-MUST_CHECK int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len, uint32_t how, bool anonymous,
-				 uint64_t *out);
+MUST_CHECK int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len, uint32_t how,
+				 bool anonymous, uint64_t *out);
 
 /* --- pt.c: page tables of a space --- */
-unsigned vm_pte_flags(uint32_t prot); /* PTE_WRITE left out: copy-on-write and dirty tracking decide */
+unsigned vm_pte_flags(
+	uint32_t prot); /* PTE_WRITE left out: copy-on-write and dirty tracking decide */
 
 /* The bits of a leaf that one flag makes the difference of: a constant, where pte_flags() would be a computation. */
 static inline pte_t pte_bits(unsigned flag)
@@ -123,8 +125,8 @@ static inline void vma_mark_private(struct vma *v)
  * arch_pt_walk() for ranges of moderate size: one look-up for each 2 MiB, then leaf after leaf, with fn inlined. Ranges that
  * may be vast and empty take arch_pt_walk() itself, which skips by the upper levels.
  */
-static inline __attribute__((always_inline)) int vm_walk(struct vmspace *vs, uint64_t start, uint64_t end,
-							 pt_walk_fn *fn, void *ctx)
+static inline __attribute__((always_inline)) int vm_walk(struct vmspace *vs, uint64_t start,
+							 uint64_t end, pt_walk_fn *fn, void *ctx)
 {
 	uint64_t stop, size;
 	_Atomic pte_t *slot;
@@ -138,7 +140,7 @@ static inline __attribute__((always_inline)) int vm_walk(struct vmspace *vs, uin
 			continue;
 		if (UNLIKELY(size != PAGE_SIZE)) {
 			if (atomic_load_explicit(slot, memory_order_relaxed))
-				ret = arch_pt_walk(&vs->pt, start, stop, fn, ctx);
+				ret = fn(ctx, slot, ALIGN_DOWN(start, HUGE_SIZE), HUGE_SIZE);
 			continue;
 		}
 		for (; start < stop && !ret; start += PAGE_SIZE, slot++)
@@ -176,10 +178,10 @@ enum fault_result { FAULT_DONE, FAULT_MAPERR, FAULT_ACCERR, FAULT_BUS, FAULT_NOM
 struct vm_fault {
 	struct vmspace *vs;
 	struct vma *vma;
-	uint64_t va;      /* page aligned */
+	uint64_t va; /* page aligned */
 	bool write, exec;
-	bool force;       /* ptrace: protection does not count */
-	bool major;       /* out: the page had to be read */
+	bool force; /* ptrace: protection does not count */
+	bool major; /* out: the page had to be read */
 };
 
 /* One attempt at f, whose VMA is known; the lock is held for reading. DONE: the access may be tried again. */
@@ -197,7 +199,8 @@ void fault_init(void);
 /* --- rmap.c --- */
 /* What is done to the part [start, end) of v; v->vs->lock is held for reading. */
 typedef void rmap_fn(void *ctx, struct vma *v, uint64_t start, uint64_t end);
-void rmap_walk(struct vmobject *o, uint64_t first, uint64_t last, bool nowait, rmap_fn *fn, void *ctx);
+void rmap_walk(struct vmobject *o, uint64_t first, uint64_t last, bool nowait, rmap_fn *fn,
+	       void *ctx);
 /* Takes pages [first, last] of o out of all mappings; with_private: copies in private mappings too (truncation). */
 void rmap_unmap(struct vmobject *o, uint64_t first, uint64_t last, bool with_private);
 /* Reclaim: only what was not used lately, in spaces whose lock is free, and not locked in memory. */
@@ -229,7 +232,7 @@ enum { LRU_SHMEM = 1 }; /* page->cache.lru: of a memory-only object */
 /* Takes p, counted by the caller, out of its object. tree_lock held. The object's count on p passes to the caller. */
 void pagecache_detach_locked(struct vmobject *o, struct page *p);
 void pagecache_count(struct vmobject *o, int64_t pages); /* npages and the global counts */
-void pagecache_drop_all(struct vmobject *o); /* no user is left */
+void pagecache_drop_all(struct vmobject *o);             /* no user is left */
 /* Objects with backing, for write-back and reclaim: the next after `prev` (NULL: first), pinned; prev is unpinned. */
 struct vmobject *vmobject_next_backed(struct vmobject *prev);
 void vmobject_unpin(struct vmobject *o);

@@ -246,10 +246,12 @@ static bool search_up(struct gap_search *s, struct rbnode *n)
 	return false;
 }
 
-bool vma_find_gap(const struct vma_tree *t, uint64_t len, uint64_t align, uint64_t low, uint64_t high,
-		  bool topdown, uint64_t *out)
+bool vma_find_gap(const struct vma_tree *t, uint64_t len, uint64_t align, uint64_t low,
+		  uint64_t high, bool topdown, uint64_t *out)
 {
-	struct gap_search s = { .len = len, .align = align, .low = low, .high = MIN(high, t->limit) };
+	struct gap_search s = {
+		.len = len, .align = align, .low = low, .high = MIN(high, t->limit)
+	};
 	struct vma *last = vma_last(t);
 	uint64_t tail = last ? last->end : 0;
 	bool ok;
@@ -267,14 +269,15 @@ bool vma_find_gap(const struct vma_tree *t, uint64_t len, uint64_t align, uint64
 
 bool vma_can_merge(const struct vma *a, const struct vma *b)
 {
-	if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->object != b->object ||
-	    a->file != b->file || a->max_prot != b->max_prot || a->name != b->name || a->vs != b->vs ||
-	    (a->flags & VMA_SPECIAL))
+	if (a->end != b->start || a->prot != b->prot || a->flags != b->flags ||
+	    a->object != b->object || a->file != b->file || a->max_prot != b->max_prot ||
+	    a->name != b->name || a->vs != b->vs || (a->flags & VMA_SPECIAL))
 		return false;
 	return !a->object || a->pgoff + ((a->end - a->start) >> PAGE_SHIFT) == b->pgoff;
 }
 
-static bool subtree_is_valid(const struct vma_tree *t, struct rbnode *n, const struct vma **prev, uint64_t *count)
+static bool subtree_is_valid(const struct vma_tree *t, struct rbnode *n, const struct vma **prev,
+			     uint64_t *count)
 {
 	struct vma *v = vma_of(n);
 	uint64_t prev_end;

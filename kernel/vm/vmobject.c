@@ -94,7 +94,9 @@ struct vmobject *vmobject_next_backed(struct vmobject *prev)
 	struct list *next;
 
 	spin_lock(&backed_lock);
-	next = prev && list_is_linked(&prev->backed_node) ? prev->backed_node.next : prev ? &backed : backed.next;
+	next = prev && list_is_linked(&prev->backed_node) ? prev->backed_node.next
+	       : prev                                     ? &backed
+							  : backed.next;
 	if (next != &backed) {
 		o = list_entry(next, struct vmobject, backed_node);
 		atomic_fetch_add_explicit(&o->pins, 1, memory_order_relaxed);
@@ -169,6 +171,7 @@ int vmobject_create_shm(uint64_t pages, struct vmobject **out)
 
 void vmobject_init_caches(void)
 {
-	node_cache = slab_cache_create("radix_node", sizeof(struct node_memory) + radix_node_size(), 0, NULL);
+	node_cache = slab_cache_create("radix_node", sizeof(struct node_memory) + radix_node_size(),
+				       0, NULL);
 	shm_cache = slab_cache_create("shm", sizeof(struct shm), 0, NULL);
 }

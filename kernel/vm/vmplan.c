@@ -158,7 +158,8 @@ void vma_edit_change(struct vma_edit *e, struct vma *v, uint64_t start, uint64_t
 		join(e, prev, v);
 }
 
-struct brk_plan vma_plan_brk(const struct vma_tree *t, uint64_t brk_start, uint64_t brk, uint64_t want)
+struct brk_plan vma_plan_brk(const struct vma_tree *t, uint64_t brk_start, uint64_t brk,
+			     uint64_t want)
 {
 	struct brk_plan p = { .action = BRK_REFUSE };
 	uint64_t old_end = page_round_up(brk), new_end, room_end;

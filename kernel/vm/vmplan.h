@@ -23,7 +23,8 @@ struct vma_edit {
 	struct vma *dead;  /* VMAs out of the tree, by `chain`; they still have their references */
 };
 
-static inline void vma_edit_init(struct vma_edit *e, struct vma_tree *t, const struct vma_edit_ops *ops)
+static inline void vma_edit_init(struct vma_edit *e, struct vma_tree *t,
+				 const struct vma_edit_ops *ops)
 {
 	*e = (struct vma_edit){ .tree = t, .ops = ops };
 }
@@ -77,7 +78,8 @@ struct brk_plan {
 	enum brk_action action;
 	uint64_t start, end; /* page aligned; for GROW and SHRINK */
 };
-struct brk_plan vma_plan_brk(const struct vma_tree *t, uint64_t brk_start, uint64_t brk, uint64_t want);
+struct brk_plan vma_plan_brk(const struct vma_tree *t, uint64_t brk_start, uint64_t brk,
+			     uint64_t want);
 
 /* True when a GROWSDOWN VMA v may begin at `start`: nobody else inside its guard. */
 bool vma_can_grow_down(const struct vma *v, uint64_t start);

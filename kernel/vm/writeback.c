@@ -51,7 +51,8 @@ void page_set_dirty(struct page *p)
 	if (!o || !o->ops->write_page)
 		return; /* nothing to write it to: memory is all there is */
 	spin_lock(&o->tree_lock);
-	if (p->cache.object == o && !(atomic_fetch_or_explicit(&p->flags, PG_DIRTY, memory_order_acq_rel) & PG_DIRTY)) {
+	if (p->cache.object == o &&
+	    !(atomic_fetch_or_explicit(&p->flags, PG_DIRTY, memory_order_acq_rel) & PG_DIRTY)) {
 		radix_set_tag(&o->pages, p->cache.index, TAG_DIRTY);
 		dirtied();
 	}
@@ -65,7 +66,8 @@ static unsigned collect(struct vmobject *o, uint64_t *first, uint64_t last, stru
 	struct page *p;
 
 	spin_lock(&o->tree_lock);
-	while (n < BATCH && (p = radix_next_tagged(&o->pages, first, TAG_DIRTY)) && *first <= last) {
+	while (n < BATCH && (p = radix_next_tagged(&o->pages, first, TAG_DIRTY)) &&
+	       *first <= last) {
 		if (page_has(p, PG_WRITEBACK)) { /* being written by another: that one first */
 			if (n == 0) {
 				page_get(p);
@@ -75,7 +77,8 @@ static unsigned collect(struct vmobject *o, uint64_t *first, uint64_t last, stru
 		}
 		page_get(p);
 		atomic_fetch_or_explicit(&p->flags, PG_WRITEBACK, memory_order_acq_rel);
-		if (atomic_fetch_and_explicit(&p->flags, (uint8_t)~PG_DIRTY, memory_order_acq_rel) & PG_DIRTY)
+		if (atomic_fetch_and_explicit(&p->flags, (uint8_t)~PG_DIRTY, memory_order_acq_rel) &
+		    PG_DIRTY)
 			pagecache_cleaned(o);
 		radix_clear_tag(&o->pages, *first, TAG_DIRTY);
 		radix_set_tag(&o->pages, *first, TAG_WRITEBACK);
@@ -144,7 +147,8 @@ int pagecache_sync(struct vmobject *o, uint64_t start, uint64_t end)
 	if (!o->ops->write_page || start >= end)
 		return 0;
 	while ((n = collect(o, &first, last, pages))) {
-		if (n == 1 && first <= pages[0]->cache.index) { /* not ours: another is writing it */
+		if (n == 1 &&
+		    first <= pages[0]->cache.index) { /* not ours: another is writing it */
 			page_wait_writeback(pages[0]);
 			page_put(pages[0]);
 			continue;

@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n = MIN(n, MODEL_PAGES - first);
 		switch (data[0] % 6) {
 		case 0:
-			model_map(&m, first, n, data[4] & 7, flags[data[4] >> 3 & 3], data[4] >> 5 & 3,
-				  first + (data[4] >> 7));
+			model_map(&m, first, n, data[4] & 7, flags[data[4] >> 3 & 3],
+				  data[4] >> 5 & 3, first + (data[4] >> 7));
 			break;
 		case 1:
 			model_unmap(&m, first, n);
@@ -27,13 +27,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			model_change(&m, first, n, data[4] & 7, data[4] & 8 ? VMA_LOCKED : 0);
 			break;
 		case 3:
-			model_move(&m, first, n, (first + 1 + data[4] * 4u) % (MODEL_PAGES - n + 1));
+			model_move(&m, first, n,
+				   (first + 1 + data[4] * 4u) % (MODEL_PAGES - n + 1));
 			break;
 		case 4:
 			(void)model_brk(&m, (data[1] | data[2] << 8) * (PAGE_SIZE / 4));
 			break;
 		default:
-			model_check_gap(&m, n, 1u << (data[4] & 7), first, MODEL_PAGES - data[3], data[4] >> 7);
+			model_check_gap(&m, n, 1u << (data[4] & 7), first, MODEL_PAGES - data[3],
+					data[4] >> 7);
 		}
 		model_check(&m);
 	}

@@ -132,7 +132,8 @@ static void file_offsets_survive_splits(void **state)
 	model_unmap(&m, 120, 1);
 	model_check(&m);
 	assert_int_equal(vma_find(&m.tree, 121 << 12)->pgoff, 1021);
-	model_map(&m, 120, 1, R, 0, 1, 1020); /* the hole is filled with what was there: one VMA again */
+	model_map(&m, 120, 1, R, 0, 1,
+		  1020); /* the hole is filled with what was there: one VMA again */
 	model_change(&m, 110, 5, R, 0);
 	model_check(&m);
 	assert_int_equal(m.tree.count, 1);
@@ -221,7 +222,8 @@ static uint32_t rnd(uint32_t n)
 
 static void random_edits(void **state)
 {
-	static const uint32_t flags[] = { 0, 0, VMA_ACCOUNTED, VMA_SHARED, VMA_GROWSDOWN, VMA_SPECIAL };
+	static const uint32_t flags[] = { 0,          0, VMA_ACCOUNTED, VMA_SHARED, VMA_GROWSDOWN,
+					  VMA_SPECIAL };
 
 	(void)state;
 	model_init(&m);
@@ -249,7 +251,8 @@ static void random_edits(void **state)
 			(void)model_brk(&m, (280 + rnd(100)) * PAGE_SIZE + rnd(2));
 		}
 		model_check(&m);
-		model_check_gap(&m, 1 + rnd(60), 1u << rnd(5), rnd(MODEL_PAGES), rnd(MODEL_PAGES + 1), (int)rnd(2));
+		model_check_gap(&m, 1 + rnd(60), 1u << rnd(5), rnd(MODEL_PAGES),
+				rnd(MODEL_PAGES + 1), (int)rnd(2));
 	}
 	model_fini(&m);
 }

@@ -89,8 +89,8 @@ static inline void model_end(struct model *m, struct vma_edit *e, int exact)
 	}
 }
 
-static inline void model_check_gap(struct model *m, uint64_t pages, uint64_t align, uint64_t low, uint64_t high,
-				   int topdown)
+static inline void model_check_gap(struct model *m, uint64_t pages, uint64_t align, uint64_t low,
+				   uint64_t high, int topdown)
 {
 	uint8_t used[MODEL_PAGES];
 	uint64_t found = 0, want = 0;
@@ -101,7 +101,8 @@ static inline void model_check_gap(struct model *m, uint64_t pages, uint64_t ali
 	/* The guard of a growing mapping is taken too, as far as nothing else lies in it. */
 	for (struct vma *v = vma_first(&m->tree); v; v = vma_next(v))
 		if (v->flags & VMA_GROWSDOWN)
-			for (uint64_t i = v->start >> 12, n = VMA_STACK_GUARD >> 12; i > 0 && n > 0 && used[i - 1] != 1; i--, n--)
+			for (uint64_t i = v->start >> 12, n = VMA_STACK_GUARD >> 12;
+			     i > 0 && n > 0 && used[i - 1] != 1; i--, n--)
 				used[i - 1] = 2;
 	for (uint64_t k = 0; k + pages <= MODEL_PAGES; k++) {
 		uint64_t at = topdown ? MODEL_PAGES - pages - k : k, i = 0;
@@ -116,8 +117,8 @@ static inline void model_check_gap(struct model *m, uint64_t pages, uint64_t ali
 			break;
 		}
 	}
-	got = vma_find_gap(&m->tree, pages * PAGE_SIZE, align * PAGE_SIZE, low * PAGE_SIZE, high * PAGE_SIZE, topdown,
-			   &found);
+	got = vma_find_gap(&m->tree, pages * PAGE_SIZE, align * PAGE_SIZE, low * PAGE_SIZE,
+			   high * PAGE_SIZE, topdown, &found);
 	model_require(got == ok && (!ok || found == want * PAGE_SIZE));
 }
 
@@ -163,17 +164,22 @@ static inline void model_unmap(struct model *m, uint64_t first, uint64_t n)
 }
 
 /* mmap(MAP_FIXED): what is there goes. */
-static inline void model_map(struct model *m, uint64_t first, uint64_t n, uint32_t prot, uint32_t flags,
-			     unsigned object, uint64_t index)
+static inline void model_map(struct model *m, uint64_t first, uint64_t n, uint32_t prot,
+			     uint32_t flags, unsigned object, uint64_t index)
 {
 	struct vma_edit e;
 	struct vma *v;
 
-	model_begin(m, &e, 1 + vma_nodes_for_unmap(vma_find_from(&m->tree, first << 12), first << 12,
-						   (first + n) << 12));
+	model_begin(m, &e,
+		    1 + vma_nodes_for_unmap(vma_find_from(&m->tree, first << 12), first << 12,
+					    (first + n) << 12));
 	v = vma_edit_take_spare(&e);
-	*v = (struct vma){ .start = first << 12, .end = (first + n) << 12, .prot = prot, .max_prot = 7,
-			   .flags = flags, .pgoff = object ? index : 0,
+	*v = (struct vma){ .start = first << 12,
+			   .end = (first + n) << 12,
+			   .prot = prot,
+			   .max_prot = 7,
+			   .flags = flags,
+			   .pgoff = object ? index : 0,
 			   .object = object ? (struct vmobject *)&model_objects[object] : NULL };
 	list_init(&v->object_node);
 	vma_edit_unmap(&e, vma_find_from(&m->tree, v->start), v->start, v->end);
@@ -181,7 +187,8 @@ static inline void model_map(struct model *m, uint64_t first, uint64_t n, uint32
 	model_require(v->start <= first << 12 && v->end >= (first + n) << 12);
 	model_end(m, &e, 0);
 	for (uint64_t i = 0; i < n; i++)
-		m->page[first + i] = (struct model_page){ prot | MAPPED, flags, object, object ? index + i : 0 };
+		m->page[first + i] =
+			(struct model_page){ prot | MAPPED, flags, object, object ? index + i : 0 };
 }
 
 struct model_change {
@@ -198,13 +205,15 @@ static inline void model_apply(void *ctx, struct vma *v)
 }
 
 /* mprotect, madvise, mlock: holes are passed over. */
-static inline void model_change(struct model *m, uint64_t first, uint64_t n, uint32_t prot, uint32_t toggle)
+static inline void model_change(struct model *m, uint64_t first, uint64_t n, uint32_t prot,
+				uint32_t toggle)
 {
 	struct model_change c = { prot, toggle };
 	struct vma_edit e;
 
 	model_begin(m, &e, vma_nodes_for_change(&m->tree, first << 12, (first + n) << 12));
-	vma_edit_change(&e, vma_find_from(&m->tree, first << 12), first << 12, (first + n) << 12, model_apply, &c);
+	vma_edit_change(&e, vma_find_from(&m->tree, first << 12), first << 12, (first + n) << 12,
+			model_apply, &c);
 	model_end(m, &e, 1);
 	for (uint64_t i = first; i < first + n; i++)
 		if (m->page[i].prot & MAPPED) {
