@@ -42,8 +42,6 @@
 #include "vfs/vfs.h"
 #include "vm/vmspace.h"
 
-enum { KIB = 1024 };
-
 static void *kva_pages(size_t pages)
 {
 	return kva_alloc(pages);
@@ -72,20 +70,42 @@ static void init_memory(void)
 	slab_init();
 	kva_init();
 	arch_is_stack_guard = kva_is_guard;
-	log_info("Memory: %lu KiB, %lu KiB free", (unsigned long)pmm_total_pages() * (PAGE_SIZE / KIB),
-		 (unsigned long)pmm_free_pages() * (PAGE_SIZE / KIB));
 }
+
+static unsigned cpus_wanted = 1; /* CPUs that were given an idle thread, the boot CPU included */
 
 static struct thread *idle_for(unsigned cpu)
 {
 	int64_t max = cmdline_int("maxcpus", MAX_CPUS);
+	struct thread *idle = cpu < (max < 1 ? 1 : (uint64_t)max) ? sched_create_idle(cpu) : NULL;
 
-	return cpu < (max < 1 ? 1 : (uint64_t)max) ? sched_create_idle(cpu) : NULL;
+	cpus_wanted += idle != NULL;
+	return idle;
+}
+
+static unsigned count_online(void)
+{
+	unsigned cpu, n = 0;
+
+	for_each_cpu(cpu)
+		n++;
+	return n;
+}
+
+/* Every CPU that has arrived schedules a few instructions later; one that hangs is not waited for beyond a second. */
+static unsigned wait_for_cpus(void)
+{
+	nsec_t deadline = clock_mono() + NSEC_PER_SEC;
+	unsigned n;
+
+	while ((n = count_online()) < cpus_wanted && clock_mono() < deadline)
+		arch_pause();
+	return n;
 }
 
 static void init_cpus(void)
 {
-	unsigned cpu, n = 0;
+	unsigned cpu;
 
 	arch_cpus_init(kva_pages);
 	arch_devices_init();
@@ -96,9 +116,7 @@ static void init_cpus(void)
 	arch_irq_enable();
 	work_start();
 	arch_cpus_start(idle_for);
-	for_each_cpu(cpu)
-		n++;
-	log_info("CPUs: %u, counter %lu.%03lu MHz", n, (unsigned long)(arch_counter_hz() / 1000000),
+	log_info("CPUs: %u, counter %lu.%03lu MHz", wait_for_cpus(), (unsigned long)(arch_counter_hz() / 1000000),
 		 (unsigned long)(arch_counter_hz() / 1000 % 1000));
 	ktrace_alloc = ktrace_pages;
 	for_each_cpu(cpu)
