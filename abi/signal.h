@@ -235,7 +235,3 @@ struct abi_sigset_arg {
 	uint64_t ss; /* the set's address */
 	uint64_t ss_len;
 };
-
-#if defined(__x86_64__)
-#include "abi/x86_64/signal.h"
-#endif

@@ -165,11 +165,14 @@ static int enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val)
 
 static int futex_wait(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline, uint32_t bitset)
 {
-	struct waiter_entry w = { .thread = curthread(), .bitset = bitset };
+	struct waiter_entry w;
 	int err;
 
 	if (bitset == 0)
 		return -EINVAL;
+	w.thread = curthread();
+	w.bitset = bitset;
+	atomic_init(&w.woken, 0);
 	if ((err = futex_ref_get(uaddr, private_hint, &w.ref)))
 		return err;
 	err = enqueue_if(&w, uaddr, val);
@@ -458,7 +461,7 @@ static int64_t futex_wake_op(uaddr_t u1, uaddr_t u2, bool private_hint, uint32_t
 /* --- the call --- */
 
 /* The deadline on CLOCK_MONOTONIC that `timeout` means to this operation. */
-static nsec_t deadline_of(unsigned cmd, bool realtime, nsec_t timeout)
+static NOINLINE nsec_t deadline_of(unsigned cmd, bool realtime, nsec_t timeout)
 {
 	nsec_t t;
 
@@ -482,24 +485,11 @@ static bool may_use_realtime(unsigned cmd)
 	       cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
-int64_t futex_op(uaddr_t uaddr, int op, uint32_t val, nsec_t timeout, bool has_timeout, uint32_t val2,
-		 uaddr_t uaddr2, uint32_t val3)
+/* All but plain waiting and waking. */
+static NOINLINE int64_t other_op(uaddr_t uaddr, unsigned cmd, bool priv, uint32_t val, nsec_t deadline, uint32_t val2,
+				 uaddr_t uaddr2, uint32_t val3)
 {
-	unsigned cmd = (unsigned)op & (unsigned)FUTEX_CMD_MASK;
-	bool priv = op & FUTEX_PRIVATE_FLAG, realtime = op & FUTEX_CLOCK_REALTIME;
-	nsec_t deadline = NSEC_MAX;
-
-	if (has_timeout)
-		deadline = deadline_of(cmd, realtime, timeout);
-	if (UNLIKELY(realtime) && !may_use_realtime(cmd))
-		return -ENOSYS;
 	switch (cmd) {
-	case FUTEX_WAIT:
-		return wait_or_restart(uaddr, priv, val, deadline, FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAKE:
-		return futex_wake(uaddr, priv, val, FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAIT_BITSET:
-		return wait_or_restart(uaddr, priv, val, deadline, val3);
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(uaddr, priv, val, val3);
 	case FUTEX_REQUEUE:
@@ -518,4 +508,24 @@ int64_t futex_op(uaddr_t uaddr, int op, uint32_t val, nsec_t timeout, bool has_t
 	default:
 		return -ENOSYS;
 	}
+}
+
+int64_t futex_op(uaddr_t uaddr, int op, uint32_t val, nsec_t timeout, bool has_timeout, uint32_t val2,
+		 uaddr_t uaddr2, uint32_t val3)
+{
+	unsigned cmd = (unsigned)op & (unsigned)FUTEX_CMD_MASK;
+	bool priv = op & FUTEX_PRIVATE_FLAG, realtime = op & FUTEX_CLOCK_REALTIME;
+	nsec_t deadline = NSEC_MAX;
+
+	if (UNLIKELY(realtime) && !may_use_realtime(cmd))
+		return -ENOSYS;
+	if (UNLIKELY(has_timeout))
+		deadline = deadline_of(cmd, realtime, timeout);
+	if (cmd == FUTEX_WAKE)
+		return futex_wake(uaddr, priv, val, FUTEX_BITSET_MATCH_ANY);
+	if (cmd == FUTEX_WAIT)
+		return wait_or_restart(uaddr, priv, val, deadline, FUTEX_BITSET_MATCH_ANY);
+	if (cmd == FUTEX_WAIT_BITSET)
+		return wait_or_restart(uaddr, priv, val, deadline, val3);
+	return other_op(uaddr, cmd, priv, val, deadline, val2, uaddr2, val3);
 }

@@ -48,7 +48,7 @@ static int uts_show(struct pinode *i, struct textbuf *t)
 {
 	char name[UTS_LEN + 1];
 
-	uts_get(i->node->arg, name);
+	uts_get((enum uts_name)i->node->arg, name);
 	text_f(t, "%s\n", name);
 	return 0;
 }
@@ -59,7 +59,7 @@ static ssize64_t uts_store(struct pinode *i, char *text, size_t n)
 
 	if (len > 0 && text[len - 1] == '\n')
 		len--;
-	uts_set(i->node->arg, text, len);
+	uts_set((enum uts_name)i->node->arg, text, len);
 	return (ssize64_t)n;
 }
 

@@ -280,11 +280,27 @@ static int control_locked(struct epoll *ep, int op, int fd, struct file *f, cons
 	return -EINVAL;
 }
 
+/* An epoll that is to watch another: the tree of epolls must stay a tree, and shallow. */
+static int control_nested(struct epoll *ep, int fd, struct file *f, const struct abi_epoll_event *ev)
+{
+	struct epoll *inner = epoll_of(f);
+	int err = -ELOOP;
+
+	mutex_lock(&epoll_tree);
+	if (!nesting_is_bad(inner, ep, 1)) {
+		atomic_store(&inner->watched, true);
+		mutex_lock(&ep->lock);
+		err = control_locked(ep, EPOLL_CTL_ADD, fd, f, ev);
+		mutex_unlock(&ep->lock);
+	}
+	mutex_unlock(&epoll_tree);
+	return err;
+}
+
 int epoll_control(struct file *epf, int op, int fd, struct file *f, const struct abi_epoll_event *ev)
 {
 	struct epoll *ep = epoll_of(epf), *inner = epoll_of(f);
 	uint32_t exclusive_ok = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
-	bool nested = inner != NULL && op == EPOLL_CTL_ADD;
 	int err;
 
 	if (f->ops->poll == NULL)
@@ -294,19 +310,11 @@ int epoll_control(struct file *epf, int op, int fd, struct file *f, const struct
 	if (op != EPOLL_CTL_DEL && ev->events & EPOLLEXCLUSIVE &&
 	    (op == EPOLL_CTL_MOD || inner || ev->events & ~exclusive_ok))
 		return -EINVAL;
-	if (nested) {
-		mutex_lock(&epoll_tree);
-		if (nesting_is_bad(inner, ep, 1)) {
-			mutex_unlock(&epoll_tree);
-			return -ELOOP;
-		}
-		atomic_store(&inner->watched, true);
-	}
+	if (inner != NULL && op == EPOLL_CTL_ADD)
+		return control_nested(ep, fd, f, ev);
 	mutex_lock(&ep->lock);
 	err = control_locked(ep, op, fd, f, ev);
 	mutex_unlock(&ep->lock);
-	if (nested)
-		mutex_unlock(&epoll_tree);
 	return err;
 }
 

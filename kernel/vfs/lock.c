@@ -195,7 +195,7 @@ static bool would_deadlock_locked(const void *owner, const void *waits_for)
 static int wait_for_change(struct flock_list *l, const struct file_lock *want, const struct file_lock *conflict)
 {
 	struct blocked_request b = { .owner = want->owner, .waits_for = conflict->owner };
-	bool detect = want->kind == LOCK_POSIX, deadlock;
+	bool detect = want->kind == LOCK_POSIX, deadlock = false;
 	int err;
 
 	if (detect) {
@@ -204,7 +204,7 @@ static int wait_for_change(struct flock_list *l, const struct file_lock *want, c
 		list_add_tail(&blocked, &b.node);
 		mutex_unlock(&blocked_lock);
 	}
-	err = detect && deadlock ? -EDEADLK
+	err = deadlock ? -EDEADLK
 				 : wait_unlocked(&l->changed, &l->lock, THREAD_SLEEP_INTR, NSEC_MAX);
 	if (detect) {
 		mutex_lock(&blocked_lock);

@@ -106,7 +106,7 @@ static void push_locked(struct pipe *p, struct page *page, uint32_t off, uint32_
 }
 
 /* 0 with the lock held and something to read; 1 at end of file, lock held; -errno without it. */
-MUST_CHECK static int wait_readable(struct pipe *p, bool nonblock)
+MUST_CHECK static int wait_readable(struct pipe *p, bool nonblock) NO_TSA
 {
 	int err;
 
@@ -123,7 +123,7 @@ MUST_CHECK static int wait_readable(struct pipe *p, bool nonblock)
 	return 0;
 }
 
-int pipe_begin_read(struct pipe *p, bool nonblock, struct pipe_slot *slot)
+int pipe_begin_read(struct pipe *p, bool nonblock, struct pipe_slot *slot) NO_TSA
 {
 	int err = wait_readable(p, nonblock);
 
@@ -204,7 +204,7 @@ static ssize64_t pipe_drain_locked(struct pipe *p, struct uio *u)
 	return (ssize64_t)total;
 }
 
-static ssize64_t pipe_read(struct file *f, struct uio *u, off64_t *pos)
+static ssize64_t pipe_read(struct file *f, struct uio *u, off64_t *pos) NO_TSA
 {
 	struct pipe *p = f->inode->pipe;
 	ssize64_t n;
@@ -427,7 +427,7 @@ static void pipe_detach(struct file *f)
 }
 
 /* open(2) of a FIFO, or of a pipe through /proc/PID/fd; pipe(2) itself does not come here. */
-static int fifo_open(struct inode *i, struct file *f)
+static int fifo_open(struct inode *i, struct file *f) NO_TSA
 {
 	struct pipe *p = NULL;
 	int err = 0;

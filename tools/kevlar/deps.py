@@ -1,20 +1,27 @@
 """Debian packages that a command needs: found out together, asked for once, installed with apt-get."""
 
+import glob
 import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from .errors import Failure
 from .ui import Progress, say
 
-# What to look for -> the Debian package that has it. An absolute path is looked for as a file.
+# What to look for -> the Debian package that has it. An absolute path is looked for as a file, * and all.
 PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
     "gcc": "gcc",
     "make": "make",
     "/usr/include/stdlib.h": "libc6-dev",
+    "/usr/include/cmocka.h": "libcmocka-dev",
+    "/usr/include/linux/types.h": "linux-libc-dev",
+    "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a": "libclang-rt-14-dev",
+    "clang": "clang",
+    "clang-format-14": "clang-format-14",
+    "cppcheck": "cppcheck",
+    "pytest-3": "python3-pytest",
     "mmdebstrap": "mmdebstrap",
     "newuidmap": "uidmap",
     "zstd": "zstd",
@@ -22,11 +29,16 @@ PACKAGES = {
     "apt-get": "apt",
 }
 
+BUILD = ("make", "gcc", "/usr/include/stdlib.h")
+HOST_TESTS = (*BUILD, "clang", "/usr/include/cmocka.h", "/usr/include/linux/types.h", "pytest-3",
+              "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a")
+CHECKS = (*BUILD, "clang", "clang-format-14", "cppcheck", "/usr/include/linux/types.h")
+
 assume_yes = False  # --yes
 
 
 def is_there(tool: str) -> bool:
-    return Path(tool).exists() if tool.startswith("/") else shutil.which(tool) is not None
+    return bool(glob.glob(tool)) if tool.startswith("/") else shutil.which(tool) is not None
 
 
 def require(*tools: str) -> None:
@@ -60,18 +72,24 @@ def _install(packages: list[str]) -> None:
     as_root = [] if os.geteuid() == 0 else ["sudo"]
     if as_root and shutil.which("sudo") is None:
         raise Failure(f"missing packages; as root: apt-get install {' '.join(packages)}")
-    install = as_root + ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq",
-                         "--no-install-recommends", *packages]
+    apt = as_root + ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3"]
+    install = apt + ["install", "-y", "--no-install-recommends", *packages]
     say(f"installing {' '.join(packages)}")
     with Progress("apt-get install"):
-        if _quiet(install) == 0:
+        if _error(install) is None:
             return
-        # A fresh system has no package lists yet.
-        if _quiet(as_root + ["apt-get", "update", "-qq"]) != 0 or _quiet(install) != 0:
-            raise Failure(f"apt-get could not install {' '.join(packages)}")
+        # A fresh system has no package lists yet, an old one has lists of packages that are gone.
+        error = _error(apt + ["update"]) or _error(install)
+        if error is not None:
+            raise Failure(f"apt-get could not install {' '.join(packages)}: {error}")
 
 
-def _quiet(command: list[str]) -> int:
-    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, check=False).returncode
+def _error(command: list[str]) -> str | None:
+    """Runs apt-get; returns the first error it printed if it failed."""
+    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C")
+    result = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    if result.returncode == 0:
+        return None
+    errors = [line[3:] for line in result.stderr.splitlines() if line.startswith("E: ")]
+    return errors[0] if errors else f"status {result.returncode}"

@@ -19,7 +19,6 @@ from .errors import INTERRUPTED, Failure
 from .suite import Case, Outcome, Suite, safe_name
 from .ui import Progress
 
-LOGS = paths.BUILD / "test"
 PROGRAM_LIMIT = 300.0  # for a program of tests, which limits each test of its own
 SCRIPT_LIMIT = 60.0
 SKIPPED = 77  # a script's status for "cannot be tried here"
@@ -34,6 +33,12 @@ class Options:
     jobs: int
     timeout: float | None
     verbose: bool
+
+    @property
+    def logs(self) -> Path:
+        """A directory for each kernel, so that two runs side by side can be compared."""
+        return paths.BUILD / "test" / (Path(self.kernel).name if self.kernel else
+                                       "debug" if self.debug else "kevlar")
 
     def limit(self, usual: float) -> float:
         """Seconds a test may take: a debug kernel is allowed three times the usual."""
@@ -92,7 +97,7 @@ class Tally:
 def run(kinds: list[str], options: Options) -> int:
     tally = Tally(options.verbose)
     wanted = KINDS if "all" in kinds else dict.fromkeys(kinds)
-    LOGS.mkdir(parents=True, exist_ok=True)
+    options.logs.mkdir(parents=True, exist_ok=True)
     try:
         for kind in wanted:
             try:
@@ -110,13 +115,10 @@ def run(kinds: list[str], options: Options) -> int:
 # On this machine
 
 def run_host(options: Options, tally: Tally) -> None:
-    log = LOGS / "host.log"
+    log = options.logs / "host.log"
     command = ["make", "-s", "host-tests"] if options.pattern is None else \
         [sys.executable, "tools/host-tests", options.pattern]
-    with Progress("host tests"), open(log, "w+b") as out:
-        status = subprocess.run(command, cwd=paths.TOP, stdout=out, stderr=subprocess.STDOUT,
-                                stdin=subprocess.DEVNULL, check=False).returncode
-    text = log.read_text("utf-8", "replace")
+    status, text = _run_here("host tests", command, dict(os.environ), log)
     counts = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, re.MULTILINE)
     if not counts or (status != 0 and counts[-1][1] == "0" and options.pattern is None):
         tally.fail("host", f"no result, status {status}", log)
@@ -128,11 +130,20 @@ def run_host(options: Options, tally: Tally) -> None:
             tally.note_failure(f"host {line[7:]}")
 
 
+def _run_here(what: str, command: list[str], env: dict[str, str], log: Path) -> tuple[int, str]:
+    """Status and output of a command of this machine; the log gets the output too."""
+    with Progress(what):
+        result = subprocess.run(command, cwd=paths.TOP, env=env, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    log.write_bytes(result.stdout)
+    return result.returncode, result.stdout.decode("utf-8", "replace")
+
+
 CLI_LINE = re.compile(r"^(?:FAIL|ERROR): ((\S+) \((\S+)\).*)$", re.MULTILINE)  # a subtest's values follow
 
 
 def run_cli(options: Options, tally: Tally) -> None:
-    log = LOGS / "cli.log"
+    log = options.logs / "cli.log"
     command = [sys.executable, "-B", "-m", "unittest", "discover", "-s", "tests/cli", "-v"]
     if options.pattern is not None:
         command += ["-k", options.pattern]
@@ -141,10 +152,7 @@ def run_cli(options: Options, tally: Tally) -> None:
         env["KEVLAR_TEST_KERNEL"] = os.path.abspath(options.kernel)
     if options.debug:
         env["KEVLAR_TEST_DEBUG"] = "1"
-    with Progress("command line tests"), open(log, "wb") as out:
-        status = subprocess.run(command, cwd=paths.TOP, env=env, stdin=subprocess.DEVNULL, stdout=out,
-                                stderr=subprocess.STDOUT, check=False).returncode
-    text = log.read_text("utf-8", "replace")
+    status, text = _run_here("command line tests", command, env, log)
     ran = re.search(r"^Ran (\d+) tests?", text, re.MULTILINE)
     if ran is None:
         tally.fail("cli", f"the tests did not end (status {status})", log)
@@ -250,7 +258,7 @@ def _run_suites(suites: list[Suite], options: Options, tally: Tally, judge) -> N
     if not suites:
         return
     with ThreadPoolExecutor(max_workers=options.jobs) as pool:
-        futures = {pool.submit(_run_suite, one, tally, judge): one for one in suites}
+        futures = {pool.submit(_run_suite, one, options.logs, tally, judge): one for one in suites}
         try:
             with Progress(", ".join(one.label for one in suites)):
                 for future in as_completed(futures):
@@ -264,8 +272,8 @@ def _run_suites(suites: list[Suite], options: Options, tally: Tally, judge) -> N
             raise
 
 
-def _run_suite(one: Suite, tally: Tally, judge) -> None:
-    directory = LOGS / one.label
+def _run_suite(one: Suite, logs: Path, tally: Tally, judge) -> None:
+    directory = logs / one.label
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.glob("*.log"):
         old.unlink()

@@ -18,6 +18,7 @@
 
 #include "abi/errno.h"
 #include "abi/signal.h"
+#include "abi/x86_64/signal.h"
 #include "arch/x86_64/uaccess.h"
 #include "arch/x86_64/x86_priv.h"
 #include "lib/string.h"
