@@ -22,9 +22,11 @@
 #include "pmm/page.h"
 #include "proc/exec.h"
 #include "proc/task.h"
+#include "sched/sched.h"
 #include "vfs/chrdev.h"
 #include "vfs/fdtable.h"
 #include "vfs/namei.h"
+#include "vm/vmspace.h"
 
 enum { INIT_ARGS = 32 };
 
@@ -110,12 +112,31 @@ static void try_defaults(void)
 	}
 }
 
+/* `debug=` is a comma list. */
+static bool debug_wants(const char *word)
+{
+	char list[128], *item = list;
+	size_t n = cmdline_get_list("debug", list, sizeof(list));
+
+	for (char *p = list; n > 0 && item; item = p ? p + 1 : NULL) {
+		if ((p = strchr(item, ',')) != NULL)
+			*p = 0;
+		if (str_eq(item, word))
+			return true;
+	}
+	return false;
+}
+
 static void init_thread(void *arg)
 {
 	const char *rdinit = cmdline_get("rdinit");
 	int err;
 
 	(void)arg;
+	if (debug_wants("selftest")) {
+		sched_selftest();
+		vm_selftest();
+	}
 	make_default_tree();
 	unpack_initramfs();
 	cmdline_get("init");

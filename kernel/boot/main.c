@@ -33,6 +33,7 @@
 #include "pseudofs/procfs.h"
 #include "sched/sched.h"
 #include "sched/work.h"
+#include "sys/mm.h"
 #include "tty/console.h"
 #include "tty/tty.h"
 #include "vfs/epoll.h"
@@ -132,6 +133,7 @@ static void init_objects(void)
 	epoll_init();
 	inotify_init();
 	file_lock_init();
+	sys_mm_init();
 	proc_init();
 }
 

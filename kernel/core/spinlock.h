@@ -1,11 +1,14 @@
 #pragma once
 
 /*
- * Ticket spinlocks. The kernel is not preempted (docs/decisions/0002): a thread that holds a
- * spinlock keeps its CPU, and only interrupt handlers run in between. A lock of kind I
- * (core/lockrank.h) is taken with spin_lock_irq(), which disables interrupts on this CPU; kind S
- * with spin_lock(), interrupts on. Debug builds keep the ranks held by each CPU (core/lockdep.c)
- * and panic on an inversion.
+ * Spinlocks: one word, taken by exchange and released by a store. They are not fair: under a
+ * hypervisor the CPU whose turn it is may not be running, and every other one would wait for it
+ * (docs/decisions/0005). Critical sections are short, so nobody starves.
+ *
+ * The kernel is not preempted (docs/decisions/0002): a thread that holds a spinlock keeps its CPU,
+ * and only interrupt handlers run in between. A lock of kind I (core/lockrank.h) is taken with
+ * spin_lock_irq(), which disables interrupts on this CPU; kind S with spin_lock(), interrupts on.
+ * Debug builds keep the ranks held by each CPU (core/lockdep.c) and panic on an inversion.
  */
 
 #include <arch/cpu.h>
@@ -14,17 +17,15 @@
 #include "lib/types.h"
 
 struct CAPABILITY("spinlock") spinlock {
-	_Atomic uint16_t next;  /* next ticket to hand out */
-	_Atomic uint16_t owner; /* ticket being served */
-	uint16_t rank;          /* enum lock_rank; immutable */
+	_Atomic uint16_t locked;
+	uint16_t rank; /* enum lock_rank; immutable */
 };
 
 #define SPINLOCK(R) { .rank = RANK_##R }
 
 static inline void spin_init(struct spinlock *l, enum lock_rank rank)
 {
-	atomic_init(&l->next, 0);
-	atomic_init(&l->owner, 0);
+	atomic_init(&l->locked, 0);
 	l->rank = (uint16_t)rank;
 }
 
@@ -46,24 +47,28 @@ static inline void lockdep_release(const void *lock)
 }
 #endif
 
+/* Spins until the lock is taken; reads between tries, so that the cache line stays shared. */
+void spin_take_contended(struct spinlock *l);
+
+static inline void spin_take(struct spinlock *l)
+{
+	if (UNLIKELY(atomic_exchange_explicit(&l->locked, 1, memory_order_acquire)))
+		spin_take_contended(l);
+}
+
 /*
  * Takes l; spins with interrupts as they are. For locks of kind S, or with interrupts already off.
  */
 static inline void spin_lock(struct spinlock *l) ACQUIRES(l) NO_TSA
 {
 	lockdep_acquire(l, l->rank, false);
-	uint16_t ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-
-	while (atomic_load_explicit(&l->owner, memory_order_acquire) != ticket)
-		arch_pause();
+	spin_take(l);
 }
 
 static inline void spin_unlock(struct spinlock *l) RELEASES(l) NO_TSA
 {
-	uint16_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
-
 	lockdep_release(l);
-	atomic_store_explicit(&l->owner, (uint16_t)(owner + 1), memory_order_release);
+	atomic_store_explicit(&l->locked, 0, memory_order_release);
 }
 
 /* Second lock of the same rank; the caller keeps the tie-break that the rank table states. */

@@ -1,7 +1,8 @@
 #include "proc/proc_priv.h"
 
 /*
- * May one process look into another: ptrace(2) "Ptrace access mode checking". /proc and process_vm_readv(2) ask.
+ * May one process look into another: ptrace(2) "Ptrace access mode checking". /proc and
+ * process_vm_readv(2) ask.
  */
 
 #include "abi/errno.h"
@@ -12,8 +13,8 @@ static bool same_ids(const struct cred *me, const struct cred *it, bool fsids)
 {
 	uint32_t uid = fsids ? me->fsuid : me->uid, gid = fsids ? me->fsgid : me->gid;
 
-	return uid == it->euid && uid == it->suid && uid == it->uid && gid == it->egid && gid == it->sgid &&
-	       gid == it->gid;
+	return uid == it->euid && uid == it->suid && uid == it->uid && gid == it->egid &&
+	       gid == it->sgid && gid == it->gid;
 }
 
 static bool is_dumpable(struct task *t)

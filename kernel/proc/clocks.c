@@ -1,11 +1,13 @@
 #include "proc/clocks.h"
 
 /*
- * Clocks by number. CLOCK_BOOTTIME is CLOCK_MONOTONIC, since the machine never suspends; CLOCK_MONOTONIC_RAW too, as
- * nothing slews it. Negative numbers are CPU-time clocks of a process or thread (clock_getcpuclockid(3)).
+ * Clocks by number. CLOCK_BOOTTIME is CLOCK_MONOTONIC, since the machine never suspends;
+ * CLOCK_MONOTONIC_RAW too, as nothing slews it. Negative numbers are CPU-time clocks of a process
+ * or thread (clock_getcpuclockid(3)).
  *
- * Sleepers on CLOCK_REALTIME stand in a queue that a step of the clock wakes, so that they compute their deadline anew.
- * Sleeping on a CPU-time clock looks again after the time that all threads would need to use it up.
+ * Sleepers on CLOCK_REALTIME stand in a queue that a step of the clock wakes, so that they compute
+ * their deadline anew. Sleeping on a CPU-time clock looks again after the time that all threads
+ * would need to use it up.
  *
  * Source: clock_getres(2), clock_nanosleep(2), time_namespaces(7) for CLOCK_BOOTTIME.
  */
@@ -28,9 +30,7 @@ static nsec_t runtime_locked(struct process *p)
 	nsec_t ns = p->utime + p->stime;
 	struct task *t;
 
-	for_each_task(t, p)
-		if (!t->dead)
-			ns += sched_runtime(&t->thread);
+	for_each_task(t, p) if (!t->dead) ns += sched_runtime(&t->thread);
 	return ns;
 }
 
@@ -97,8 +97,8 @@ static int read_cpu_clock(int id, nsec_t *out)
 	if ((id & CPUCLOCK_CLOCK_MASK) == CLOCKFD)
 		return -EINVAL;
 	if (id & CPUCLOCK_PERTHREAD_MASK)
-		return read_thread((uint32_t)~(id >> 3), id & CPUCLOCK_CLOCK_MASK, out);
-	return read_process((uint32_t)~(id >> 3), id & CPUCLOCK_CLOCK_MASK, out);
+		return read_thread((uint32_t) ~(id >> 3), id & CPUCLOCK_CLOCK_MASK, out);
+	return read_process((uint32_t) ~(id >> 3), id & CPUCLOCK_CLOCK_MASK, out);
 }
 
 /* --- all clocks --- */
@@ -138,7 +138,9 @@ int clock_resolution(int id, nsec_t *out)
 	int err = clock_read(id, &unused);
 
 	if (err == 0)
-		*out = id == CLOCK_REALTIME_COARSE || id == CLOCK_MONOTONIC_COARSE ? 4 * NSEC_PER_MSEC : 1;
+		*out = id == CLOCK_REALTIME_COARSE || id == CLOCK_MONOTONIC_COARSE
+			       ? 4 * NSEC_PER_MSEC
+			       : 1;
 	return err;
 }
 
@@ -200,7 +202,8 @@ static int sleep_cpu(int id, nsec_t target)
 	while ((err = read_cpu_clock(id, &now)) == 0 && now < target) {
 		nsec_t wait = (target - now) / (nsec_t)MAX(1u, curproc()->ntasks);
 
-		err = thread_sleep_until(later(clock_mono(), MAX(wait, NSEC_PER_MSEC)), THREAD_SLEEP_INTR);
+		err = thread_sleep_until(later(clock_mono(), MAX(wait, NSEC_PER_MSEC)),
+					 THREAD_SLEEP_INTR);
 		if (err && err != -ETIMEDOUT)
 			return err;
 	}

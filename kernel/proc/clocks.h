@@ -1,6 +1,7 @@
 #pragma once
 
-/* Clocks by number, sleeping on them, interval timers and POSIX timers: mechanism for sys/time.c. */
+/* Clocks by number, sleeping on them, interval timers and POSIX timers: mechanism for sys/time.c.
+ */
 
 #include "abi/signal.h"
 #include "lib/types.h"
@@ -13,7 +14,8 @@ MUST_CHECK int clock_resolution(int clockid, nsec_t *out);
 /* -EINVAL not settable; -EPERM. Only CLOCK_REALTIME. */
 MUST_CHECK int clock_set(int clockid, nsec_t t);
 
-/* Sleeps until the clock reads `target`. 0; -ERESTARTSYS; -EINVAL, -EOPNOTSUPP clocks without sleep. */
+/* Sleeps until the clock reads `target`. 0; -ERESTARTSYS; -EINVAL, -EOPNOTSUPP clocks without
+ * sleep. */
 MUST_CHECK int clock_sleep_until(int clockid, nsec_t target);
 
 struct itimer_value {
@@ -23,9 +25,11 @@ struct itimer_value {
 void itimer_get(int which, struct itimer_value *out);
 void itimer_set(int which, const struct itimer_value *v, struct itimer_value *old);
 
-/* POSIX timers of the running process; errors of timer_create(2) and timer_settime(2). ev NULL: SIGALRM. */
+/* POSIX timers of the running process; errors of timer_create(2) and timer_settime(2). ev NULL:
+ * SIGALRM. */
 MUST_CHECK int ptimer_create(int clockid, const struct abi_sigevent *ev, int *id);
-MUST_CHECK int ptimer_set(int id, bool absolute, const struct itimer_value *v, struct itimer_value *old);
+MUST_CHECK int ptimer_set(int id, bool absolute, const struct itimer_value *v,
+			  struct itimer_value *old);
 MUST_CHECK int ptimer_get(int id, struct itimer_value *out);
 MUST_CHECK int ptimer_overrun(int id);
 MUST_CHECK int ptimer_delete(int id);

@@ -1,12 +1,14 @@
 #include <arch/upcall.h>
 
 /*
- * Delivery: what happens between the end of a system call, trap or interrupt and user mode when thread->work is
- * set. One signal is taken at a time; a handler's frame is pushed and user_return_work() goes round again, so that
- * further signals push theirs on top and the last one runs first (signal(7)).
+ * Delivery: what happens between the end of a system call, trap or interrupt and user mode when
+ *thread->work is set. One signal is taken at a time; a handler's frame is pushed and
+ *user_return_work() goes round again, so that further signals push theirs on top and the last one
+ *runs first (signal(7)).
  *
- * An interrupted system call has left one of the -ERESTART* results in the registers. It becomes EINTR or a
- * restart here, once, by what the first signal does (or at the end, when no handler runs):
+ * An interrupted system call has left one of the -ERESTART* results in the registers. It becomes
+ *EINTR or a restart here, once, by what the first signal does (or at the end, when no handler
+ *runs):
  *
  *	result            handler without SA_RESTART   with SA_RESTART   no handler
  *	ERESTARTSYS       EINTR                        restart           restart
@@ -91,7 +93,8 @@ static void restart_with_handler(struct regs *r, uint64_t sa_flags)
 
 /* --- taking a signal --- */
 
-/* The default action of sig, which neither ignores nor stops, on the running process. Siglock held; dropped. */
+/* The default action of sig, which neither ignores nor stops, on the running process. Siglock held;
+ * dropped. */
 static NORETURN void die(struct process *p, int sig, struct siglock l)
 {
 	process_kill_all_locked(p, sig);
@@ -99,8 +102,9 @@ static NORETURN void die(struct process *p, int sig, struct siglock l)
 	task_exit(p->group_exit_code);
 }
 
-/* A stop by the terminal's signals does not happen in an orphaned group. The question needs PROCTREE: the siglock is
- * dropped for it, and a SIGCONT that comes meanwhile has made the stop void. */
+/* A stop by the terminal's signals does not happen in an orphaned group. The question needs
+ * PROCTREE: the siglock is dropped for it, and a SIGCONT that comes meanwhile has made the stop
+ * void. */
 static void take_stop(struct process *p, int sig, struct siglock *l)
 {
 	bool orphaned = false;
@@ -122,7 +126,8 @@ static void take_stop(struct process *p, int sig, struct siglock *l)
 
 static inline bool has_group_business(const struct task *t)
 {
-	return (t->process->flags & (PROC_GROUP_EXIT | PROC_EXECING | PROC_CONT_NOTIFY)) || t->jobctl;
+	return (t->process->flags & (PROC_GROUP_EXIT | PROC_EXECING | PROC_CONT_NOTIFY)) ||
+	       t->jobctl;
 }
 
 /* What has to be done before signals are looked at. True: the siglock was dropped, look again. */
@@ -220,7 +225,8 @@ static bool next_delivery(struct task *t, struct delivery *d)
 
 static bool on_altstack(const struct task *t, uint64_t sp)
 {
-	return t->altstack_size != 0 && sp > t->altstack_sp && sp - t->altstack_sp <= t->altstack_size;
+	return t->altstack_size != 0 && sp > t->altstack_sp &&
+	       sp - t->altstack_sp <= t->altstack_size;
 }
 
 uint32_t altstack_state(const struct task *t, uint64_t sp)
@@ -249,7 +255,8 @@ static void enter_handler(struct regs *r, struct task *t, const struct delivery 
 	};
 
 	if (!uaddr_is_null(t->rseq))
-		rseq_leave(r); /* the frame must hold the abort handler's address, not the critical section's */
+		rseq_leave(r); /* the frame must hold the abort handler's address, not the critical
+				  section's */
 	restart_with_handler(r, d->action.flags);
 	if (arch_signal_push(r, &f, &d->info)) {
 		signal_set_blocked(d->old_mask);
@@ -261,7 +268,8 @@ static void enter_handler(struct regs *r, struct task *t, const struct delivery 
 		t->altstack_sp = t->altstack_size = t->altstack_flags = 0;
 }
 
-/* The stack cannot take the frame: SIGSEGV, and with the default action when it was that signal's frame. */
+/* The stack cannot take the frame: SIGSEGV, and with the default action when it was that signal's
+ * frame. */
 void signal_bad_frame(int sig)
 {
 	if (sig == SIGSEGV) {

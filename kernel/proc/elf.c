@@ -1,7 +1,8 @@
 #include "proc/elf.h"
 
 /*
- * ELF images as data: nothing is read or mapped here. A loadable segment becomes up to three pieces of whole pages:
+ * ELF images as data: nothing is read or mapped here. A loadable segment becomes up to three pieces
+ *of whole pages:
  *
  *	p_offset              + p_filesz
  *	  |-------- file --------|
@@ -10,11 +11,13 @@
  *	^ file_start                      ^ file_end      ^ anon_end
  *	                          zero    anon_start
  *
- * The file is mapped page by page, so p_vaddr and p_offset must agree modulo the page size; what lies before and
- * behind the segment in its first and last page is the file's, except that a segment with more memory than file has the
- * rest of its last file page cleared, when it may be written at all.
+ * The file is mapped page by page, so p_vaddr and p_offset must agree modulo the page size; what
+ *lies before and behind the segment in its first and last page is the file's, except that a segment
+ *with more memory than file has the rest of its last file page cleared, when it may be written at
+ *all.
  *
- * Every sum is checked: the headers come from whoever made the file. Source: elf(5), gABI "Program Header".
+ * Every sum is checked: the headers come from whoever made the file. Source: elf(5), gABI "Program
+ *Header".
  */
 
 #include "abi/errno.h"
@@ -62,7 +65,8 @@ static int check_load(const struct abi_elf64_phdr *ph, uint64_t user_end)
 	return 0;
 }
 
-/* `taken`: end of the pages that the segments before it have; one without file bytes leaves a shared page to them. */
+/* `taken`: end of the pages that the segments before it have; one without file bytes leaves a
+ * shared page to them. */
 static void make_segment(const struct abi_elf64_phdr *ph, uint64_t taken, struct elf_segment *s)
 {
 	uint64_t start = page_round_down(ph->p_vaddr), file_end = ph->p_vaddr + ph->p_filesz;
@@ -102,7 +106,8 @@ static void note_bounds(const struct abi_elf64_phdr *ph, struct elf_plan *plan)
 }
 
 /* Where the program headers will be seen: in the segment that maps their part of the file. */
-static void find_phdrs(const struct abi_elf64_ehdr *h, const struct abi_elf64_phdr *ph, struct elf_plan *plan)
+static void find_phdrs(const struct abi_elf64_ehdr *h, const struct abi_elf64_phdr *ph,
+		       struct elf_plan *plan)
 {
 	if (h->e_phoff >= ph->p_offset && h->e_phoff - ph->p_offset < ph->p_filesz)
 		plan->phdr_vaddr = h->e_phoff - ph->p_offset + ph->p_vaddr;
@@ -122,8 +127,8 @@ static int take_interp(const struct abi_elf64_phdr *ph, struct elf_plan *plan)
 	return 0;
 }
 
-static int take_load(const struct abi_elf64_ehdr *h, const struct abi_elf64_phdr *ph, uint64_t user_end,
-		     struct elf_plan *plan)
+static int take_load(const struct abi_elf64_ehdr *h, const struct abi_elf64_phdr *ph,
+		     uint64_t user_end, struct elf_plan *plan)
 {
 	int err;
 
@@ -154,8 +159,8 @@ static int take(const struct abi_elf64_ehdr *h, const struct abi_elf64_phdr *ph,
 	}
 }
 
-int elf_plan_image(const struct abi_elf64_ehdr *h, const struct abi_elf64_phdr *ph, uint64_t user_end,
-		   struct elf_plan *plan)
+int elf_plan_image(const struct abi_elf64_ehdr *h, const struct abi_elf64_phdr *ph,
+		   uint64_t user_end, struct elf_plan *plan)
 {
 	struct elf_segment *segment = plan->segment;
 	int err;

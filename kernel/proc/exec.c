@@ -1,10 +1,12 @@
 #include "proc/exec.h"
 
 /*
- * execve(2). First everything that can fail, in a new address space beside the old one: open and check the file, follow
- * `#!` lines, copy the strings, plan and map the images, fill the stack, compute the credentials, copy what the new
- * image must not share. Then the other tasks of the process are ended, the last thing that may fail. What
- * follows only replaces pointers: the caller's image is there unharmed, or it is gone.
+ * execve(2). First everything that can fail, in a new address space beside the old one: open and
+ * check the file, follow
+ * `#!` lines, copy the strings, plan and map the images, fill the stack, compute the credentials,
+ * copy what the new image must not share. Then the other tasks of the process are ended, the last
+ * thing that may fail. What follows only replaces pointers: the caller's image is there unharmed,
+ * or it is gone.
  *
  * Source: execve(2), execveat(2), credentials(7), signal(7).
  */
@@ -43,12 +45,15 @@ static int read_line(struct exec *x)
 		return (int)n;
 	x->line_len = (size_t)n;
 	memset(x->line + n, 0, sizeof(x->line) - (size_t)n);
-	if (x->line_len < sizeof(struct abi_elf64_ehdr) && x->line_len > 0 && x->line[0] == ELFMAG[0])
-		x->line_len = sizeof(struct abi_elf64_ehdr); /* a header of zeroes, judged as such */
+	if (x->line_len < sizeof(struct abi_elf64_ehdr) && x->line_len > 0 &&
+	    x->line[0] == ELFMAG[0])
+		x->line_len =
+			sizeof(struct abi_elf64_ehdr); /* a header of zeroes, judged as such */
 	return 0;
 }
 
-/* Puts "interp [arg] script" before the arguments, in the place of the first, and opens the interpreter. */
+/* Puts "interp [arg] script" before the arguments, in the place of the first, and opens the
+ * interpreter. */
 static int enter_script(struct exec *x, const struct script *s, char **name)
 {
 	struct file *f;
@@ -84,7 +89,8 @@ static int follow_scripts(struct exec *x)
 
 	for (unsigned depth = 0; err == 0; depth++) {
 		if (script_parse((const char *)x->line, x->line_len, &s)) {
-			err = x->line_len >= 2 && x->line[0] == '#' && x->line[1] == '!' ? -ENOEXEC : 0;
+			err = x->line_len >= 2 && x->line[0] == '#' && x->line[1] == '!' ? -ENOEXEC
+											 : 0;
 			break;
 		}
 		err = depth == EXEC_SCRIPT_DEPTH ? -ELOOP : enter_script(x, &s, &name);
@@ -109,7 +115,8 @@ static int make_name(struct exec *x, int dirfd, const char *path)
 	return 0;
 }
 
-/* The old image's descriptor table and handlers may be shared with other processes; the new one's are its own. */
+/* The old image's descriptor table and handlers may be shared with other processes; the new one's
+ * are its own. */
 static int unshare(struct exec *x)
 {
 	struct fdtable *files = curthread()->files;
@@ -129,8 +136,8 @@ static int exec_plan(struct exec *x)
 	x->aslr = exec_randomize_va_space && !(curtask()->personality & ADDR_NO_RANDOMIZE);
 	if ((err = follow_scripts(x)))
 		return err;
-	if ((err = exec_load_headers(x)) || (err = exec_compute_cred(x)) || (err = exec_build_space(x)) ||
-	    (err = exec_build_stack(x)))
+	if ((err = exec_load_headers(x)) || (err = exec_compute_cred(x)) ||
+	    (err = exec_build_space(x)) || (err = exec_build_stack(x)))
 		return err;
 	if ((err = inode_deny_write(x->prog.file->inode)))
 		return err;
@@ -243,10 +250,12 @@ static void commit_task(struct exec *x)
 	struct task *t = curtask();
 	const char *base = strrchr(x->filename, '/');
 
-	(void)!strscpy(t->thread.name, base != NULL ? base + 1 : x->filename, sizeof(t->thread.name));
+	(void)!strscpy(t->thread.name, base != NULL ? base + 1 : x->filename,
+		       sizeof(t->thread.name));
 	t->personality &= ~(uint32_t)READ_IMPLIES_EXEC;
 	if (x->setid || x->secure)
-		t->personality &= ~(uint32_t)(ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | MMAP_PAGE_ZERO);
+		t->personality &=
+			~(uint32_t)(ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | MMAP_PAGE_ZERO);
 	t->robust_list = UADDR_NULL;
 	t->rseq = UADDR_NULL;
 	t->rseq_len = 0;
@@ -306,7 +315,8 @@ static int copy_strings_user(struct exec_strings *s, uaddr_t argv, uaddr_t envp)
 	return err ? err : exec_strings_add_user(s, envp, &s->envc);
 }
 
-static int copy_strings_kernel(struct exec_strings *s, const char *const argv[], const char *const envp[])
+static int copy_strings_kernel(struct exec_strings *s, const char *const argv[],
+			       const char *const envp[])
 {
 	int err = exec_strings_add_kernel(s, argv, &s->argc);
 
@@ -341,7 +351,8 @@ static int check_nproc(void)
 
 	if (!t->nproc_exceeded)
 		return 0;
-	if (atomic_load_explicit(&t->user->ntasks, memory_order_relaxed) > process_rlimit(t->process, RLIMIT_NPROC))
+	if (atomic_load_explicit(&t->user->ntasks, memory_order_relaxed) >
+	    process_rlimit(t->process, RLIMIT_NPROC))
 		return -EAGAIN;
 	t->nproc_exceeded = false;
 	return 0;

@@ -1,15 +1,16 @@
 #include "proc/exec_priv.h"
 
 /*
- * Credentials across execve: set-user-id and set-group-id bits, then the rules for capabilities, in which a file has
- * capabilities only by way of root:
+ * Credentials across execve: set-user-id and set-group-id bits, then the rules for capabilities, in
+ *which a file has capabilities only by way of root:
  *
  *	P'(ambient)     = file is privileged ? 0 : P(ambient)
- *	P'(permitted)   = (P(inheritable) & F(inheritable)) | (F(permitted) & P(bounding)) | P'(ambient)
- *	P'(effective)   = F(effective) ? P'(permitted) : P'(ambient)
+ *	P'(permitted)   = (P(inheritable) & F(inheritable)) | (F(permitted) & P(bounding)) |
+ *P'(ambient) P'(effective)   = F(effective) ? P'(permitted) : P'(ambient)
  *
- * F(permitted) and F(inheritable) are all ones when the real or effective user is root, F(effective) is one when the
- * effective user is, unless SECBIT_NOROOT. Source: execve(2), capabilities(7), credentials(7), prctl(2).
+ * F(permitted) and F(inheritable) are all ones when the real or effective user is root,
+ *F(effective) is one when the effective user is, unless SECBIT_NOROOT. Source: execve(2),
+ *capabilities(7), credentials(7), prctl(2).
  */
 
 #include "abi/errno.h"

@@ -1,14 +1,14 @@
 #include "proc/exec_priv.h"
 
 /*
- * From files to address space: opening with the checks of execve(2), reading and planning headers, choosing
- * addresses, mapping. It all happens in a new space that nobody runs in, so every failure is an error of execve
- * and the caller's image is untouched.
+ * From files to address space: opening with the checks of execve(2), reading and planning headers,
+ * choosing addresses, mapping. It all happens in a new space that nobody runs in, so every failure
+ * is an error of execve and the caller's image is untouched.
  *
- * Layout, downwards: stack (random), gap of RLIMIT_STACK, mmap_base (random) with the interpreter right below it;
- * a position-independent program at ARCH_PIE_BASE plus a random offset; the break above the program, random as well.
- * A program without interpreter that may go anywhere (ld.so itself, static PIE) is loaded like an interpreter, and its break
- * is in the program's place.
+ * Layout, downwards: stack (random), gap of RLIMIT_STACK, mmap_base (random) with the interpreter
+ * right below it; a position-independent program at ARCH_PIE_BASE plus a random offset; the break
+ * above the program, random as well. A program without interpreter that may go anywhere (ld.so
+ * itself, static PIE) is loaded like an interpreter, and its break is in the program's place.
  */
 
 #include <arch/elf.h>
@@ -164,7 +164,8 @@ static void choose_layout(struct exec *x)
 
 	x->stack_top = ARCH_STACK_TOP - random_pages(x, (uint64_t)ARCH_STACK_RND_PAGES + 1);
 	gap = MIN(MAX(gap + stack_random + guard, min_gap), max_gap);
-	vs->mmap_base = page_round_down(ARCH_STACK_TOP - gap - random_pages(x, 1ul << ARCH_MMAP_RND_BITS));
+	vs->mmap_base =
+		page_round_down(ARCH_STACK_TOP - gap - random_pages(x, 1ul << ARCH_MMAP_RND_BITS));
 	vs->legacy_layout = stack == RLIM_INFINITY || (curtask()->personality & ADDR_COMPAT_LAYOUT);
 	vs->stack_top = x->stack_top;
 }
@@ -185,8 +186,10 @@ static void choose_bias(struct exec *x)
 
 	x->prog.bias = 0;
 	if (p->is_dyn && x->interp.file != NULL)
-		x->prog.bias = ALIGN_DOWN(ARCH_PIE_BASE + random_pages(x, 1ul << ARCH_MMAP_RND_BITS),
-					  p->align) - p->low;
+		x->prog.bias =
+			ALIGN_DOWN(ARCH_PIE_BASE + random_pages(x, 1ul << ARCH_MMAP_RND_BITS),
+				   p->align) -
+			p->low;
 	else if (p->is_dyn)
 		x->prog.bias = library_bias(x, p);
 	if (x->interp.file != NULL)

@@ -16,10 +16,10 @@ enum { EXEC_HEAD_MAX = 16, EXEC_SCRIPT_DEPTH = 5 };
 /* argv and envp as one stream of NUL-terminated strings in kernel pages. */
 struct exec_strings {
 	struct list chunks;
-	uint64_t bytes;          /* of all strings, NULs included */
-	uint64_t argv_bytes;     /* the first so many are argv's */
+	uint64_t bytes;      /* of all strings, NULs included */
+	uint64_t argv_bytes; /* the first so many are argv's */
 	uint64_t argc, envc;
-	uint64_t limit;          /* bytes, strings and pointers: execve(2) "Limits on size of arguments" */
+	uint64_t limit; /* bytes, strings and pointers: execve(2) "Limits on size of arguments" */
 	/* Scripts: these come before argv, whose first string is then left out. */
 	char *head[EXEC_HEAD_MAX];
 	unsigned nhead;
@@ -31,7 +31,8 @@ void exec_strings_init(struct exec_strings *s);
 void exec_strings_free(struct exec_strings *s);
 /* Append a vector. 0; -EFAULT; -E2BIG; -ENOMEM. */
 MUST_CHECK int exec_strings_add_user(struct exec_strings *s, uaddr_t vector, uint64_t *count);
-MUST_CHECK int exec_strings_add_kernel(struct exec_strings *s, const char *const *vector, uint64_t *count);
+MUST_CHECK int exec_strings_add_kernel(struct exec_strings *s, const char *const *vector,
+				       uint64_t *count);
 /* Puts str (copied) before all others. -ENOMEM, -E2BIG. */
 MUST_CHECK int exec_strings_prepend(struct exec_strings *s, const char *str, size_t len);
 /* Drops what is now the first argument. */
@@ -53,21 +54,21 @@ size_t exec_cursor_skip_string(struct exec_cursor *c);
 
 /* One ELF file of the image: the program, or its interpreter. */
 struct exec_elf {
-	struct file *file;       /* counted */
+	struct file *file; /* counted */
 	struct abi_elf64_ehdr header;
 	struct elf_plan plan;
 	struct elf_segment *segments;
-	uint64_t bias;           /* added to the file's addresses */
+	uint64_t bias; /* added to the file's addresses */
 };
 
 struct exec {
-	const char *filename;    /* as given to execve: AT_EXECFN, comm */
-	char *own_name;          /* kfree'd; NULL: filename is the caller's */
+	const char *filename; /* as given to execve: AT_EXECFN, comm */
+	char *own_name;       /* kfree'd; NULL: filename is the caller's */
 	struct exec_strings strings;
 	struct exec_elf prog, interp; /* interp.file NULL: none */
-	struct cred *cred;       /* the new ones, ours until committed */
-	bool secure, setid;      /* AT_SECURE; set-id bits changed something */
-	bool unreadable;         /* the caller may not read the file: not dumpable */
+	struct cred *cred;            /* the new ones, ours until committed */
+	bool secure, setid;           /* AT_SECURE; set-id bits changed something */
+	bool unreadable;              /* the caller may not read the file: not dumpable */
 	bool aslr, deny_write;
 	bool shared_files;
 	struct fdtable *files;   /* a private copy, when the old table is shared */

@@ -12,7 +12,8 @@
  *	              auxiliary vector, envp[], argv[]
  *	sp            argc                             16-byte aligned
  *
- * It is written into the new address space in pieces of at most a page. Source: x86-64 psABI 3.4.1, getauxval(3).
+ * It is written into the new address space in pieces of at most a page. Source: x86-64 psABI 3.4.1,
+ *getauxval(3).
  */
 
 #include <arch/elf.h>
@@ -26,15 +27,21 @@
 #include "vfs/cred.h"
 #include "vm/vmspace.h"
 
-enum { AUXV_MAX = 32, WRITER_BYTES = 2048, STACK_EXTRA = 128 << 10, RSEQ_FEATURE_SIZE = 20, RSEQ_ALIGN = 32 };
+enum {
+	AUXV_MAX = 32,
+	WRITER_BYTES = 2048,
+	STACK_EXTRA = 128 << 10,
+	RSEQ_FEATURE_SIZE = 20,
+	RSEQ_ALIGN = 32
+};
 
 /* Collects words and writes them upwards. */
 struct writer {
 	struct vmspace *vs;
-	uint64_t addr;           /* of buf[0] */
-	size_t n;                /* bytes in buf */
+	uint64_t addr; /* of buf[0] */
+	size_t n;      /* bytes in buf */
 	int err;
-	uint64_t *buf;           /* WRITER_BYTES */
+	uint64_t *buf; /* WRITER_BYTES */
 };
 
 static int write_mem(struct vmspace *vs, uint64_t addr, const void *p, size_t n)
@@ -62,8 +69,8 @@ static void put_word(struct writer *w, uint64_t v)
 
 struct places {
 	uint64_t execfn, env, args, platform, random;
-	uint64_t argc, envc;     /* of the new program */
-	uint64_t skip;           /* bytes of the stream that are left out */
+	uint64_t argc, envc; /* of the new program */
+	uint64_t skip;       /* bytes of the stream that are left out */
 };
 
 static void find_places(struct exec *x, struct places *p)

@@ -1,9 +1,10 @@
 #include "proc/exec_priv.h"
 
 /*
- * argv and envp on their way from the old image to the new. Their strings are copied, in order, into a list of kernel
- * pages, so that no limit but the real ones applies: a quarter of RLIMIT_STACK (at least 128 KiB, at most 6 MiB)
- * for strings and pointers together, and 128 KiB for one string. Where each string begins is found again by its NUL.
+ * argv and envp on their way from the old image to the new. Their strings are copied, in order,
+ * into a list of kernel pages, so that no limit but the real ones applies: a quarter of
+ * RLIMIT_STACK (at least 128 KiB, at most 6 MiB) for strings and pointers together, and 128 KiB for
+ * one string. Where each string begins is found again by its NUL.
  *
  * Source: execve(2) "Limits on size of arguments and environment".
  */
@@ -51,7 +52,8 @@ void exec_strings_free(struct exec_strings *s)
 /* The chunk to fill, with room. NULL: no memory. */
 static struct chunk *room(struct exec_strings *s)
 {
-	struct chunk *c = list_is_empty(&s->chunks) ? NULL : list_last(&s->chunks, struct chunk, node);
+	struct chunk *c =
+		list_is_empty(&s->chunks) ? NULL : list_last(&s->chunks, struct chunk, node);
 	struct page *p;
 
 	if (c != NULL && c->used < sizeof(c->data))

@@ -1,16 +1,16 @@
 #include "proc/exit.h"
 
 /*
- * The end of tasks and processes. A task gives back what it holds while it is still itself (image, descriptors,
- * directory), then leaves the tree, then its stack; its memory goes when it is off that stack, by somebody
- * else. The last task of a process makes the zombie: with all its tasks gone, so that a zombie holds nothing but its
- * numbers and its accounts.
+ * The end of tasks and processes. A task gives back what it holds while it is still itself (image,
+ * descriptors, directory), then leaves the tree, then its stack; its memory goes when it is off
+ * that stack, by somebody else. The last task of a process makes the zombie: with all its tasks
+ * gone, so that a zombie holds nothing but its numbers and its accounts.
  *
- * Two counts: ntasks says who is the last to end (and winds up timers and terminal); the list of tasks, and the
- * leader's `dead`, say who is the last to leave. They can differ.
+ * Two counts: ntasks says who is the last to end (and winds up timers and terminal); the list of
+ * tasks, and the leader's `dead`, say who is the last to leave. They can differ.
  *
- * Source: _exit(2), exit_group(2), wait(2), POSIX.1-2017 _Exit "Consequences of Process Termination", sigaction(2)
- * SA_NOCLDWAIT.
+ * Source: _exit(2), exit_group(2), wait(2), POSIX.1-2017 _Exit "Consequences of Process
+ * Termination", sigaction(2) SA_NOCLDWAIT.
  */
 
 #include "abi/epoll.h"
@@ -197,7 +197,8 @@ static void become_zombie_locked(struct process *p, struct sigqueue_entry **e) H
 		waitq_wake_all(&p->pid->exit_wait, EPOLLIN);
 }
 
-/* The children that this task, not the last of its process, made and that asked to know of its end. */
+/* The children that this task, not the last of its process, made and that asked to know of its end.
+ */
 static void notify_pdeath_locked(struct task *t) HOLDS(&proctree_lock)
 {
 	struct process *child;
@@ -205,13 +206,19 @@ static void notify_pdeath_locked(struct task *t) HOLDS(&proctree_lock)
 
 	if (!t->process->has_pdeath)
 		return;
-	list_for_each(child, &t->process->children, sibling) {
+	list_for_each (child, &t->process->children, sibling) {
 		if (child->zombie || child->leader->parent_tid != t->pid->nr)
 			continue;
-		for_each_task(c, child)
-			if (c->pdeath_signal)
-				(void)signal_queue(child, c, (int)c->pdeath_signal, NULL, NULL);
+		for_each_task(c, child) if (c->pdeath_signal)(void)
+			signal_queue(child, c, (int)c->pdeath_signal, NULL, NULL);
 	}
+}
+
+static bool at_most_two_left(const struct process *p)
+{
+	const struct list *second = p->tasks.next->next;
+
+	return second == &p->tasks || second->next == &p->tasks;
 }
 
 static void exit_notify(struct task *t)
@@ -226,11 +233,13 @@ static void exit_notify(struct task *t)
 	if (t != p->leader)
 		task_unlink_locked(t);
 	sigunlock(l);
-	if (p->leader->dead && p->tasks.next == p->tasks.prev && p->tasks.next == &p->leader->group_node)
+	if (p->leader->dead && p->tasks.next == p->tasks.prev &&
+	    p->tasks.next == &p->leader->group_node)
 		become_zombie_locked(p, &e);
 	else
 		notify_pdeath_locked(t);
-	if (p->flags & PROC_EXECING)
+	/* An exec waits until it is alone, but for a dead leader: no use in waking it for each of many. */
+	if ((p->flags & PROC_EXECING) && at_most_two_left(p))
 		waitq_wake_all(&p->exec_wait, 0);
 	spin_unlock(&proctree_lock);
 	sigqueue_free(e);
@@ -278,7 +287,8 @@ static void zap_others(struct task *me)
 {
 	struct task *t;
 
-	for_each_task(t, me->process) {
+	for_each_task(t, me->process)
+	{
 		if (t == me || t->exited)
 			continue;
 		t->jobctl = 0;
@@ -293,9 +303,8 @@ static bool is_alone(struct task *me)
 	struct siglock l = siglock(me->process);
 	bool alone = true;
 
-	for_each_task(t, me->process)
-		if (t != me && !(t->dead && t == me->process->leader))
-			alone = false;
+	for_each_task(t, me->process) if (t != me && !(t->dead && t == me->process->leader)) alone =
+		false;
 	sigunlock(l);
 	return alone;
 }
@@ -349,7 +358,8 @@ int process_become_single(void)
 	struct siglock l;
 	int err;
 
-	if (me == p->leader && atomic_load_explicit(&p->ntasks, memory_order_acquire) == 1 && is_alone(me))
+	if (me == p->leader && atomic_load_explicit(&p->ntasks, memory_order_acquire) == 1 &&
+	    is_alone(me))
 		return 0;
 	l = siglock(p);
 	if (p->flags & (PROC_GROUP_EXIT | PROC_EXECING)) {

@@ -13,12 +13,12 @@ NORETURN void task_exit(int status);
 NORETURN void process_exit(int status);
 
 struct wait_args {
-	int type;            /* P_ALL, P_PID, P_PGID, P_PIDFD */
-	struct pid *pid;     /* borrowed; NULL for P_ALL */
-	int options;         /* WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL … */
+	int type;        /* P_ALL, P_PID, P_PGID, P_PIDFD */
+	struct pid *pid; /* borrowed; NULL for P_ALL */
+	int options;     /* WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL … */
 	/* results */
-	int status;          /* as wait4's */
-	int si_code;         /* CLD_* */
+	int status;  /* as wait4's */
+	int si_code; /* CLD_* */
 	uint32_t uid;
 	struct abi_rusage *ru; /* may be NULL */
 };

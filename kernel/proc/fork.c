@@ -1,10 +1,11 @@
 #include "proc/fork.h"
 
 /*
- * clone(2): a new task, by its flags and nothing else. The plan allocates and copies everything, and gives the task
- * to nobody: a failure frees it as if it had never been. The commit, under PROCTREE and the siglock, links it,
- * unless a signal came meanwhile: then all is undone and the call restarts after it, so that a signal to a whole group
- * reaches either the child or a parent that has none.
+ * clone(2): a new task, by its flags and nothing else. The plan allocates and copies everything,
+ * and gives the task to nobody: a failure frees it as if it had never been. The commit, under
+ * PROCTREE and the siglock, links it, unless a signal came meanwhile: then all is undone and the
+ * call restarts after it, so that a signal to a whole group reaches either the child or a parent
+ * that has none.
  *
  * Source: clone(2), fork(2), vfork(2), setrlimit(2) RLIMIT_NPROC.
  */
@@ -31,11 +32,11 @@ struct plan {
 	const struct clone_args *args;
 	uint64_t flags;
 	struct task *t;
-	struct process *p;      /* new, or NULL for CLONE_THREAD */
+	struct process *p; /* new, or NULL for CLONE_THREAD */
 	struct pid *pid;
-	int pidfd;              /* reserved, or -1 */
+	int pidfd; /* reserved, or -1 */
 	struct file *pidfd_file;
-	bool charged;           /* against RLIMIT_NPROC */
+	bool charged; /* against RLIMIT_NPROC */
 	bool thread_ready;
 };
 
@@ -122,7 +123,8 @@ static int plan_thread(struct plan *f)
 		t->rseq_len = me->rseq_len;
 		t->rseq_sig = me->rseq_sig;
 		t->thread.switch_work = me->thread.switch_work;
-		atomic_store_explicit(&t->thread.work, me->thread.switch_work, memory_order_relaxed);
+		atomic_store_explicit(&t->thread.work, me->thread.switch_work,
+				      memory_order_relaxed);
 	}
 	return 0;
 }
@@ -257,8 +259,8 @@ static int plan_all(struct plan *f)
 	if ((err = charge_user(f)) || (err = plan_process(f)) || (err = plan_thread(f)) ||
 	    (err = plan_files(f)) || (err = plan_ids(f)) || (err = plan_vmspace(f)))
 		return err;
-	return arch_thread_fork(&f->t->thread, thread_regs(curthread()), a->stack, a->flags & CLONE_SETTLS,
-				a->tls, child_first);
+	return arch_thread_fork(&f->t->thread, thread_regs(curthread()), a->stack,
+				a->flags & CLONE_SETTLS, a->tls, child_first);
 }
 
 static void abort_process(struct plan *f)

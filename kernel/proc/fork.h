@@ -5,8 +5,8 @@
 #include "lib/types.h"
 
 struct clone_args {
-	uint64_t flags;      /* CLONE_*, without the signal in the low byte */
-	uint64_t stack;      /* new stack pointer; 0: the parent's */
+	uint64_t flags; /* CLONE_*, without the signal in the low byte */
+	uint64_t stack; /* new stack pointer; 0: the parent's */
 	uint64_t tls;
 	uaddr_t parent_tid, child_tid, pidfd;
 	int exit_signal;

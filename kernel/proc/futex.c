@@ -1,16 +1,18 @@
 #include "proc/futex.h"
 
 /*
- * Futexes without priority inheritance. Waiters stand in the bucket that their key hashes to, first come first
- * served. The value is compared under the bucket's lock, with a load that does not fault; a waker takes the same lock, so
- * either the waiter sees the waker's new value, or the waker sees the waiter. A page that is not there is faulted
- * in without the lock, and everything begins again.
+ * Futexes without priority inheritance. Waiters stand in the bucket that their key hashes to, first
+ * come first served. The value is compared under the bucket's lock, with a load that does not
+ * fault; a waker takes the same lock, so either the waiter sees the waker's new value, or the waker
+ * sees the waiter. A page that is not there is faulted in without the lock, and everything begins
+ * again.
  *
- * A waiter lives on its task's stack. Whoever takes it out of its bucket sets `woken` last and wakes the thread; the
- * thread's memory outlasts this, since tasks are freed under an epoch and a spinlock holder does not sleep.
+ * A waiter lives on its task's stack. Whoever takes it out of its bucket sets `woken` last and
+ * wakes the thread; the thread's memory outlasts this, since tasks are freed under an epoch and a
+ * spinlock holder does not sleep.
  *
- * FUTEX_WAKE_OP changes its word before it takes any lock: who queues up after that has seen the new value, and who
- * queued up before is woken.
+ * FUTEX_WAKE_OP changes its word before it takes any lock: who queues up after that has seen the
+ * new value, and who queued up before is woken.
  *
  * Source: futex(2), futex(7), "Futexes Are Tricky" (Drepper).
  */
@@ -29,13 +31,13 @@
 enum { FUTEX_BUCKETS = 1024 };
 
 struct bucket {
-	struct spinlock lock;    /* FUTEX; two by address */
-	struct list waiters;     /* struct waiter_entry */
+	struct spinlock lock; /* FUTEX; two by address */
+	struct list waiters;  /* struct waiter_entry */
 } ALIGNED(64);
 
 struct waiter_entry {
 	struct list node;
-	struct futex_ref ref;    /* owned; replaced by requeue under both locks */
+	struct futex_ref ref; /* owned; replaced by requeue under both locks */
 	struct thread *thread;
 	uint32_t bitset;
 	_Atomic uint32_t woken;
@@ -163,7 +165,8 @@ static int enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val)
 	return 0;
 }
 
-static int futex_wait(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline, uint32_t bitset)
+static int futex_wait(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline,
+		      uint32_t bitset)
 {
 	struct waiter_entry w;
 	int err;
@@ -189,13 +192,16 @@ enum { RB_UADDR, RB_VAL, RB_DEADLINE, RB_BITSET, RB_FLAGS, RB_ARGS };
 
 static int64_t futex_wait_restart(struct restart_block *r);
 
-/* A wait with a timeout goes on, after a stop or a signal without handler, with what is left of it. */
-static int64_t wait_or_restart(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline, uint32_t bitset)
+/* A wait with a timeout goes on, after a stop or a signal without handler, with what is left of it.
+ */
+static int64_t wait_or_restart(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline,
+			       uint32_t bitset)
 {
 	int err = futex_wait(uaddr, private_hint, val, deadline, bitset);
 
 	if (UNLIKELY(err == -ERESTARTSYS) && deadline != NSEC_MAX) {
-		const uint64_t a[RB_ARGS] = { uaddr.a, val, (uint64_t)deadline, bitset, private_hint };
+		const uint64_t a[RB_ARGS] = { uaddr.a, val, (uint64_t)deadline, bitset,
+					      private_hint };
 
 		restart_block_set(futex_wait_restart, a, RB_ARGS);
 		return -ERESTART_RESTARTBLOCK;
@@ -207,8 +213,8 @@ static int64_t futex_wait_restart(struct restart_block *r)
 {
 	const uint64_t *a = r->arg;
 
-	return wait_or_restart(UADDR(a[RB_UADDR]), a[RB_FLAGS], (uint32_t)a[RB_VAL], (nsec_t)a[RB_DEADLINE],
-			       (uint32_t)a[RB_BITSET]);
+	return wait_or_restart(UADDR(a[RB_UADDR]), a[RB_FLAGS], (uint32_t)a[RB_VAL],
+			       (nsec_t)a[RB_DEADLINE], (uint32_t)a[RB_BITSET]);
 }
 
 /* --- waking --- */
@@ -222,15 +228,15 @@ static void wake_entry(struct waiter_entry *w)
 	thread_wake(t, WAKE_NORMAL);
 }
 
-static uint32_t wake_locked(struct bucket *b, const struct vm_futex_key *k, uint32_t n, uint32_t bitset)
-	HOLDS(&b->lock)
+static uint32_t wake_locked(struct bucket *b, const struct vm_futex_key *k, uint32_t n,
+			    uint32_t bitset) HOLDS(&b->lock)
 {
 	struct waiter_entry *w, *next;
 	uint32_t woken = 0;
 
 	if (n == 0)
 		return 0;
-	list_for_each_safe(w, next, &b->waiters, node) {
+	list_for_each_safe (w, next, &b->waiters, node) {
 		if (!futex_key_equal(&w->ref.key, k) || !(w->bitset & bitset))
 			continue;
 		wake_entry(w);
@@ -292,7 +298,8 @@ static void unlock_two(struct bucket *a, struct bucket *b) NO_TSA
 		spin_unlock(&b->lock);
 }
 
-static int refs_get(uaddr_t u1, uaddr_t u2, bool private_hint, struct futex_ref *r1, struct futex_ref *r2)
+static int refs_get(uaddr_t u1, uaddr_t u2, bool private_hint, struct futex_ref *r1,
+		    struct futex_ref *r2)
 {
 	int err = futex_ref_get(u1, private_hint, r1);
 
@@ -310,7 +317,7 @@ static uint32_t requeue_locked(struct bucket *from, const struct futex_ref *r1, 
 	struct waiter_entry *w, *next;
 	uint32_t moved = 0;
 
-	list_for_each_safe(w, next, &from->waiters, node) {
+	list_for_each_safe (w, next, &from->waiters, node) {
 		if (moved >= n)
 			break;
 		if (!futex_key_equal(&w->ref.key, &r1->key))
@@ -326,8 +333,10 @@ static uint32_t requeue_locked(struct bucket *from, const struct futex_ref *r1, 
 	return moved;
 }
 
-/* Locks both buckets with the first word's value known. 0 locked; -EAGAIN it is not *cmp; -EFAULT. */
-static int lock_compare(struct bucket *b1, struct bucket *b2, uaddr_t u1, const uint32_t *cmp) NO_TSA
+/* Locks both buckets with the first word's value known. 0 locked; -EAGAIN it is not *cmp; -EFAULT.
+ */
+static int lock_compare(struct bucket *b1, struct bucket *b2, uaddr_t u1, const uint32_t *cmp)
+	NO_TSA
 {
 	uint32_t now;
 	int err;
@@ -348,8 +357,8 @@ static int lock_compare(struct bucket *b1, struct bucket *b2, uaddr_t u1, const 
 	return -EAGAIN;
 }
 
-static int64_t futex_requeue(uaddr_t u1, uaddr_t u2, bool private_hint, uint32_t nwake, uint32_t nmove,
-			     const uint32_t *cmp) NO_TSA
+static int64_t futex_requeue(uaddr_t u1, uaddr_t u2, bool private_hint, uint32_t nwake,
+			     uint32_t nmove, const uint32_t *cmp) NO_TSA
 {
 	struct futex_ref r1, r2;
 	struct bucket *b1, *b2;
@@ -365,7 +374,8 @@ static int64_t futex_requeue(uaddr_t u1, uaddr_t u2, bool private_hint, uint32_t
 	err = lock_compare(b1, b2, u1, cmp);
 	if (err == 0) {
 		woken = wake_locked(b1, &r1.key, nwake, FUTEX_BITSET_MATCH_ANY);
-		moved = futex_key_equal(&r1.key, &r2.key) ? 0 : requeue_locked(b1, &r1, b2, &r2, nmove);
+		moved = futex_key_equal(&r1.key, &r2.key) ? 0
+							  : requeue_locked(b1, &r1, b2, &r2, nmove);
 		unlock_two(b1, b2);
 		for (uint32_t i = 0; i < moved && r1.counted != NULL; i++)
 			vmobject_put(r1.counted); /* what the moved ones held */
@@ -444,7 +454,8 @@ static int change_word(uaddr_t uaddr, uint32_t code)
 	return err ? err : compare_op(code, (int32_t)old);
 }
 
-static int64_t futex_wake_op(uaddr_t u1, uaddr_t u2, bool private_hint, uint32_t n1, uint32_t n2, uint32_t code)
+static int64_t futex_wake_op(uaddr_t u1, uaddr_t u2, bool private_hint, uint32_t n1, uint32_t n2,
+			     uint32_t code)
 {
 	int64_t woken, more;
 	int cmp = change_word(u2, code);
@@ -486,8 +497,8 @@ static bool may_use_realtime(unsigned cmd)
 }
 
 /* All but plain waiting and waking. */
-static NOINLINE int64_t other_op(uaddr_t uaddr, unsigned cmd, bool priv, uint32_t val, nsec_t deadline, uint32_t val2,
-				 uaddr_t uaddr2, uint32_t val3)
+static NOINLINE int64_t other_op(uaddr_t uaddr, unsigned cmd, bool priv, uint32_t val,
+				 nsec_t deadline, uint32_t val2, uaddr_t uaddr2, uint32_t val3)
 {
 	switch (cmd) {
 	case FUTEX_WAKE_BITSET:
@@ -510,8 +521,8 @@ static NOINLINE int64_t other_op(uaddr_t uaddr, unsigned cmd, bool priv, uint32_
 	}
 }
 
-int64_t futex_op(uaddr_t uaddr, int op, uint32_t val, nsec_t timeout, bool has_timeout, uint32_t val2,
-		 uaddr_t uaddr2, uint32_t val3)
+int64_t futex_op(uaddr_t uaddr, int op, uint32_t val, nsec_t timeout, bool has_timeout,
+		 uint32_t val2, uaddr_t uaddr2, uint32_t val3)
 {
 	unsigned cmd = (unsigned)op & (unsigned)FUTEX_CMD_MASK;
 	bool priv = op & FUTEX_PRIVATE_FLAG, realtime = op & FUTEX_CLOCK_REALTIME;

@@ -1,12 +1,13 @@
 #include "proc/futex_priv.h"
 
 /*
- * Futexes with priority inheritance. The word holds the owner's tid; who finds it taken sets FUTEX_WAITERS in it, queues
- * up by priority, and lends the owner its own. FUTEX_UNLOCK_PI hands the lock to the first waiter by writing its tid, so
- * nobody can get in between. Inheritance goes one step: an owner that itself waits for another lock passes nothing on.
+ * Futexes with priority inheritance. The word holds the owner's tid; who finds it taken sets
+ * FUTEX_WAITERS in it, queues up by priority, and lends the owner its own. FUTEX_UNLOCK_PI hands
+ * the lock to the first waiter by writing its tid, so nobody can get in between. Inheritance goes
+ * one step: an owner that itself waits for another lock passes nothing on.
  *
- * All of it is rare and under one lock, pi_lock (FUTEX); the word is read and changed under it without faults.
- * Source: futex(2) "Priority-inheritance futexes".
+ * All of it is rare and under one lock, pi_lock (FUTEX); the word is read and changed under it
+ * without faults. Source: futex(2) "Priority-inheritance futexes".
  */
 
 #include "abi/errno.h"
@@ -18,13 +19,13 @@
 enum { PI_BUCKETS = 64 };
 
 struct pi_waiter {
-	struct list node;        /* in its bucket: by key, then priority, then arrival */
-	struct list owned_node;  /* in owner->pi_owned */
+	struct list node;       /* in its bucket: by key, then priority, then arrival */
+	struct list owned_node; /* in owner->pi_owned */
 	struct futex_ref ref;
 	uaddr_t uaddr;
-	struct task *task;       /* the waiter */
-	struct task *owner;      /* counted */
-	int prio;                /* real-time priority, 0: none */
+	struct task *task;  /* the waiter */
+	struct task *owner; /* counted */
+	int prio;           /* real-time priority, 0: none */
 	_Atomic uint32_t granted;
 };
 
@@ -45,7 +46,7 @@ static struct pi_waiter *first_waiter(const struct vm_futex_key *k, const struct
 	struct list *b = pi_bucket(k);
 	struct pi_waiter *w;
 
-	list_for_each(w, b, node)
+	list_for_each (w, b, node)
 		if (w != but && futex_key_equal(&w->ref.key, k))
 			return w;
 	return NULL;
@@ -56,7 +57,7 @@ static void insert_waiter(struct pi_waiter *w)
 	struct list *b = pi_bucket(&w->ref.key);
 	struct pi_waiter *o;
 
-	list_for_each(o, b, node)
+	list_for_each (o, b, node)
 		if (o->prio < w->prio)
 			break;
 	list_insert_between(&w->node, o->node.prev, &o->node);
@@ -68,7 +69,7 @@ static void reboost(struct task *owner)
 	struct pi_waiter *w;
 	int prio = 0;
 
-	list_for_each(w, &owner->pi_owned, owned_node)
+	list_for_each (w, &owner->pi_owned, owned_node)
 		prio = MAX(prio, w->prio);
 	sched_boost(&owner->thread, prio);
 }
@@ -91,7 +92,8 @@ static void detach(struct pi_waiter *w)
 	task_put(owner);
 }
 
-/* Takes the word for the running task when it is free. 0 taken; -EBUSY; -EDEADLK; -EFAULT; -EAGAIN it changed. */
+/* Takes the word for the running task when it is free. 0 taken; -EBUSY; -EDEADLK; -EFAULT; -EAGAIN
+ * it changed. */
 static int try_take(uaddr_t uaddr, uint32_t v, const struct vm_futex_key *k)
 {
 	uint32_t tid = curtask()->pid->nr;
@@ -110,7 +112,8 @@ static int try_take(uaddr_t uaddr, uint32_t v, const struct vm_futex_key *k)
 	return swapped ? 0 : -EAGAIN;
 }
 
-/* Queues w behind the owner that v names. 0; -ESRCH no such task; -EFAULT; -EAGAIN the word changed. */
+/* Queues w behind the owner that v names. 0; -ESRCH no such task; -EFAULT; -EAGAIN the word
+ * changed. */
 static int queue_behind(struct pi_waiter *w, uint32_t v)
 {
 	struct task *owner = task_lookup(v & FUTEX_TID_MASK);
@@ -183,7 +186,9 @@ int64_t futex_lock_pi(uaddr_t uaddr, bool private_hint, bool try_only, nsec_t de
 {
 	struct thread *self = curthread();
 	struct pi_waiter w = {
-		.uaddr = uaddr, .task = curtask(), .prio = self->se.set_prio,
+		.uaddr = uaddr,
+		.task = curtask(),
+		.prio = self->se.set_prio,
 	};
 	int err = futex_ref_get(uaddr, private_hint, &w.ref);
 
@@ -219,7 +224,7 @@ static int hand_over(uaddr_t uaddr, uint32_t v, const struct vm_futex_key *k, ui
 		return 0;
 	list_remove(&w->node);
 	detach(w);
-	list_for_each(o, pi_bucket(k), node) {
+	list_for_each (o, pi_bucket(k), node) {
 		if (!futex_key_equal(&o->ref.key, k))
 			continue;
 		detach(o);
@@ -262,7 +267,8 @@ int64_t futex_unlock_pi(uaddr_t uaddr, bool private_hint)
 	return err;
 }
 
-/* One lock that t owns; false: none is left. The word is in memory that t still has, or nobody can be helped. */
+/* One lock that t owns; false: none is left. The word is in memory that t still has, or nobody can
+ * be helped. */
 static bool release_one(struct task *t)
 {
 	struct pi_waiter *w;
@@ -280,7 +286,8 @@ static bool release_one(struct task *t)
 		spin_unlock(&pi_lock);
 		return false;
 	}
-	if (futex_load_nofault(uaddr, &v) == 0 && hand_over(uaddr, v, &w->ref.key, FUTEX_OWNER_DIED) == 0)
+	if (futex_load_nofault(uaddr, &v) == 0 &&
+	    hand_over(uaddr, v, &w->ref.key, FUTEX_OWNER_DIED) == 0)
 		uaddr = UADDR_NULL;
 	spin_unlock(&pi_lock);
 	return uaddr_is_null(uaddr) || futex_fault_in(uaddr) == 0;

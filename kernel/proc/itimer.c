@@ -1,12 +1,12 @@
 #include "proc/clocks.h"
 
 /*
- * Interval timers (setitimer(2)) and limits on CPU time. ITIMER_REAL is a kernel timer per process, which sends its
- * signal and re-arms itself. The others count CPU time, which is looked at in the tick, and only of processes that
- * have something to be looked at (cpu_timers).
+ * Interval timers (setitimer(2)) and limits on CPU time. ITIMER_REAL is a kernel timer per process,
+ * which sends its signal and re-arms itself. The others count CPU time, which is looked at in the
+ * tick, and only of processes that have something to be looked at (cpu_timers).
  *
- * real_expires, under the siglock, is the truth about ITIMER_REAL: a callback that was overtaken by setitimer finds
- * another time there, or none, and does nothing.
+ * real_expires, under the siglock, is the truth about ITIMER_REAL: a callback that was overtaken by
+ * setitimer finds another time there, or none, and does nothing.
  */
 
 #include "abi/time.h"
@@ -93,7 +93,9 @@ static void set_locked(struct process *p, int which, const struct itimer_value *
 	switch (which) {
 	case ITIMER_REAL:
 		p->real_interval = v->interval;
-		p->real_expires = v->value == 0 ? 0 : v->value > NSEC_MAX - now ? NSEC_MAX : now + v->value;
+		p->real_expires = v->value == 0               ? 0
+				  : v->value > NSEC_MAX - now ? NSEC_MAX
+							      : now + v->value;
 		if (p->real_expires != 0)
 			timer_arm(&p->real_timer, p->real_expires);
 		break;

@@ -1,13 +1,15 @@
 #include "proc/proc_priv.h"
 
 /*
- * Job control. A stop begins when a task takes a stop signal: every live task is told to stop (JOBCTL_STOP) and
- * counted in stop_count; each stops on its way to user mode, and the last one makes the process PROC_STOPPED and
- * tells the parent. SIGCONT, when it is sent, takes all of that back and lets the tasks run; one of them then tells
- * the parent, because the sender may hold locks that this would need.
+ * Job control. A stop begins when a task takes a stop signal: every live task is told to stop
+ * (JOBCTL_STOP) and counted in stop_count; each stops on its way to user mode, and the last one
+ * makes the process PROC_STOPPED and tells the parent. SIGCONT, when it is sent, takes all of that
+ * back and lets the tasks run; one of them then tells the parent, because the sender may hold locks
+ * that this would need.
  *
  * Locks: the siglock for all of it; reports to the parent under PROCTREE, which comes before.
- * Source: POSIX.1-2017 2.4.3, signal(7), wait(2) WUNTRACED and WCONTINUED, sigaction(2) SA_NOCLDSTOP.
+ * Source: POSIX.1-2017 2.4.3, signal(7), wait(2) WUNTRACED and WCONTINUED, sigaction(2)
+ * SA_NOCLDSTOP.
  */
 
 #include "lib/string.h"
@@ -22,8 +24,7 @@ static void flush_everywhere(struct process *p, uint64_t set)
 	struct task *t;
 
 	sigpending_flush(&p->pending, set);
-	for_each_task(t, p)
-		sigpending_flush(&t->pending, set);
+	for_each_task(t, p) sigpending_flush(&t->pending, set);
 }
 
 static void continue_all(struct process *p)
@@ -35,7 +36,8 @@ static void continue_all(struct process *p)
 	p->stop_count = 0;
 	if (was_stopped)
 		p->flags |= PROC_CONT_NOTIFY;
-	for_each_task(t, p) {
+	for_each_task(t, p)
+	{
 		if (t->jobctl == 0)
 			continue;
 		t->jobctl = 0;
@@ -66,7 +68,8 @@ void jobctl_begin_stop(struct process *p, int sig)
 		p->stop_sig = sig;
 	p->flags |= PROC_STOP_PENDING;
 	p->flags &= ~PROC_CONT_NOTIFY;
-	for_each_task(t, p) {
+	for_each_task(t, p)
+	{
 		if (t->exited || t->jobctl)
 			continue;
 		t->jobctl = JOBCTL_STOP;
@@ -106,7 +109,8 @@ bool jobctl_stop_here(struct task *t, struct siglock *l)
 		jobctl_notify_parent(p, CLD_STOPPED);
 		*l = siglock(p);
 	}
-	/* A SIGCONT before this has taken jobctl back; one from now on finds the state to wake it from. */
+	/* A SIGCONT before this has taken jobctl back; one from now on finds the state to wake it
+	 * from. */
 	if (t->jobctl & JOBCTL_STOPPED)
 		atomic_store_explicit(&t->thread.state, THREAD_STOPPED, memory_order_seq_cst);
 	sigunlock(*l);

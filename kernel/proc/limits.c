@@ -1,8 +1,9 @@
 #include "proc/proc_priv.h"
 
 /*
- * Resource limits where they bind: what the layers below ask of the running process (descriptors, file size), what its
- * address space is told, and signals that they want sent. Kernel threads have no limits.
+ * Resource limits where they bind: what the layers below ask of the running process (descriptors,
+ * file size), what its address space is told, and signals that they want sent. Kernel threads have
+ * no limits.
  *
  * Source: setrlimit(2), fcntl(2) F_SETOWN and F_SETSIG.
  */
@@ -152,7 +153,7 @@ int process_set_rlimit(struct process *p, unsigned resource, const struct abi_rl
 	int err = 0;
 
 	*old = p->rlim[resource];
-	if (new != NULL && new->rlim_max > old->rlim_max && !may_raise)
+	if (new != NULL &&new->rlim_max > old->rlim_max && !may_raise)
 		err = -EPERM;
 	if (err == 0 && new != NULL) {
 		p->rlim[resource] = *new;

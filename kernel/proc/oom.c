@@ -1,11 +1,13 @@
 #include "proc/proc_priv.h"
 
 /*
- * The last resort when reclaim brought nothing: the process whose end frees the most is killed, its share of memory in
- * thousandths shifted by its oom_score_adj (proc(5)); -1000 exempts it, and process 1 is never taken. One kill at a time:
- * while a victim is on its way out, others that need memory wait for it.
+ * The last resort when reclaim brought nothing: the process whose end frees the most is killed, its
+ * share of memory in thousandths shifted by its oom_score_adj (proc(5)); -1000 exempts it, and
+ * process 1 is never taken. One kill at a time: while a victim is on its way out, others that need
+ * memory wait for it.
  *
- * The caller holds what it holds (address spaces, inodes), so it waits a bounded time only; then it tries again.
+ * The caller holds what it holds (address spaces, inodes), so it waits a bounded time only; then it
+ * tries again.
  */
 
 #include "abi/errno.h"
@@ -17,14 +19,14 @@
 #include "vm/vmspace.h"
 
 enum { OOM_ADJ_NEVER = -1000, WAIT_STEPS = 20 };
-#define WAIT_STEP  (5 * NSEC_PER_MSEC)
+#define WAIT_STEP   (5 * NSEC_PER_MSEC)
 #define VICTIM_TIME (2 * NSEC_PER_SEC) /* what a victim gets before another is chosen */
 
 static _Atomic bool killing;
 static _Atomic nsec_t last_kill;
 
 struct victim {
-	struct process *p;  /* counted */
+	struct process *p; /* counted */
 	uint64_t score;
 	uint64_t total, anon, file, shmem; /* pages */
 };
@@ -59,7 +61,9 @@ unsigned process_oom_score(struct process *p)
 	points = badness(p, vs);
 	vmspace_put(vs);
 	/* Linux's scale: 1000 is all of memory, plus 1000, times two thirds. */
-	return points == 0 ? 0 : (unsigned)((1000 + points * 1000 / MAX(pmm_total_pages(), 1ul)) * 2 / 3);
+	return points == 0
+		       ? 0
+		       : (unsigned)((1000 + points * 1000 / MAX(pmm_total_pages(), 1ul)) * 2 / 3);
 }
 
 static void consider(struct process *p, struct victim *best, bool *dying)
@@ -76,8 +80,12 @@ static void consider(struct process *p, struct victim *best, bool *dying)
 		process_put(best->p);
 		process_get(p);
 		*best = (struct victim){
-			.p = p, .score = score, .total = vs->total_pages,
-			.anon = vs->rss_anon, .file = vs->rss_file, .shmem = vs->rss_shmem,
+			.p = p,
+			.score = score,
+			.total = vs->total_pages,
+			.anon = vs->rss_anon,
+			.file = vs->rss_file,
+			.shmem = vs->rss_shmem,
 		};
 	}
 	vmspace_put(vs);
@@ -99,9 +107,11 @@ static void kill_victim(const struct victim *v)
 	struct task *t = process_get_leader(v->p);
 	uint32_t nr = v->p->pid->nr;
 
-	log_err("Out of memory: Killed process %u (%s) total-vm:%lukB, anon-rss:%lukB, file-rss:%lukB, shmem-rss:%lukB, "
-		"UID:%u score:%lu oom_score_adj:%d", nr, t ? t->thread.name : "?", v->total * 4, v->anon * 4,
-		v->file * 4, v->shmem * 4, t ? t->thread.cred->uid : 0, v->score, v->p->oom_score_adj);
+	log_err("Out of memory: Killed process %u (%s) total-vm:%lukB, anon-rss:%lukB, "
+		"file-rss:%lukB, shmem-rss:%lukB, "
+		"UID:%u score:%lu oom_score_adj:%d",
+		nr, t ? t->thread.name : "?", v->total * 4, v->anon * 4, v->file * 4, v->shmem * 4,
+		t ? t->thread.cred->uid : 0, v->score, v->p->oom_score_adj);
 	ktrace(KT_MM, oom_kill, nr, v->anon + v->file + v->shmem, 0, 0, 0, 0);
 	task_put(t);
 	process_kill_all(v->p, SIGKILL);
@@ -133,7 +143,8 @@ static bool out_of_memory(void)
 		return true;
 	}
 	choose(&v, &dying);
-	if (dying && clock_mono() - atomic_load_explicit(&last_kill, memory_order_relaxed) < VICTIM_TIME)
+	if (dying &&
+	    clock_mono() - atomic_load_explicit(&last_kill, memory_order_relaxed) < VICTIM_TIME)
 		killed = true;
 	else if (v.p != NULL) {
 		kill_victim(&v);

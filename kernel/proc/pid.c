@@ -1,13 +1,14 @@
 #include "proc/pid.h"
 
 /*
- * Pid numbers. The table is an array of chunks of 512 numbers, each with a bitmap of those in use and the slots that
- * lookups read without a lock; chunks are made when first needed and stay. A bitmap of full chunks above them
- * makes the search for the next free number O(limit / 64 / 512) at its worst and one word at its best.
- * Numbers are given out cyclically, so that a number comes back as late as possible (fork(2)).
+ * Pid numbers. The table is an array of chunks of 512 numbers, each with a bitmap of those in use
+ * and the slots that lookups read without a lock; chunks are made when first needed and stay. A
+ * bitmap of full chunks above them makes the search for the next free number O(limit / 64 / 512) at
+ * its worst and one word at its best. Numbers are given out cyclically, so that a number comes back
+ * as late as possible (fork(2)).
  *
- * A struct pid leaves its slot, and its number is free, when no task, process, group or session bears it; its
- * memory goes after the last reference and a grace period.
+ * A struct pid leaves its slot, and its number is free, when no task, process, group or session
+ * bears it; its memory goes after the last reference and a grace period.
  */
 
 #include "abi/errno.h"
@@ -44,7 +45,9 @@ void pid_init(void)
 
 static struct pid_chunk *chunk_of(uint32_t nr)
 {
-	return nr < PID_MAX_LIMIT ? atomic_load_explicit(&chunks[nr / CHUNK_BITS], memory_order_acquire) : NULL;
+	return nr < PID_MAX_LIMIT
+		       ? atomic_load_explicit(&chunks[nr / CHUNK_BITS], memory_order_acquire)
+		       : NULL;
 }
 
 /* The first free number in [from, limit); 0: none. A chunk that does not exist is all free. */
@@ -126,8 +129,8 @@ static int make_chunk(uint32_t nr)
 
 	if (k == NULL)
 		return -ENOMEM;
-	if (!atomic_compare_exchange_strong_explicit(&chunks[nr / CHUNK_BITS], &none, k, memory_order_release,
-						     memory_order_relaxed))
+	if (!atomic_compare_exchange_strong_explicit(&chunks[nr / CHUNK_BITS], &none, k,
+						     memory_order_release, memory_order_relaxed))
 		kfree(k);
 	return 0;
 }
@@ -192,7 +195,8 @@ static struct pid *slot_of(uint32_t nr)
 {
 	struct pid_chunk *k = chunk_of(nr);
 
-	return k == NULL ? NULL : atomic_load_explicit(&k->slot[nr % CHUNK_BITS], memory_order_acquire);
+	return k == NULL ? NULL
+			 : atomic_load_explicit(&k->slot[nr % CHUNK_BITS], memory_order_acquire);
 }
 
 struct pid *pid_find_locked(uint32_t nr)

@@ -1,9 +1,9 @@
 #include "proc/pidfd.h"
 
 /*
- * pidfds: anonymous files that hold a struct pid. They keep the object, not the process or its number: once the process is
- * reaped, pid->process is NULL for ever, so a pidfd can never come to mean another process. They are readable from the
- * moment the process is a zombie.
+ * pidfds: anonymous files that hold a struct pid. They keep the object, not the process or its
+ * number: once the process is reaped, pid->process is NULL for ever, so a pidfd can never come to
+ * mean another process. They are readable from the moment the process is a zombie.
  *
  * Source: pidfd_open(2), pidfd_getfd(2), clone(2) CLONE_PIDFD.
  */
@@ -117,4 +117,3 @@ int pidfd_get_file(struct pid *p, int fd)
 	task_put(t);
 	return new;
 }
-

@@ -11,7 +11,8 @@ struct abi_rusage;
 
 /* --- process.c: objects --- */
 
-/* Zeroed but for lists and counts. NULL: no memory. Freed raw before they are published, by reference after. */
+/* Zeroed but for lists and counts. NULL: no memory. Freed raw before they are published, by
+ * reference after. */
 MUST_CHECK struct task *task_alloc(void);
 void task_free_raw(struct task *t);
 MUST_CHECK struct process *process_alloc(void);
@@ -28,7 +29,7 @@ static inline struct task *process_first_task(struct process *p)
 {
 	return list_is_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, group_node);
 }
-#define for_each_task(t, p) list_for_each(t, &(p)->tasks, group_node)
+#define for_each_task(t, p) list_for_each (t, &(p)->tasks, group_node)
 
 /* --- tree.c: parents, groups, sessions --- */
 
@@ -47,24 +48,30 @@ void tree_reparent_children_locked(struct process *p) HOLDS(&proctree_lock);
 
 /*
  * Whether a group has become orphaned; if it has stopped members they get SIGHUP and SIGCONT.
- *   member       of the group; it is ending (old_parent NULL), or has lost old_parent, which is ending
+ *   member       of the group; it is ending (old_parent NULL), or has lost old_parent, which is
+ * ending
  */
-void tree_check_orphans_locked(struct process *member, struct process *old_parent) HOLDS(&proctree_lock);
-bool group_is_orphaned_locked(struct pid *group, const struct process *ignore) HOLDS(&proctree_lock);
+void tree_check_orphans_locked(struct process *member, struct process *old_parent)
+	HOLDS(&proctree_lock);
+bool group_is_orphaned_locked(struct pid *group, const struct process *ignore)
+	HOLDS(&proctree_lock);
 
 /* --- sigqueue.c: entries and pending sets --- */
 
-/* An entry charged to the running task's user. NULL: no memory, or RLIMIT_SIGPENDING unless `over_limit`. */
+/* An entry charged to the running task's user. NULL: no memory, or RLIMIT_SIGPENDING unless
+ * `over_limit`. */
 MUST_CHECK struct sigqueue_entry *sigqueue_alloc(bool over_limit);
 void sigqueue_free(struct sigqueue_entry *e); /* not a timer's; any thread context */
 
 void sigqueue_init(void);
 void sigpending_init(struct sigpending *q);
-/* Takes out e, which is in q; its signal is no longer pending when it was the last one. Under the siglock. */
+/* Takes out e, which is in q; its signal is no longer pending when it was the last one. Under the
+ * siglock. */
 void sigpending_remove(struct sigpending *q, struct sigqueue_entry *e);
 /* Drops what is pending of `set`. Under the siglock. */
 void sigpending_flush(struct sigpending *q, uint64_t set);
-/* Takes the next signal of `set` (faults first, then the lowest) from t's own or the shared queue. 0: none. */
+/* Takes the next signal of `set` (faults first, then the lowest) from t's own or the shared queue.
+ * 0: none. */
 int sigpending_take(struct task *t, uint64_t set, struct abi_siginfo *out);
 /* True when a further instance of a pending standard signal would be lost. */
 static inline bool sigpending_has(const struct sigpending *q, int sig)
@@ -76,9 +83,9 @@ static inline bool sigpending_has(const struct sigpending *q, int sig)
 
 /*
  * Queues si for t (or, when t is NULL, for whichever task of p) under p's siglock.
- *   e            entry to use; set to NULL when it was taken. *e NULL: a standard signal comes without siginfo
- *   si           NULL: the kernel's own, without an entry
- *   returns      0, also when it was ignored or was pending already; -EAGAIN: *e is NULL and it needs one
+ *   e            entry to use; set to NULL when it was taken. *e NULL: a standard signal comes
+ * without siginfo si           NULL: the kernel's own, without an entry returns      0, also when
+ * it was ignored or was pending already; -EAGAIN: *e is NULL and it needs one
  */
 int signal_queue_locked(struct process *p, struct task *t, int sig, const struct abi_siginfo *si,
 			struct sigqueue_entry **e);
@@ -111,13 +118,16 @@ void signal_retarget(struct task *t, uint64_t set);
 
 /* In signal_queue_locked(): SIGCONT undoes stops, stop signals undo SIGCONT. */
 void jobctl_signal_sent(struct process *p, int sig);
-/* The running task took stop signal sig: all tasks of the process are to stop. Under the siglock. */
+/* The running task took stop signal sig: all tasks of the process are to stop. Under the siglock.
+ */
 void jobctl_begin_stop(struct process *p, int sig);
 /* The running task stops, when it is to (under the siglock, which is dropped; true: it did). */
 bool jobctl_stop_here(struct task *t, struct siglock *l);
-/* An exiting task is not waited for. Under the siglock. True: the others have all stopped; tell the parent. */
+/* An exiting task is not waited for. Under the siglock. True: the others have all stopped; tell the
+ * parent. */
 bool jobctl_task_exits(struct task *t);
-/* Tells the parent that p has stopped (code CLD_STOPPED) or goes on (CLD_CONTINUED). Takes PROCTREE. */
+/* Tells the parent that p has stopped (code CLD_STOPPED) or goes on (CLD_CONTINUED). Takes
+ * PROCTREE. */
 void jobctl_notify_parent(struct process *p, int code);
 
 /* The SIGCHLD of p, as its parent sees it. */
@@ -125,15 +135,18 @@ void sigchld_info(struct process *p, int sig, int code, int status, struct abi_s
 
 /* --- exit.c / wait.c --- */
 
-/* Tells p's parent that it is a zombie; `e` as in signal_queue_locked. True: nobody waits, reap it. */
+/* Tells p's parent that it is a zombie; `e` as in signal_queue_locked. True: nobody waits, reap it.
+ */
 bool exit_notify_parent_locked(struct process *p, struct sigqueue_entry **e) HOLDS(&proctree_lock);
 /* Takes a zombie out of the tree: its numbers are free, the tree's references are dropped. */
 void tree_reap_locked(struct process *p) HOLDS(&proctree_lock);
 /* What the task used is added to its process, before it is unlinked. Under the siglock. */
 void task_account_dead(struct task *t);
-/* A task that is not the leader, or a leader being replaced, leaves its process and frees its number. */
+/* A task that is not the leader, or a leader being replaced, leaves its process and frees its
+ * number. */
 void task_unlink_locked(struct task *t) HOLDS(&proctree_lock);
-/* Ends all other tasks of the running process and makes the running one its leader. 0; -EAGAIN, -EINTR. */
+/* Ends all other tasks of the running process and makes the running one its leader. 0; -EAGAIN,
+ * -EINTR. */
 MUST_CHECK int process_become_single(void);
 /* The image goes: clear_child_tid, robust futexes, a vforking parent. */
 void task_release_image(struct task *t);

@@ -1,9 +1,10 @@
 #include "proc/proc_priv.h"
 
 /*
- * The objects: tasks, processes, sighands; their references, and what other code may ask of them. A slot of
- * another task (address space, files, working directory) may be emptied by its owner at any moment; it is
- * changed and read under the siglock of its process, and what the owner took out is put after that.
+ * The objects: tasks, processes, sighands; their references, and what other code may ask of them. A
+ * slot of another task (address space, files, working directory) may be emptied by its owner at any
+ * moment; it is changed and read under the siglock of its process, and what the owner took out is
+ * put after that.
  */
 
 #include "lib/string.h"
@@ -184,7 +185,8 @@ void sighand_put(struct sighand *s)
 		epoch_free(&s->epoch, sighand_free);
 }
 
-/* Interrupts stay off from the load to the lock: no grace period ends in between, so `s` is still memory. */
+/* Interrupts stay off from the load to the lock: no grace period ends in between, so `s` is still
+ * memory. */
 struct siglock siglock(struct process *p)
 {
 	struct siglock l = { .irq = arch_irq_save() };
@@ -265,9 +267,8 @@ struct task *process_next_task(struct process *p, uint32_t *tid)
 	struct task *t, *best = NULL;
 	struct siglock l = siglock(p);
 
-	for_each_task(t, p)
-		if (t->pid->nr >= *tid && (best == NULL || t->pid->nr < best->pid->nr))
-			best = t;
+	for_each_task(t, p) if (t->pid->nr >= *tid && (best == NULL || t->pid->nr < best->pid->nr))
+		best = t;
 	if (best != NULL) {
 		task_get(best);
 		*tid = best->pid->nr;

@@ -1,13 +1,14 @@
 #include "proc/clocks.h"
 
 /*
- * POSIX timers. Each has its own queue entry, so that its signal is pending at most once and needs no memory when it
- * fires in the timer interrupt. A periodic timer is armed again only when its signal is taken: what passed meanwhile is
- * the overrun, and a short period costs one interrupt per signal that is received. A signal that is thrown away
- * (ignored) is its own receiver, at most every tick.
+ * POSIX timers. Each has its own queue entry, so that its signal is pending at most once and needs
+ * no memory when it fires in the timer interrupt. A periodic timer is armed again only when its
+ * signal is taken: what passed meanwhile is the overrun, and a short period costs one interrupt per
+ * signal that is received. A signal that is thrown away (ignored) is its own receiver, at most
+ * every tick.
  *
- * Timers on CPU-time clocks have no kernel timer: the tick looks at them (itimer.c). SIGEV_NONE ones neither: their state
- * is computed when asked for.
+ * Timers on CPU-time clocks have no kernel timer: the tick looks at them (itimer.c). SIGEV_NONE
+ * ones neither: their state is computed when asked for.
  *
  * All state under the siglock, which the callback takes; so it is cancelled only without it.
  * Source: timer_create(2), timer_settime(2), timer_getoverrun(2), sigevent(3type).
@@ -25,20 +26,20 @@
 #define MIN_UNHEARD_PERIOD (4 * NSEC_PER_MSEC)
 
 struct posix_timer {
-	struct rbnode node;           /* process->posix_timers; siglock */
-	struct list cpu_node;         /* process->cpu_ptimers */
+	struct rbnode node;             /* process->posix_timers; siglock */
+	struct list cpu_node;           /* process->cpu_ptimers */
 	int id, clockid, notify, signo; /* immutable */
-	struct process *process;      /* borrowed: the timer goes first */
-	struct task *target;          /* SIGEV_THREAD_ID; counted */
-	struct task *thread;          /* whose CPU time it is; counted; NULL: the process's */
-	int cpu_kind;                 /* CPUCLOCK_*; with is_cpu */
+	struct process *process;        /* borrowed: the timer goes first */
+	struct task *target;            /* SIGEV_THREAD_ID; counted */
+	struct task *thread;            /* whose CPU time it is; counted; NULL: the process's */
+	int cpu_kind;                   /* CPUCLOCK_*; with is_cpu */
 	bool is_cpu;
 	bool deleted;
-	nsec_t expires;               /* CLOCK_MONOTONIC, or CPU time; 0: off */
-	nsec_t real_expires;          /* CLOCK_REALTIME, when set absolutely on it; else 0 */
+	nsec_t expires;      /* CLOCK_MONOTONIC, or CPU time; 0: off */
+	nsec_t real_expires; /* CLOCK_REALTIME, when set absolutely on it; else 0 */
 	nsec_t interval;
-	int64_t overrun;              /* since the last signal */
-	int overrun_last;             /* of the last signal taken */
+	int64_t overrun;  /* since the last signal */
+	int overrun_last; /* of the last signal taken */
 	struct timer timer;
 	struct sigqueue_entry entry;
 };
@@ -151,7 +152,7 @@ bool ptimer_check_cpu(struct process *p)
 	struct posix_timer *pt;
 	bool armed = false;
 
-	list_for_each(pt, &p->cpu_ptimers, cpu_node) {
+	list_for_each (pt, &p->cpu_ptimers, cpu_node) {
 		nsec_t now;
 
 		if (pt->expires == 0)
@@ -186,7 +187,8 @@ static void insert_locked(struct process *p, struct posix_timer *pt)
 
 	while (*link != NULL) {
 		parent = *link;
-		link = pt->id < rb_entry(parent, struct posix_timer, node)->id ? &parent->left : &parent->right;
+		link = pt->id < rb_entry(parent, struct posix_timer, node)->id ? &parent->left
+									       : &parent->right;
 	}
 	rb_insert(&p->posix_timers, &pt->node, parent, link);
 	if (pt->is_cpu)
@@ -207,10 +209,11 @@ static int find_own_task(int tid, struct task **out)
 	return 0;
 }
 
-/* CPU-time clocks by number: of this process and its threads; others can be read, not waited for. */
+/* CPU-time clocks by number: of this process and its threads; others can be read, not waited for.
+ */
 static int set_cpu_clock(struct posix_timer *pt, int id)
 {
-	uint32_t nr = (uint32_t)~(id >> 3);
+	uint32_t nr = (uint32_t) ~(id >> 3);
 
 	pt->is_cpu = true;
 	pt->cpu_kind = CPUCLOCK_SCHED;
@@ -287,7 +290,8 @@ static void ptimer_free(struct posix_timer *pt)
 
 static int ptimer_new(int clockid, const struct abi_sigevent *ev, struct posix_timer **out)
 {
-	static const struct abi_sigevent plain = { .sigev_signo = SIGALRM, .sigev_notify = SIGEV_SIGNAL };
+	static const struct abi_sigevent plain = { .sigev_signo = SIGALRM,
+						   .sigev_notify = SIGEV_SIGNAL };
 	struct posix_timer *pt = kzalloc(sizeof(*pt));
 	int err;
 
@@ -361,7 +365,8 @@ static void get_locked(struct posix_timer *pt, nsec_t now, struct itimer_value *
 		out->value = 1; /* about to fire */
 }
 
-static void set_locked(struct posix_timer *pt, bool absolute, const struct itimer_value *v, nsec_t now)
+static void set_locked(struct posix_timer *pt, bool absolute, const struct itimer_value *v,
+		       nsec_t now)
 {
 	unqueue(pt);
 	pt->overrun = 0;

@@ -14,5 +14,5 @@ struct process;
  *   returns      0; -EPERM the hard limit would be raised without CAP_SYS_RESOURCE
  *   context      may sleep; takes the siglock, then VMSPACE
  */
-MUST_CHECK int process_set_rlimit(struct process *p, unsigned resource, const struct abi_rlimit *new,
-				  struct abi_rlimit *old);
+MUST_CHECK int process_set_rlimit(struct process *p, unsigned resource,
+				  const struct abi_rlimit *new, struct abi_rlimit *old);

@@ -1,9 +1,10 @@
 #include "proc/futex_priv.h"
 
 /*
- * Robust futexes: when a task ends, the locks on the list that it keeps in its own memory, and that still bear its
- * number, are marked FUTEX_OWNER_DIED, and a waiter of each is woken. The list is the user's: it may be cut, circular or
- * rubbish, so it is read with a bound, and the first fault ends the walk.
+ * Robust futexes: when a task ends, the locks on the list that it keeps in its own memory, and that
+ * still bear its number, are marked FUTEX_OWNER_DIED, and a waiter of each is woken. The list is
+ * the user's: it may be cut, circular or rubbish, so it is read with a bound, and the first fault
+ * ends the walk.
  *
  * Source: get_robust_list(2), futex(2), "The robust futex ABI" as described in these pages.
  */
@@ -62,8 +63,10 @@ void futex_robust_exit(struct task *t)
 
 	t->robust_list = UADDR_NULL;
 	if (head == 0 || fetch_entry(head, &entry, &pi) ||
-	    get_user_u64(&offset, UADDR(head + offsetof(struct abi_robust_list_head, futex_offset))) ||
-	    fetch_entry(head + offsetof(struct abi_robust_list_head, list_op_pending), &pending, &pending_pi))
+	    get_user_u64(&offset,
+			 UADDR(head + offsetof(struct abi_robust_list_head, futex_offset))) ||
+	    fetch_entry(head + offsetof(struct abi_robust_list_head, list_op_pending), &pending,
+			&pending_pi))
 		return;
 	while (entry != head && limit-- > 0) {
 		/* Before the lock is released: its new owner may reuse the entry. */

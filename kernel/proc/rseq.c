@@ -1,10 +1,11 @@
 #include "proc/rseq.h"
 
 /*
- * Restartable sequences. A thread that has registered an area gets WORK_RSEQ from the scheduler whenever it loses its CPU
- * (thread->switch_work), and so comes by here before it runs in user mode again: the area learns the CPU number, and
- * if the thread stood inside the critical section that the area points to, it goes on at the section's abort
- * handler. Signal handlers count as losing the CPU.
+ * Restartable sequences. A thread that has registered an area gets WORK_RSEQ from the scheduler
+ * whenever it loses its CPU (thread->switch_work), and so comes by here before it runs in user mode
+ * again: the area learns the CPU number, and if the thread stood inside the critical section that
+ * the area points to, it goes on at the section's abort handler. Signal handlers count as losing
+ * the CPU.
  *
  * Source: rseq(2) as distributed with librseq, glibc manual "Restartable Sequences".
  */

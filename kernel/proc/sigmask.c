@@ -1,11 +1,12 @@
 #include "proc/proc_priv.h"
 
 /*
- * The receiving side in system calls: the mask of blocked signals, masks for the time of one call (ppoll,
- * sigsuspend), and taking signals without a handler (sigtimedwait, signalfd).
+ * The receiving side in system calls: the mask of blocked signals, masks for the time of one call
+ * (ppoll, sigsuspend), and taking signals without a handler (sigtimedwait, signalfd).
  *
- * A temporary mask stays installed while its call waits and until a handler has been entered: the mask before it
- * is in saved_mask while WORK_RESTORE_MASK is set, and deliver.c puts it into the handler's frame, or back.
+ * A temporary mask stays installed while its call waits and until a handler has been entered: the
+ * mask before it is in saved_mask while WORK_RESTORE_MASK is set, and deliver.c puts it into the
+ * handler's frame, or back.
  */
 
 #include "abi/errno.h"
@@ -13,7 +14,8 @@
 
 void signal_recalc(struct task *t)
 {
-	if (signal_deliverable(t) || (t->jobctl & JOBCTL_STOP) || (t->process->flags & PROC_CONT_NOTIFY))
+	if (signal_deliverable(t) || (t->jobctl & JOBCTL_STOP) ||
+	    (t->process->flags & PROC_CONT_NOTIFY))
 		thread_set_work(&t->thread, WORK_SIGNAL);
 	else if (!(t->process->flags & PROC_GROUP_EXIT))
 		thread_clear_work(&t->thread, WORK_SIGNAL);
@@ -26,9 +28,9 @@ void signal_retarget(struct task *t, uint64_t set)
 	set &= t->process->pending.set;
 	if (set == 0)
 		return;
-	for_each_task(o, t->process)
-		if (o != t && !o->exited && (set & ~(o->blocked & ~o->wait_set)))
-			thread_set_work(&o->thread, WORK_SIGNAL);
+	for_each_task(o,
+		      t->process) if (o != t && !o->exited && (set & ~(o->blocked & ~o->wait_set)))
+		thread_set_work(&o->thread, WORK_SIGNAL);
 }
 
 void signal_set_blocked(uint64_t mask)
@@ -59,7 +61,8 @@ void signal_finish_temp_mask(bool interrupted)
 {
 	struct task *t = curtask();
 
-	if (!(atomic_load_explicit(&t->thread.work, memory_order_relaxed) & WORK_RESTORE_MASK) || interrupted)
+	if (!(atomic_load_explicit(&t->thread.work, memory_order_relaxed) & WORK_RESTORE_MASK) ||
+	    interrupted)
 		return;
 	thread_clear_work(&t->thread, WORK_RESTORE_MASK);
 	signal_set_blocked(t->saved_mask);
@@ -117,15 +120,14 @@ void signal_set_action(int sig, const struct abi_sigaction *new, struct abi_siga
 		a->mask &= ~SIG_UNBLOCKABLE;
 		if (a->handler == SIG_IGN || (a->handler == SIG_DFL && sig_default_ignored(sig))) {
 			sigpending_flush(&p->pending, SIGMASK(sig));
-			for_each_task(t, p)
-				sigpending_flush(&t->pending, SIGMASK(sig));
+			for_each_task(t, p) sigpending_flush(&t->pending, SIGMASK(sig));
 		}
 	}
 	sigunlock(l);
 }
 
-void signal_summary(struct task *t, uint64_t *own, uint64_t *shared, uint64_t *blocked, uint64_t *ignored,
-		    uint64_t *caught)
+void signal_summary(struct task *t, uint64_t *own, uint64_t *shared, uint64_t *blocked,
+		    uint64_t *ignored, uint64_t *caught)
 {
 	struct siglock l = siglock(t->process);
 

@@ -1,10 +1,11 @@
 #include "proc/signal.h"
 
 /*
- * Sending. A signal is queued for one task or for a process as a whole; then a task that can take it is chosen and
- * woken. Sending has its effects at once where signal(7) says so: SIGCONT continues whatever becomes of the
- * signal itself, a stop signal and SIGCONT cancel each other, and a signal whose default action ends the
- * process without a core ends all its tasks here, so that SIGKILL depends on nobody's mask, handler or luck.
+ * Sending. A signal is queued for one task or for a process as a whole; then a task that can take
+ * it is chosen and woken. Sending has its effects at once where signal(7) says so: SIGCONT
+ * continues whatever becomes of the signal itself, a stop signal and SIGCONT cancel each other, and
+ * a signal whose default action ends the process without a core ends all its tasks here, so that
+ * SIGKILL depends on nobody's mask, handler or luck.
  *
  * Everything under the siglock of the receiving process. Entries are allocated before it is taken.
  */
@@ -16,9 +17,7 @@
 #include "proc/proc_priv.h"
 #include "vfs/cred.h"
 
-enum {
-	SET_IGNORED = 0, SET_STOP, SET_DUMP
-};
+enum { SET_IGNORED = 0, SET_STOP, SET_DUMP };
 
 static const uint64_t default_set[] = {
 	[SET_IGNORED] = SIGMASK(SIGCHLD) | SIGMASK(SIGCONT) | SIGMASK(SIGURG) | SIGMASK(SIGWINCH),
@@ -77,7 +76,8 @@ void process_kill_all_locked(struct process *p, int wait_status)
 	p->flags &= ~(PROC_STOPPED | PROC_STOP_PENDING | PROC_CONT_NOTIFY);
 	p->group_exit_code = wait_status;
 	p->stop_count = 0;
-	for_each_task(t, p) {
+	for_each_task(t, p)
+	{
 		t->jobctl = 0;
 		if (!t->exited)
 			task_zap(t);
@@ -113,7 +113,8 @@ static struct task *choose_task(struct process *p, int sig)
 
 	if (p->leader != NULL && can_take(p->leader, sig) && is_idle(p->leader))
 		return p->leader;
-	for_each_task(t, p) {
+	for_each_task(t, p)
+	{
 		if (!can_take(t, sig))
 			continue;
 		if (is_idle(t))
@@ -126,8 +127,8 @@ static struct task *choose_task(struct process *p, int sig)
 /* The default action ends the process without a core, and nothing stands in the way. */
 static bool ends_process(struct process *p, const struct task *t, const struct sighand *h, int sig)
 {
-	if (h->action[sig - 1].handler != SIG_DFL || sig_default_ignored(sig) || sig_default_stops(sig) ||
-	    sig_default_dumps(sig))
+	if (h->action[sig - 1].handler != SIG_DFL || sig_default_ignored(sig) ||
+	    sig_default_stops(sig) || sig_default_dumps(sig))
 		return false;
 	return !(p->flags & PROC_UNKILLABLE) && !(t->wait_set & SIGMASK(sig));
 }
@@ -150,7 +151,8 @@ static void announce(struct process *p, struct task *t, struct sighand *h, int s
 
 /* --- queueing --- */
 
-/* Thrown away: ignored, and neither blocked nor waited for (then it stays, in case that changes). */
+/* Thrown away: ignored, and neither blocked nor waited for (then it stays, in case that changes).
+ */
 static bool is_dropped(struct process *p, const struct task *t, const struct sighand *h, int sig)
 {
 	uint64_t handler = h->action[sig - 1].handler;
@@ -171,7 +173,8 @@ bool signal_is_ignored(struct task *t, int sig)
 	return handler == SIG_IGN || (handler == SIG_DFL && sig_default_ignored(sig));
 }
 
-static int enqueue(struct sigpending *q, int sig, const struct abi_siginfo *si, struct sigqueue_entry **e)
+static int enqueue(struct sigpending *q, int sig, const struct abi_siginfo *si,
+		   struct sigqueue_entry **e)
 {
 	if (si != NULL && *e != NULL) {
 		if (si != &(*e)->info)
@@ -256,9 +259,10 @@ int signal_send_group(struct pid *group, int sig, bool from_kernel)
 	struct process *p;
 	int err = -ESRCH;
 
-	(void)from_kernel; /* neither kind is checked for permission, and both are SI_KERNEL to the receiver */
+	(void)from_kernel; /* neither kind is checked for permission, and both are SI_KERNEL to the
+			      receiver */
 	spin_lock(&proctree_lock);
-	list_for_each(p, &group->group, group_node) {
+	list_for_each (p, &group->group, group_node) {
 		err = 0;
 		(void)signal_queue(p, NULL, sig, NULL, NULL);
 	}
@@ -277,7 +281,8 @@ static int kill_permission(struct process *p, int sig)
 	if (p == curproc() || capable(CAP_KILL))
 		return 0;
 	it = leader->thread.cred;
-	if (me->euid == it->suid || me->euid == it->uid || me->uid == it->suid || me->uid == it->uid)
+	if (me->euid == it->suid || me->euid == it->uid || me->uid == it->suid ||
+	    me->uid == it->uid)
 		return 0;
 	if (sig == SIGCONT && p->session_pid == curproc()->session_pid)
 		return 0;
@@ -313,7 +318,7 @@ static void each_target(struct pid *group, void (*fn)(struct process *p, void *c
 	uint32_t nr = 1;
 
 	if (group != NULL) {
-		list_for_each(p, &group->group, group_node)
+		list_for_each (p, &group->group, group_node)
 			fn(p, ctx);
 		return;
 	}
@@ -372,8 +377,8 @@ static int grow_entries(struct kill_many *k)
 	return 0;
 }
 
-/* Entries are made until there are enough of them under the lock: then all targets are signalled in one go, and none
- * that forks meanwhile gets a child away unseen. */
+/* Entries are made until there are enough of them under the lock: then all targets are signalled in
+ * one go, and none that forks meanwhile gets a child away unseen. */
 int signal_kill_many(struct pid *group, int sig, const struct abi_siginfo *si)
 {
 	struct kill_many k = { .sig = sig, .si = si };

@@ -1,12 +1,14 @@
 #include "proc/proc_priv.h"
 
 /*
- * Queued signals. A pending set is a mask and a queue of entries with siginfo: one per pending standard signal,
- * any number per real-time signal, in the order in which they came. A standard signal may be pending without an entry
+ * Queued signals. A pending set is a mask and a queue of entries with siginfo: one per pending
+ * standard signal, any number per real-time signal, in the order in which they came. A standard
+ * signal may be pending without an entry
  * (`bare`): the kernel's own, sent where nothing can be allocated.
  *
  * Entries of POSIX timers are part of the timer; they carry no charge and are never freed here.
- * Source: signal(7) "Queueing and delivery semantics for standard signals", setrlimit(2) RLIMIT_SIGPENDING.
+ * Source: signal(7) "Queueing and delivery semantics for standard signals", setrlimit(2)
+ * RLIMIT_SIGPENDING.
  */
 
 #include "lib/string.h"
@@ -73,7 +75,7 @@ void sigpending_flush(struct sigpending *q, uint64_t set)
 
 	if (!(q->set & set))
 		return;
-	list_for_each_safe(e, next, &q->queue, node)
+	list_for_each_safe (e, next, &q->queue, node)
 		if (SIGMASK(e->info.si_signo) & set)
 			drop_entry(e);
 	q->set &= ~set;
@@ -83,8 +85,8 @@ void sigpending_flush(struct sigpending *q, uint64_t set)
 /* Faults come first, since their siginfo speaks of the instruction that the thread stands at. */
 static int first_signal(uint64_t set)
 {
-	const uint64_t faults = SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) |
-				SIGMASK(SIGFPE) | SIGMASK(SIGSYS);
+	const uint64_t faults = SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) |
+				SIGMASK(SIGTRAP) | SIGMASK(SIGFPE) | SIGMASK(SIGSYS);
 
 	if (set & faults)
 		set &= faults;
@@ -97,7 +99,7 @@ static struct sigqueue_entry *find_entry(struct sigpending *q, int sig, bool *mo
 	struct sigqueue_entry *e, *first = NULL;
 
 	*more = false;
-	list_for_each(e, &q->queue, node) {
+	list_for_each (e, &q->queue, node) {
 		if (e->info.si_signo != sig)
 			continue;
 		if (first != NULL) {
@@ -114,7 +116,8 @@ void sigpending_remove(struct sigpending *q, struct sigqueue_entry *e)
 	bool more;
 
 	list_remove(&e->node);
-	if (find_entry(q, e->info.si_signo, &more) == NULL && !(q->bare & SIGMASK(e->info.si_signo)))
+	if (find_entry(q, e->info.si_signo, &more) == NULL &&
+	    !(q->bare & SIGMASK(e->info.si_signo)))
 		q->set &= ~SIGMASK(e->info.si_signo);
 }
 

@@ -1,14 +1,15 @@
 #include "proc/proc_priv.h"
 
 /*
- * The process tree, process groups and sessions (credentials(7), setpgid(2), setsid(2), POSIX "orphaned process
- * group"). A group is the list of processes in its struct pid, a session likewise; both last as long as they have
- * members, whether or not their leader lives.
+ * The process tree, process groups and sessions (credentials(7), setpgid(2), setsid(2), POSIX
+ * "orphaned process group"). A group is the list of processes in its struct pid, a session
+ * likewise; both last as long as they have members, whether or not their leader lives.
  *
- * Invariant: in a parent's list of children those with something to report (zombie, stopped, continued) stand
- * before all others, so that a wait for any child looks at no idle one.
+ * Invariant: in a parent's list of children those with something to report (zombie, stopped,
+ * continued) stand before all others, so that a wait for any child looks at no idle one.
  *
- * Source: POSIX.1-2017 3.264, _exit (consequences of process termination); prctl(2) PR_SET_CHILD_SUBREAPER.
+ * Source: POSIX.1-2017 3.264, _exit (consequences of process termination); prctl(2)
+ * PR_SET_CHILD_SUBREAPER.
  */
 
 void tree_child_ready_locked(struct process *p)
@@ -75,7 +76,7 @@ bool group_is_orphaned_locked(struct pid *group, const struct process *ignore)
 {
 	struct process *p;
 
-	list_for_each(p, &group->group, group_node) {
+	list_for_each (p, &group->group, group_node) {
 		struct process *parent = process_parent(p);
 
 		if (p == ignore || p->zombie || parent == NULL || parent == init_process)
@@ -100,7 +101,7 @@ static bool has_stopped_member(struct pid *group)
 {
 	struct process *p;
 
-	list_for_each(p, &group->group, group_node)
+	list_for_each (p, &group->group, group_node)
 		if (p->flags & PROC_STOPPED)
 			return true;
 	return false;
@@ -110,7 +111,7 @@ static void hangup_group(struct pid *group)
 {
 	struct process *p;
 
-	list_for_each(p, &group->group, group_node) {
+	list_for_each (p, &group->group, group_node) {
 		(void)signal_queue(p, NULL, SIGHUP, NULL, NULL);
 		(void)signal_queue(p, NULL, SIGCONT, NULL, NULL);
 	}
@@ -123,7 +124,8 @@ void tree_check_orphans_locked(struct process *member, struct process *old_paren
 
 	if (parent == NULL || parent->group == group || parent->session_pid != member->session_pid)
 		return; /* it was not what kept the group from being orphaned */
-	if (has_stopped_member(group) && group_is_orphaned_locked(group, old_parent != NULL ? NULL : member))
+	if (has_stopped_member(group) &&
+	    group_is_orphaned_locked(group, old_parent != NULL ? NULL : member))
 		hangup_group(group);
 }
 
@@ -144,9 +146,8 @@ static void send_pdeath(struct process *child)
 {
 	struct task *t;
 
-	for_each_task(t, child)
-		if (t->pdeath_signal)
-			(void)signal_queue(child, t, (int)t->pdeath_signal, NULL, NULL);
+	for_each_task(t, child) if (t->pdeath_signal)(void)
+		signal_queue(child, t, (int)t->pdeath_signal, NULL, NULL);
 }
 
 static void adopt(struct process *child, struct process *reaper) HOLDS(&proctree_lock)
@@ -157,8 +158,7 @@ static void adopt(struct process *child, struct process *reaper) HOLDS(&proctree
 	list_remove(&child->sibling);
 	atomic_store_explicit(&child->parent, reaper, memory_order_release);
 	list_add_tail(&reaper->children, &child->sibling);
-	for_each_task(t, child)
-		reaper->has_pdeath |= t->pdeath_signal != 0;
+	for_each_task(t, child) reaper->has_pdeath |= t->pdeath_signal != 0;
 	child->exit_signal = SIGCHLD;
 	child->leader->parent_tid = reaper->pid->nr;
 	if (child->zombie || child->stopped_report || child->continued_report)
@@ -174,7 +174,7 @@ void tree_reparent_children_locked(struct process *p)
 	if (list_is_empty(&p->children))
 		return;
 	reaper = find_reaper(p);
-	list_for_each_safe(child, next, &p->children, sibling) {
+	list_for_each_safe (child, next, &p->children, sibling) {
 		if (p->has_pdeath && !child->zombie)
 			send_pdeath(child);
 		adopt(child, reaper);

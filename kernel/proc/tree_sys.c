@@ -1,8 +1,8 @@
 #include "proc/tree.h"
 
 /*
- * What processes may ask for in the tree: groups, sessions, subreapers, parent-death signals, and to stop sharing.
- * Source: setpgid(2), setsid(2), prctl(2), unshare(2).
+ * What processes may ask for in the tree: groups, sessions, subreapers, parent-death signals, and
+ * to stop sharing. Source: setpgid(2), setsid(2), prctl(2), unshare(2).
  */
 
 #include "abi/errno.h"
@@ -14,7 +14,8 @@
 
 /* --- groups and sessions --- */
 
-/* The process whose group is to change: the running one, or a child in its session that has not called execve. */
+/* The process whose group is to change: the running one, or a child in its session that has not
+ * called execve. */
 static int find_mover_locked(uint32_t nr, struct process **out) HOLDS(&proctree_lock)
 {
 	struct process *me = curproc(), *p;
@@ -34,7 +35,8 @@ static int find_mover_locked(uint32_t nr, struct process **out) HOLDS(&proctree_
 }
 
 /* Its own new group, or one that exists in its session. */
-static int find_group_locked(struct process *p, uint32_t pgid, struct pid **out) HOLDS(&proctree_lock)
+static int find_group_locked(struct process *p, uint32_t pgid, struct pid **out)
+	HOLDS(&proctree_lock)
 {
 	struct pid *group = p->pid;
 	struct process *member;
@@ -126,7 +128,8 @@ void task_set_pdeath_signal(int sig)
 
 /* --- unshare --- */
 
-static int unshare_copies(struct thread *t, uint64_t flags, struct fdtable **files, struct fsctx **fs)
+static int unshare_copies(struct thread *t, uint64_t flags, struct fdtable **files,
+			  struct fsctx **fs)
 {
 	if ((flags & CLONE_FILES) && ref_count(&t->files->ref) > 1 &&
 	    (*files = fdtable_dup(t->files, ~0u)) == NULL)

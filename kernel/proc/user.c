@@ -1,8 +1,8 @@
 #include "proc/user.h"
 
 /*
- * A hash of accounts by uid. Chains only grow, at their heads and by compare-and-exchange: two threads that
- * meet a new user at once race for the head, and the loser looks again.
+ * A hash of accounts by uid. Chains only grow, at their heads and by compare-and-exchange: two
+ * threads that meet a new user at once race for the head, and the loser looks again.
  */
 
 #include "abi/errno.h"

@@ -1,21 +1,23 @@
 #pragma once
 
 /*
- * What is counted per real user id: tasks (RLIMIT_NPROC) and queued signals (RLIMIT_SIGPENDING). An account,
- * once made, stays: a system knows few users, and readers then need neither lock nor reference.
+ * What is counted per real user id: tasks (RLIMIT_NPROC) and queued signals (RLIMIT_SIGPENDING). An
+ * account, once made, stays: a system knows few users, and readers then need neither lock nor
+ * reference.
  */
 
 #include "lib/types.h"
 
 struct user_account {
-	uint32_t uid;                /* immutable */
+	uint32_t uid; /* immutable */
 	_Atomic uint32_t ntasks;
 	_Atomic uint32_t nsignals;
-	struct user_account *next;   /* hash chain; immutable once published */
+	struct user_account *next; /* hash chain; immutable once published */
 };
 
 /* The account of uid, made when it is new. NULL: no memory. Any thread context; allocates. */
 MUST_CHECK struct user_account *user_find(uint32_t uid);
 
-/* The running task's real uid becomes uid: its count moves to that account. -ENOMEM, nothing changed. */
+/* The running task's real uid becomes uid: its count moves to that account. -ENOMEM, nothing
+ * changed. */
 MUST_CHECK int task_set_user(uint32_t uid);

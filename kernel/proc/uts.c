@@ -1,8 +1,9 @@
 #include "proc/uts.h"
 
 /*
- * The names of the machine: one copy, so that whoever asks after a change sees it. The release begins with the version
- * of the Linux interface that programs may expect, because libc refuses kernels that call themselves too old.
+ * The names of the machine: one copy, so that whoever asks after a change sees it. The release
+ * begins with the version of the Linux interface that programs may expect, because libc refuses
+ * kernels that call themselves too old.
  */
 
 #include <arch/elf.h>

@@ -1,9 +1,10 @@
 #include "proc/exit.h"
 
 /*
- * Waiting for children. A parent's list has those with something to report first (tree.c), so a wait for any child
- * looks at these and at one more, which tells whether there is anything to wait for; a wait for one child looks it
- * up by number. The sleeper is queued before it looks (pitfall 7), and is woken whatever becomes of SIGCHLD.
+ * Waiting for children. A parent's list has those with something to report first (tree.c), so a
+ * wait for any child looks at these and at one more, which tells whether there is anything to wait
+ * for; a wait for one child looks it up by number. The sleeper is queued before it looks (pitfall
+ * 7), and is woken whatever becomes of SIGCHLD.
  *
  * Source: wait(2), wait4(2), waitid in wait(2), getrusage(2).
  */
@@ -24,7 +25,8 @@ void process_times_locked(struct process *p, nsec_t *utime, nsec_t *stime)
 	nsec_t u = p->utime, s = p->stime, tu, ts;
 	struct task *t;
 
-	for_each_task(t, p) {
+	for_each_task(t, p)
+	{
 		if (t->dead)
 			continue;
 		sched_account(&t->thread, &tu, &ts);
@@ -60,7 +62,8 @@ static void add_self(struct process *p, struct usage *u)
 	u->majflt += p->majflt;
 	u->nvcsw += p->nvcsw;
 	u->nivcsw += p->nivcsw;
-	for_each_task(t, p) {
+	for_each_task(t, p)
+	{
 		if (t->dead)
 			continue;
 		u->minflt += t->thread.minflt;
@@ -179,7 +182,10 @@ static void take_zombie_locked(struct process *child, struct wait_args *a) HOLDS
 	struct usage u = { 0 };
 	int status = child->wait_status;
 
-	report(child, a, (status & 0x7f) == 0 ? CLD_EXITED : status & WCOREFLAG ? CLD_DUMPED : CLD_KILLED,
+	report(child, a,
+	       (status & 0x7f) == 0 ? CLD_EXITED
+	       : status & WCOREFLAG ? CLD_DUMPED
+				    : CLD_KILLED,
 	       status);
 	take_rusage(child, a, &u);
 	if (a->options & WNOWAIT)
@@ -188,8 +194,8 @@ static void take_zombie_locked(struct process *child, struct wait_args *a) HOLDS
 	tree_reap_locked(child);
 }
 
-static void take_stop_locked(struct process *child, struct wait_args *a, int code, int status, bool *flag)
-	HOLDS(&proctree_lock)
+static void take_stop_locked(struct process *child, struct wait_args *a, int code, int status,
+			     bool *flag) HOLDS(&proctree_lock)
 {
 	struct usage u = { 0 };
 
@@ -237,7 +243,7 @@ static int64_t scan_all_locked(struct process *me, struct wait_args *a) HOLDS(&p
 	struct process *child, *next;
 	int64_t found = -ECHILD;
 
-	list_for_each_safe(child, next, &me->children, sibling) {
+	list_for_each_safe (child, next, &me->children, sibling) {
 		if (!is_eligible(child, a))
 			continue;
 		found = 0;
@@ -254,7 +260,7 @@ static int64_t scan_group_locked(struct process *me, struct wait_args *a) HOLDS(
 	struct process *child, *next;
 	int64_t found = -ECHILD;
 
-	list_for_each_safe(child, next, &a->pid->group, group_node) {
+	list_for_each_safe (child, next, &a->pid->group, group_node) {
 		if (process_parent(child) != me || !is_eligible(child, a))
 			continue;
 		if ((found = try_child_locked(child, a)) != 0)

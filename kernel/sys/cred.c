@@ -1,11 +1,12 @@
 #include "sys/syscalls.h"
 
 /*
- * User and group ids, supplementary groups, capabilities. Each call copies the credentials, changes the copy by the rules
- * of its page, and commits it; a change of user ids moves capabilities along (capabilities(7) "Effect of user ID changes
- * on capabilities").
+ * User and group ids, supplementary groups, capabilities. Each call copies the credentials, changes
+ * the copy by the rules of its page, and commits it; a change of user ids moves capabilities along
+ * (capabilities(7) "Effect of user ID changes on capabilities").
  *
- * Source: credentials(7), setuid(2), setreuid(2), setresuid(2), setfsuid(2), getgroups(2), capget(2).
+ * Source: credentials(7), setuid(2), setreuid(2), setresuid(2), setfsuid(2), getgroups(2),
+ * capget(2).
  */
 
 #include "abi/capability.h"
@@ -22,11 +23,12 @@
 #include "vm/usercopy.h"
 #include "vm/vmspace.h"
 
-#define NO_ID UINT32_MAX
+#define NO_ID      UINT32_MAX
 #define CAP_BIT(c) (1ull << (c))
 
-static const uint64_t fs_caps = CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_DAC_OVERRIDE) |
-				CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) |
+static const uint64_t fs_caps = CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_MKNOD) |
+				CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) |
+				CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) |
 				CAP_BIT(CAP_LINUX_IMMUTABLE) | CAP_BIT(CAP_MAC_OVERRIDE);
 
 /* --- committing --- */
@@ -39,7 +41,7 @@ static void fix_caps(const struct cred *old, struct cred *new)
 	if (new->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
 	if (had_root && !has_root) {
-		if (!(new->securebits & SECBIT_KEEP_CAPS))
+		if (!(new->securebits &SECBIT_KEEP_CAPS))
 			new->cap_permitted = new->cap_effective = 0;
 		new->cap_ambient = 0;
 	}
@@ -49,7 +51,8 @@ static void fix_caps(const struct cred *old, struct cred *new)
 		new->cap_effective = new->cap_permitted;
 }
 
-/* Another effective identity must not leave its memory to the old one, nor be killed with the old parent. */
+/* Another effective identity must not leave its memory to the old one, nor be killed with the old
+ * parent. */
 static void note_change(const struct cred *old, const struct cred *new)
 {
 	struct vmspace *vs = curthread()->vmspace;
@@ -141,7 +144,8 @@ int64_t sys_setresuid(uint32_t ruid, uint32_t euid, uint32_t suid)
 {
 	const struct cred *c = current_cred();
 
-	if (!capable(CAP_SETUID) && !(is_any_uid(c, ruid) && is_any_uid(c, euid) && is_any_uid(c, suid)))
+	if (!capable(CAP_SETUID) &&
+	    !(is_any_uid(c, ruid) && is_any_uid(c, euid) && is_any_uid(c, suid)))
 		return -EPERM;
 	return set_uids(ruid == NO_ID ? c->uid : ruid, euid == NO_ID ? c->euid : euid,
 			suid == NO_ID ? c->suid : suid);
@@ -221,7 +225,8 @@ int64_t sys_setresgid(uint32_t rgid, uint32_t egid, uint32_t sgid)
 {
 	const struct cred *c = current_cred();
 
-	if (!capable(CAP_SETGID) && !(is_any_gid(c, rgid) && is_any_gid(c, egid) && is_any_gid(c, sgid)))
+	if (!capable(CAP_SETGID) &&
+	    !(is_any_gid(c, rgid) && is_any_gid(c, egid) && is_any_gid(c, sgid)))
 		return -EPERM;
 	return set_gids(rgid == NO_ID ? c->gid : rgid, egid == NO_ID ? c->egid : egid,
 			sgid == NO_ID ? c->sgid : sgid);

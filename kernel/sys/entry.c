@@ -1,11 +1,11 @@
 #include <arch/upcall.h>
 
 /*
- * Where every system call comes through: number, table, result. The way out is kept bare: signals, restarts
- * and rescheduling are noted in thread->work, which the port looks at before user mode (proc/deliver.c). An
- * interrupted call returns one of the -ERESTART* results, which user mode must never see; the code that turns
- * it into a restart or EINTR runs only while WORK_SIGNAL is set, so such a result sets it, whatever became of
- * the signal meanwhile.
+ * Where every system call comes through: number, table, result. The way out is kept bare: signals,
+ * restarts and rescheduling are noted in thread->work, which the port looks at before user mode
+ * (proc/deliver.c). An interrupted call returns one of the -ERESTART* results, which user mode must
+ * never see; the code that turns it into a restart or EINTR runs only while WORK_SIGNAL is set, so
+ * such a result sets it, whatever became of the signal meanwhile.
  */
 
 #include <arch/context.h>
@@ -23,8 +23,8 @@ static inline bool is_restart_result(int64_t ret)
 
 static NOINLINE void trace_enter(const struct regs *r, uint32_t nr)
 {
-	ktrace_emit(EV_syscall_enter, nr, regs_arg(r, 0), regs_arg(r, 1), regs_arg(r, 2), regs_arg(r, 3),
-		    regs_arg(r, 4));
+	ktrace_emit(EV_syscall_enter, nr, regs_arg(r, 0), regs_arg(r, 1), regs_arg(r, 2),
+		    regs_arg(r, 3), regs_arg(r, 4));
 	ktrace_emit(EV_syscall_arg5, regs_arg(r, 5), 0, 0, 0, 0, 0);
 }
 

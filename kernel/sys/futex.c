@@ -11,24 +11,26 @@
 
 static bool takes_timeout(unsigned cmd)
 {
-	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 ||
-	       cmd == FUTEX_WAIT_REQUEUE_PI;
+	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI ||
+	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
 /* The fourth argument is a timespec's address or a number, as the operation says. */
-static NOINLINE int64_t futex_with_fourth(uaddr_t uaddr, uint32_t op, uint32_t val, uint64_t fourth, uaddr_t uaddr2,
-					  uint32_t val3)
+static NOINLINE int64_t futex_with_fourth(uaddr_t uaddr, uint32_t op, uint32_t val, uint64_t fourth,
+					  uaddr_t uaddr2, uint32_t val3)
 {
 	nsec_t t;
 	int err;
 
 	if (!takes_timeout(op & (unsigned)FUTEX_CMD_MASK))
-		return futex_op(uaddr, (int)op, val, NSEC_MAX, false, (uint32_t)fourth, uaddr2, val3);
+		return futex_op(uaddr, (int)op, val, NSEC_MAX, false, (uint32_t)fourth, uaddr2,
+				val3);
 	err = get_user_timespec(&t, UADDR(fourth));
 	return err ? err : futex_op(uaddr, (int)op, val, t, true, 0, uaddr2, val3);
 }
 
-int64_t sys_futex(uaddr_t uaddr, uint32_t op, uint32_t val, uint64_t timeout, uaddr_t uaddr2, uint32_t val3)
+int64_t sys_futex(uaddr_t uaddr, uint32_t op, uint32_t val, uint64_t timeout, uaddr_t uaddr2,
+		  uint32_t val3)
 {
 	if (timeout != 0)
 		return futex_with_fourth(uaddr, op, val, timeout, uaddr2, val3);

@@ -1,8 +1,8 @@
 #include "sys/syscalls.h"
 
 /*
- * What the system is and how it is: uname(2), sysinfo(2), the kernel log, random bytes, personality(2), and the end
- * of it all, reboot(2).
+ * What the system is and how it is: uname(2), sysinfo(2), the kernel log, random bytes,
+ * personality(2), and the end of it all, reboot(2).
  */
 
 #include <arch/boot.h>
@@ -113,7 +113,8 @@ static int wait_for_random(unsigned flags)
 	while (!(flags & GRND_INSECURE) && !random_is_ready()) {
 		if (flags & GRND_NONBLOCK)
 			return -EAGAIN;
-		if (thread_sleep_until(clock_mono() + 10 * NSEC_PER_MSEC, THREAD_SLEEP_INTR) == -ERESTARTSYS)
+		if (thread_sleep_until(clock_mono() + 10 * NSEC_PER_MSEC, THREAD_SLEEP_INTR) ==
+		    -ERESTARTSYS)
 			return -ERESTARTSYS;
 	}
 	return 0;

@@ -26,18 +26,19 @@ static int check_target(struct process *p)
 	if (t == NULL)
 		return -ESRCH;
 	it = task_get_cred(t);
-	same = me->uid == it->euid && me->uid == it->suid && me->uid == it->uid && me->gid == it->egid &&
-	       me->gid == it->sgid && me->gid == it->gid;
+	same = me->uid == it->euid && me->uid == it->suid && me->uid == it->uid &&
+	       me->gid == it->egid && me->gid == it->sgid && me->gid == it->gid;
 	cred_put(it);
 	task_put(t);
 	return same ? 0 : -EPERM;
 }
 
-static int set_limit(struct process *p, uint32_t resource, const struct abi_rlimit *new, struct abi_rlimit *old)
+static int set_limit(struct process *p, uint32_t resource, const struct abi_rlimit *new,
+		     struct abi_rlimit *old)
 {
-	if (new != NULL && new->rlim_cur > new->rlim_max)
+	if (new != NULL &&new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new != NULL && resource == RLIMIT_NOFILE && new->rlim_max > NR_OPEN)
+	if (new != NULL && resource == RLIMIT_NOFILE &&new->rlim_max > NR_OPEN)
 		return -EPERM;
 	return process_set_rlimit(p, resource, new, old);
 }

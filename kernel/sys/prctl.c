@@ -1,8 +1,8 @@
 #include "sys/syscalls.h"
 
 /*
- * prctl(2) and arch_prctl(2): one function per group of options. What would need a mechanism that is not there (seccomp,
- * PR_SET_MM, speculation control) is EINVAL, as on a Linux built without it.
+ * prctl(2) and arch_prctl(2): one function per group of options. What would need a mechanism that
+ * is not there (seccomp, PR_SET_MM, speculation control) is EINVAL, as on a Linux built without it.
  */
 
 #include <arch/context.h>
@@ -144,11 +144,12 @@ static int64_t set_securebits(uint64_t new)
 {
 	const uint32_t bits = 0x55, locks = 0xaa;
 	uint32_t old = current_cred()->securebits;
-	uint32_t changed = old ^ (uint32_t)new;
+	uint32_t changed = old ^ (uint32_t) new;
 
 	if (new & ~(uint64_t)(bits | locks))
 		return -EPERM;
-	if (((old & locks) >> 1 & changed) || (old & locks & ~(uint32_t)new) || !capable(CAP_SETPCAP))
+	if (((old & locks) >> 1 & changed) || (old & locks & ~(uint32_t) new) ||
+	    !capable(CAP_SETPCAP))
 		return -EPERM;
 	return cred_change(edit_securebits, new);
 }

@@ -1,8 +1,8 @@
 #include "sys/syscalls.h"
 
 /*
- * fork(2) and its family, execve(2), _exit(2), wait(2), ids of processes, groups and sessions, and pidfds: arguments in,
- * results out. The work is in proc/.
+ * fork(2) and its family, execve(2), _exit(2), wait(2), ids of processes, groups and sessions, and
+ * pidfds: arguments in, results out. The work is in proc/.
  */
 
 #include <arch/context.h>
@@ -44,7 +44,8 @@ int64_t sys_vfork(void)
 	return process_clone(&a);
 }
 
-int64_t sys_clone(uint64_t flags, uint64_t stack, uaddr_t parent_tid, uaddr_t child_tid, uint64_t tls)
+int64_t sys_clone(uint64_t flags, uint64_t stack, uaddr_t parent_tid, uaddr_t child_tid,
+		  uint64_t tls)
 {
 	struct clone_args a = {
 		.flags = (uint32_t)flags & ~(uint64_t)CSIGNAL,
@@ -71,7 +72,8 @@ static int check_clone3(const struct abi_clone_args *u, size_t size)
 		return -EINVAL;
 	if ((u->flags & (CLONE_THREAD | CLONE_PARENT)) && u->exit_signal)
 		return -EINVAL;
-	if ((u->stack == 0) != (u->stack_size == 0) || (u->stack && !user_range_ok(UADDR(u->stack), u->stack_size)))
+	if ((u->stack == 0) != (u->stack_size == 0) ||
+	    (u->stack && !user_range_ok(UADDR(u->stack), u->stack_size)))
 		return -EINVAL;
 	if ((u->set_tid == 0) != (u->set_tid_size == 0))
 		return -EINVAL;
@@ -91,27 +93,35 @@ int64_t sys_clone3(uaddr_t args, uint64_t size)
 		return -E2BIG;
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
-	if ((err = copy_struct_from_user(&u, sizeof(u), args, size)) || (err = check_clone3(&u, size)))
+	if ((err = copy_struct_from_user(&u, sizeof(u), args, size)) ||
+	    (err = check_clone3(&u, size)))
 		return err;
 	if (u.set_tid_size > 1)
 		return -EINVAL;
 	if (u.set_tid_size && copy_from_user(&tid, UADDR(u.set_tid), sizeof(tid)))
 		return -EFAULT;
 	a = (struct clone_args){
-		.flags = u.flags, .stack = u.stack + u.stack_size, .tls = u.tls,
-		.parent_tid = UADDR(u.parent_tid), .child_tid = UADDR(u.child_tid), .pidfd = UADDR(u.pidfd),
-		.exit_signal = (int)u.exit_signal, .set_tid = &tid, .set_tid_size = (unsigned)u.set_tid_size,
+		.flags = u.flags,
+		.stack = u.stack + u.stack_size,
+		.tls = u.tls,
+		.parent_tid = UADDR(u.parent_tid),
+		.child_tid = UADDR(u.child_tid),
+		.pidfd = UADDR(u.pidfd),
+		.exit_signal = (int)u.exit_signal,
+		.set_tid = &tid,
+		.set_tid_size = (unsigned)u.set_tid_size,
 	};
 	return process_clone(&a);
 }
 
-static const uint64_t unshare_namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-					   CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
+static const uint64_t unshare_namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+					   CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+					   CLONE_NEWNET | CLONE_NEWTIME;
 
 int64_t sys_unshare(uint64_t flags)
 {
-	if (flags & ~(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |
-		      unshare_namespaces))
+	if (flags & ~(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES |
+		      CLONE_SYSVSEM | unshare_namespaces))
 		return -EINVAL;
 	if (flags & (unshare_namespaces & ~(uint64_t)CLONE_NEWUSER) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
@@ -127,8 +137,9 @@ static int64_t exec_path(int dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, un
 
 	if (err)
 		return err;
-	err = flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -EINVAL
-								      : exec_user(dirfd, name, argv, envp, flags);
+	err = flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)
+		      ? -EINVAL
+		      : exec_user(dirfd, name, argv, envp, flags);
 	pathname_put(name);
 	return err;
 }
@@ -186,7 +197,9 @@ int64_t sys_wait4(int32_t nr, uaddr_t wstatus, uint32_t options, uaddr_t rusage)
 {
 	struct abi_rusage ru;
 	struct wait_args a = {
-		.type = nr == -1 ? P_ALL : nr > 0 ? P_PID : P_PGID,
+		.type = nr == -1 ? P_ALL
+			: nr > 0 ? P_PID
+				 : P_PGID,
 		.options = (int)options | WEXITED,
 		.ru = uaddr_is_null(rusage) ? NULL : &ru,
 	};
@@ -294,7 +307,8 @@ int64_t sys_waitid(int32_t idtype, int32_t id, uaddr_t infop, uint32_t options, 
 	int64_t found;
 	int err;
 
-	if (options & ~(uint32_t)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | wait_type_flags))
+	if (options &
+	    ~(uint32_t)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | wait_type_flags))
 		return -EINVAL;
 	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;

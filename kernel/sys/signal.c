@@ -1,8 +1,8 @@
 #include "sys/syscalls.h"
 
 /*
- * The calls of signal(7): actions, masks, sending, waiting, the alternate stack, and the return from a handler. Sets
- * are 8 bytes; a caller that says otherwise gets EINVAL.
+ * The calls of signal(7): actions, masks, sending, waiting, the alternate stack, and the return
+ * from a handler. Sets are 8 bytes; a caller that says otherwise gets EINVAL.
  */
 
 #include <arch/context.h>
@@ -15,8 +15,8 @@
 #include "sys/timeval.h"
 #include "vm/usercopy.h"
 
-static const uint64_t known_sa_flags = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART |
-				       SA_NODEFER | SA_RESETHAND | SA_RESTORER;
+static const uint64_t known_sa_flags = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK |
+				       SA_RESTART | SA_NODEFER | SA_RESETHAND | SA_RESTORER;
 
 static bool is_signal(int sig)
 {

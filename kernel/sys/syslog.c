@@ -1,9 +1,9 @@
 #include "sys/syscalls.h"
 
 /*
- * syslog(2): the kernel log as text, "<level>[seconds.micros] message". SYSLOG_ACTION_READ consumes: one position for the
- * whole system; SYSLOG_ACTION_CLEAR moves where READ_ALL begins. A record that does not fit in what is left of the
- * buffer stays for the next read.
+ * syslog(2): the kernel log as text, "<level>[seconds.micros] message". SYSLOG_ACTION_READ
+ * consumes: one position for the whole system; SYSLOG_ACTION_CLEAR moves where READ_ALL begins. A
+ * record that does not fit in what is left of the buffer stays for the next read.
  *
  * Source: syslog(2), proc(5) /proc/kmsg.
  */
@@ -28,7 +28,7 @@ static uint64_t read_seq;  /* syslog_lock */
 static uint64_t clear_seq; /* syslog_lock */
 
 struct line {
-	uint64_t next;         /* the record after it */
+	uint64_t next; /* the record after it */
 	size_t len;
 	char text[LINE_MAX];
 	char body[LOG_TEXT_MAX];
@@ -44,8 +44,8 @@ static bool make_line(struct line *l, uint64_t seq)
 	n = log_read(&l->next, &e, l->body, sizeof(l->body));
 	if (n < 0 || l->next == seq)
 		return false;
-	l->len = fmt(l->text, sizeof(l->text), "<%d>[%5lld.%06lld] %.*s\n", (int)e.level, e.time / NSEC_PER_SEC,
-		     e.time % NSEC_PER_SEC / NSEC_PER_USEC, (int)n, l->body);
+	l->len = fmt(l->text, sizeof(l->text), "<%d>[%5lld.%06lld] %.*s\n", (int)e.level,
+		     e.time / NSEC_PER_SEC, e.time % NSEC_PER_SEC / NSEC_PER_USEC, (int)n, l->body);
 	l->len = MIN(l->len, sizeof(l->text) - 1);
 	return true;
 }
@@ -77,7 +77,8 @@ static int64_t read_new(struct line *l, uaddr_t buf, size_t size)
 			return n;
 		if (log_next_seq() > read_seq)
 			return 0; /* a line longer than the buffer */
-		if (thread_sleep_until(clock_mono() + POLL_MS * NSEC_PER_MSEC, THREAD_SLEEP_INTR) == -ERESTARTSYS)
+		if (thread_sleep_until(clock_mono() + POLL_MS * NSEC_PER_MSEC, THREAD_SLEEP_INTR) ==
+		    -ERESTARTSYS)
 			return -ERESTARTSYS;
 	}
 }

@@ -1,9 +1,9 @@
 #include "sys/syscalls.h"
 
 /*
- * Clocks, sleeping, interval timers and POSIX timers: user structures to nanoseconds and back. The mechanism is in
- * proc/clocks.h. A relative sleep that a signal interrupts says what is left, and restart_syscall(2) goes on to the
- * same point in time.
+ * Clocks, sleeping, interval timers and POSIX timers: user structures to nanoseconds and back. The
+ * mechanism is in proc/clocks.h. A relative sleep that a signal interrupts says what is left, and
+ * restart_syscall(2) goes on to the same point in time.
  */
 
 #include "abi/errno.h"
@@ -94,7 +94,8 @@ int64_t sys_times(uaddr_t buf)
 
 	if (!uaddr_is_null(buf)) {
 		process_times(p, &u, &s);
-		t = (struct abi_tms){ to_ticks(u), to_ticks(s), to_ticks(p->cutime), to_ticks(p->cstime) };
+		t = (struct abi_tms){ to_ticks(u), to_ticks(s), to_ticks(p->cutime),
+				      to_ticks(p->cstime) };
 		if (copy_to_user(buf, &t, sizeof(t)))
 			return -EFAULT;
 	}
@@ -165,7 +166,8 @@ int64_t sys_clock_nanosleep(int32_t id, uint32_t flags, uaddr_t t, uaddr_t remai
 	if ((err = get_user_timespec(&span, t)))
 		return err;
 	if (!(flags & TIMER_ABSTIME)) /* a span does not change when the wall clock is set */
-		return sleep_span(id == CLOCK_REALTIME || id == CLOCK_TAI ? CLOCK_MONOTONIC : id, span, remain);
+		return sleep_span(id == CLOCK_REALTIME || id == CLOCK_TAI ? CLOCK_MONOTONIC : id,
+				  span, remain);
 	err = clock_sleep_until(id, span);
 	return err == -ERESTARTSYS ? -ERESTARTNOHAND : err;
 }

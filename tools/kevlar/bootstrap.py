@@ -1,6 +1,7 @@
 """The Debian root: mmdebstrap's tar stream, turned into an archive as it comes."""
 
 import os
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -14,6 +15,9 @@ PACKAGES = ("bash coreutils grep sed mawk gawk findutils diffutils tar gzip bzip
             "sqlite3 gcc libc6-dev make git procps psmisc lsof vim-tiny less file strace "
             "util-linux iproute2 iputils-ping netcat-openbsd ca-certificates").split()
 
+# Where packages are fetched from, and how: what this machine says of it counts for the root too.
+FETCHING = re.compile(r"Acquire::(https?|Check-Valid-Until|Check-Date|Retries)\b")
+
 # Nobody reads them inside an initramfs, and they are a third of it.
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*",
             "/usr/share/lintian/*")
@@ -26,7 +30,7 @@ def make_debian(out: BinaryIO, include: list[str]) -> None:
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
     command += ['--customize-hook=printf "kevlar\\n" > "$1/etc/hostname"',
                 '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*',
-                SUITE, "-"]
+                *(f"--aptopt={line}" for line in _settings()), SUITE, "-", *_sources()]
     with tempfile.TemporaryFile() as errors, subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
             start_new_session=True) as process:  # it ends its whole process group when it is ended
@@ -43,6 +47,27 @@ def make_debian(out: BinaryIO, include: list[str]) -> None:
         if process.wait() != 0 or not is_whole:
             errors.seek(0)
             raise Failure(f"mmdebstrap failed: {_first_error(errors.read())}")
+
+
+def _settings() -> list[str]:
+    """This machine's apt settings on fetching: a proxy, most of all."""
+    lines = _ask("apt-config", "dump", "--no-empty", "Acquire")
+    return ['Acquire::Retries "3";', *(line for line in lines if FETCHING.match(line))]
+
+
+def _sources() -> list[str]:
+    """This machine's own sources of the suite; none, for mmdebstrap's own choice, if it has another one."""
+    lines = _ask("apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
+                 "Created-By: Packages")
+    ours = re.compile(rf"deb https?://\S+ {SUITE}(-updates|-security)? main")
+    found = [line for line in dict.fromkeys(lines) if ours.fullmatch(line)]
+    return found if any(line.endswith(f" {SUITE} main") for line in found) else []
+
+
+def _ask(*command: str) -> list[str]:
+    """The lines that a tool of apt prints."""
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.DEVNULL, check=False).stdout.splitlines()
 
 
 def _first_error(output: bytes) -> str:

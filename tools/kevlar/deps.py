@@ -25,6 +25,7 @@ PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "newuidmap": "uidmap",
     "zstd": "zstd",
+    "xz": "xz-utils",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
 }
@@ -33,6 +34,8 @@ BUILD = ("make", "gcc", "/usr/include/stdlib.h")
 HOST_TESTS = (*BUILD, "clang", "/usr/include/cmocka.h", "/usr/include/linux/types.h", "pytest-3",
               "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a")
 CHECKS = (*BUILD, "clang", "clang-format-14", "cppcheck", "/usr/include/linux/types.h")
+
+ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 assume_yes = False  # --yes
 
@@ -69,7 +72,9 @@ def _may_install(names: str) -> bool:
 
 
 def _install(packages: list[str]) -> None:
-    as_root = [] if os.geteuid() == 0 else ["sudo"]
+    # sudo drops the environment.
+    as_root = [] if os.geteuid() == 0 else \
+        ["sudo", "env", *(f"{name}={value}" for name, value in ENVIRONMENT.items())]
     if as_root and shutil.which("sudo") is None:
         raise Failure(f"missing packages; as root: apt-get install {' '.join(packages)}")
     apt = as_root + ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3"]
@@ -78,17 +83,19 @@ def _install(packages: list[str]) -> None:
     with Progress("apt-get install"):
         if _error(install) is None:
             return
-        # A fresh system has no package lists yet, an old one has lists of packages that are gone.
-        error = _error(apt + ["update"]) or _error(install)
+        # A fresh system has no package lists yet, an old one has lists of packages that are gone. Another
+        # vendor's list that cannot be fetched fails an update that did all we need.
+        update_error = _error(apt + ["update"])
+        error = _error(install)
         if error is not None:
-            raise Failure(f"apt-get could not install {' '.join(packages)}: {error}")
+            raise Failure(f"apt-get could not install {' '.join(packages)}: {update_error or error}")
 
 
 def _error(command: list[str]) -> str | None:
     """Runs apt-get; returns the first error it printed if it failed."""
-    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C")
-    result = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    result = subprocess.run(command, env=dict(os.environ, **ENVIRONMENT), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            errors="replace", check=False)
     if result.returncode == 0:
         return None
     errors = [line[3:] for line in result.stderr.splitlines() if line.startswith("E: ")]

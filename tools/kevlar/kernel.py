@@ -19,7 +19,7 @@ from .errors import Failure, reason
 from .ui import Progress
 
 SOURCES = ("kernel", "abi")
-TOOLS = ("make", "gcc", "/usr/include/stdlib.h")  # what building takes
+TOOLS = deps.BUILD
 
 
 def find(given: str | None, debug: bool) -> Path:
@@ -33,7 +33,7 @@ def find(given: str | None, debug: bool) -> Path:
         raise Failure("there is no Makefile here to build the kernel with; use --kernel FILE")
     build_files = [paths.TOP / "Makefile", *paths.TOP.glob("*.mk")]
     if not _is_fresh(path, build_files + [f for name in SOURCES for f in _files(paths.TOP / name)]):
-        make("the debug kernel" if debug else "the kernel", *(["DEBUG=1"] if debug else []))
+        make("the debug kernel" if debug else "the kernel", f"DEBUG={int(debug)}")
     if not path.exists():
         raise Failure(f"make did not produce {path.relative_to(paths.TOP)}")
     check(path)
@@ -56,9 +56,13 @@ def _is_fresh(target: Path, sources: list[Path]) -> bool:
 def make(what: str, *args: str, makefile: str | None = None) -> None:
     """Runs make in the source tree; what it said is shown only if it fails."""
     deps.require(*TOOLS)
-    command = ["make", "-s"] + (["-f", makefile] if makefile else []) + list(args)
+    command = ["make", "-s", f"-j{os.cpu_count() or 1}"]
+    command += (["-f", makefile] if makefile else []) + list(args)
+    # Not what the environment or a `make` above us says about the kernel to be built.
+    env = {name: value for name, value in os.environ.items()
+           if name not in ("MAKEFLAGS", "MFLAGS", "CC", "ARCH", "B")}
     with Progress(f"building {what}"), _build_lock():
-        result = subprocess.run(command, cwd=paths.TOP, stdin=subprocess.DEVNULL, text=True,
+        result = subprocess.run(command, cwd=paths.TOP, env=env, stdin=subprocess.DEVNULL, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if result.returncode != 0:
         sys.stderr.write(result.stdout)

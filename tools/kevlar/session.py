@@ -98,7 +98,8 @@ class Session:
                            if self.plan.watches_signals else None)
             self._process = Process(self.plan.machine, has_control=not self._is_plain)
             self._stack.callback(self._process.close)
-            self._progress = self._stack.enter_context(Progress("starting the machine", only_on_terminal=True))
+            self._progress = self._stack.enter_context(
+                Progress("starting the machine", only_on_terminal=True))
             if self.plan.timeout is not None:
                 self._set_deadline("timeout", self.plan.timeout)
             self._touch()

@@ -9,15 +9,16 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import kernel, paths, qemu, roots, suite
+from . import deps, kernel, paths, qemu, roots, suite
 from .errors import INTERRUPTED, Failure
 from .suite import Case, Outcome, Suite, safe_name
-from .ui import Progress
+from .ui import Progress, elapsed
 
 PROGRAM_LIMIT = 300.0  # for a program of tests, which limits each test of its own
 SCRIPT_LIMIT = 60.0
@@ -96,20 +97,32 @@ class Tally:
 
 def run(kinds: list[str], options: Options) -> int:
     tally = Tally(options.verbose)
-    wanted = KINDS if "all" in kinds else dict.fromkeys(kinds)
-    options.logs.mkdir(parents=True, exist_ok=True)
+    wanted = [(kind, options) for kind in (KINDS if "all" in kinds else dict.fromkeys(kinds))]
+    if "all" in kinds and not options.kernel and not options.debug:
+        wanted.append(("guest", replace(options, debug=True)))
+    deps.require(*dict.fromkeys(tool for kind, _ in wanted for tool in NEEDS[kind]))
     try:
-        for kind in wanted:
-            try:
-                KINDS[kind](options, tally)
-            except Failure as e:
-                tally.fail(kind, str(e))
+        for kind, how in wanted:
+            how.logs.mkdir(parents=True, exist_ok=True)
+            _run_kind(kind, how, tally)
     except KeyboardInterrupt:
         suite.stop_all()
         print(f"interrupted: {tally.summary()}")
         return INTERRUPTED
     print(tally.summary())
     return 1 if tally.failed or tally.passed + tally.skipped == 0 else 0
+
+
+def _run_kind(kind: str, options: Options, tally: Tally) -> None:
+    """Runs it, and says what came of it."""
+    start, passed, failed = time.monotonic(), tally.passed, tally.failed
+    try:
+        KINDS[kind](options, tally)
+    except Failure as e:
+        tally.fail(kind, str(e))
+    where = " on the debug kernel" if options.debug else ""
+    print(f"{kind}{where}: {tally.passed - passed} passed, {tally.failed - failed} failed, "
+          f"{elapsed(time.monotonic() - start)}", flush=True)
 
 
 # On this machine
@@ -194,7 +207,8 @@ def run_guest(options: Options, tally: Tally) -> None:
             writer.host_file(f".kevlar/tests/{case.name}", sources[case.name])
 
     image = kernel.find(options.kernel, options.debug)
-    suites = [Suite(f"guest-{cpus}cpu", cases, image, "busybox", cpus, files) for cpus in options.cpus]
+    label = "debug-guest" if options.debug else "guest"
+    suites = [Suite(f"{label}-{cpus}cpu", cases, image, "busybox", cpus, files) for cpus in options.cpus]
     _run_suites(suites, options, tally, judge_guest)
 
 
@@ -358,4 +372,10 @@ def _difference(out: bytes, expected: bytes) -> str:
     return f"{len(got)} lines of output, not {len(want)}"
 
 
+NEEDS = {  # what has to be there beforehand, to be asked for once
+    "host": deps.HOST_TESTS,
+    "guest": (*deps.BUILD, qemu.PROGRAM),
+    "programs": (*deps.BUILD, qemu.PROGRAM, "mmdebstrap"),
+    "cli": (*deps.BUILD, qemu.PROGRAM, "xz", "zstd"),
+}
 KINDS = {"host": run_host, "guest": run_guest, "programs": run_programs, "cli": run_cli}

@@ -72,7 +72,7 @@ static int push_fp(uint64_t fp)
 	};
 	uint32_t magic2 = FP_XSTATE_MAGIC2;
 
-	if (!user_range_ok(fp, fp_bytes()))
+	if (!arch_user_range_ok(fp, fp_bytes()))
 		return -EFAULT;
 	if (!x86_cpu.xcr0)
 		sw = (struct abi_fpx_sw_bytes){ 0 };
@@ -172,7 +172,7 @@ static int restore_fp(uint64_t fp)
 		fpu_reset();
 		return 0;
 	}
-	if (!user_range_ok(fp, fp_bytes()))
+	if (!arch_user_range_ok(fp, fp_bytes()))
 		return -EFAULT;
 	xsave = is_xsave_image(fp);
 	if (!IS_ALIGNED(fp, xsave ? 64 : 16))

@@ -22,4 +22,4 @@ static inline void user_access_end(void)
 }
 
 /* Bytes from a that are a user's, at most n. */
-bool user_range_ok(uint64_t a, size_t n);
+bool arch_user_range_ok(uint64_t a, size_t n);

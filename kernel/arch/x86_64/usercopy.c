@@ -13,28 +13,28 @@
 #include "arch/x86_64/uaccess.h"
 #include "arch/x86_64/x86_priv.h"
 
-bool user_range_ok(uint64_t a, size_t n)
+bool arch_user_range_ok(uint64_t a, size_t n)
 {
 	return n <= USER_END && a <= USER_END - n;
 }
 
 size_t arch_copy_from_user(void *dst, uaddr_t src, size_t n)
 {
-	if (UNLIKELY(!user_range_ok(src.a, n)))
+	if (UNLIKELY(!arch_user_range_ok(src.a, n)))
 		return n;
 	return x86_copy_user(dst, (const void *)src.a, n);
 }
 
 size_t arch_copy_to_user(uaddr_t dst, const void *src, size_t n)
 {
-	if (UNLIKELY(!user_range_ok(dst.a, n)))
+	if (UNLIKELY(!arch_user_range_ok(dst.a, n)))
 		return n;
 	return x86_copy_user((void *)dst.a, src, n);
 }
 
 size_t arch_clear_user(uaddr_t dst, size_t n)
 {
-	if (UNLIKELY(!user_range_ok(dst.a, n)))
+	if (UNLIKELY(!arch_user_range_ok(dst.a, n)))
 		return n;
 	return x86_clear_user((void *)dst.a, n);
 }
@@ -149,7 +149,7 @@ ssize64_t arch_strncpy_from_user(char *dst, uaddr_t src, size_t max)
 
 static bool futex_word_ok(uaddr_t p)
 {
-	return user_range_ok(p.a, 4) && IS_ALIGNED(p.a, 4);
+	return arch_user_range_ok(p.a, 4) && IS_ALIGNED(p.a, 4);
 }
 
 int arch_user_cmpxchg32(uaddr_t p, uint32_t *expected, uint32_t desired, bool *swapped)
