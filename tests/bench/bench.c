@@ -172,7 +172,7 @@ static void run_row(const struct row *row)
 {
 	static struct run r;
 
-	setpgid(0, 0);
+	setpgid(0, 0); /* a group without this program in it */
 	r.arg = row->arg;
 	if (row->setup && row->setup(&r)) {
 		report_failure(row, &r);
@@ -204,7 +204,7 @@ static void do_row(const struct row *row)
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	kill(-pid, SIGKILL);
+	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 	if (WIFSIGNALED(status))

@@ -195,7 +195,7 @@ static int sleeper(void *word)
 }
 
 /* r->arg processes that share this one's memory, each asleep on a futex of its own. */
-static int task_setup(struct run *r)
+static int make_tasks(struct run *r, int has_own_group)
 {
 	size_t bytes = (size_t)r->arg * (STACK + sizeof *words);
 	char *stacks = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -208,9 +208,22 @@ static int task_setup(struct run *r)
 				  &words[i]);
 		if (last_task < 0)
 			return failed_libc(r, "clone");
+		if (has_own_group)
+			TRY(r, setpgid((pid_t)last_task, (pid_t)last_task));
 	}
 	sched_yield();
 	return 0;
+}
+
+/* Groups of their own: whoever exits need not look whether it leaves a group orphaned. */
+static int task_setup(struct run *r)
+{
+	return make_tasks(r, 1);
+}
+
+static int group_setup(struct run *r)
+{
+	return make_tasks(r, 0);
 }
 
 static int task_fork_op(struct run *r)
@@ -294,6 +307,7 @@ const struct row growth_rows[] = {
 	AMONG("dir-open", dir_setup, dir_open_op, 100000),
 	AMONG("dir-create", dir_setup, dir_create_op, 100000),
 	AMONG("task-vfork", task_setup, task_fork_op, 30000),
+	AMONG("group-vfork", group_setup, task_fork_op, 5000),
 	AMONG("task-kill-0", task_setup, task_kill_op, 30000),
 	AMONG("task-round-trip", task_switch_setup, task_switch_op, 30000),
 	AMONG("futex-wake", task_setup, futex_op, 30000),

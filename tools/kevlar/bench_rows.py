@@ -88,6 +88,7 @@ GROWTH = {
     "dir-open": "open and close in a directory of N entries",
     "dir-create": "create, close, unlink in a directory of N entries",
     "task-vfork": "vfork, exit, wait among N sleeping tasks",
+    "group-vfork": "vfork, exit, wait in a process group of N tasks",
     "task-kill-0": "kill(pid, 0) among N tasks",
     "task-round-trip": "a byte to another process and back, among N sleeping tasks",
     "futex-wake": "wake one of N futex waiters, until it waits again",

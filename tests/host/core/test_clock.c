@@ -1,4 +1,4 @@
-// sources: kernel/core/clock.c kernel/core/lockdep.c
+// sources: kernel/core/clock.c kernel/core/lockdep.c kernel/core/spinlock.c
 /* Conversions over years, at awkward frequencies; steps of the wall clock leave the monotonic one alone. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// sources: kernel/core/log.c kernel/core/lockdep.c kernel/lib/fmt.c kernel/lib/strutil.c
+// sources: kernel/core/log.c kernel/core/lockdep.c kernel/core/spinlock.c kernel/lib/fmt.c kernel/lib/strutil.c
 /* The log's ring against a list of what was logged: order, overwriting, sinks, nested and panicking callers. */
 #include <setjmp.h>
 #include <stdarg.h>
