@@ -1,6 +1,7 @@
 /*
- * From the initramfs to process 1, with Linux's rules: `rdinit=` (default /init) from the initramfs; if it is not there,
- * `init=` or the first of /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command
+ * From the initramfs to process 1, with Linux's rules: `rdinit=` (default /init) from the initramfs. Linux would
+ * mount root= when it is not there; with no disks yet, the initramfs itself is that root unless `rdinit=` asked for something
+ * else: `init=` or the first of /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command
  * line becomes init's arguments and environment.
  */
 
@@ -142,11 +143,11 @@ static void init_thread(void *arg)
 	cmdline_get("init");
 	cmdline_for_init(init_argv + 1, init_envp + 2, INIT_ARGS - 2);
 	open_console();
-	if (rdinit == NULL)
-		rdinit = "/init";
-	if (exists(rdinit)) {
-		err = try_init(rdinit);
-		log_err("Failed to execute %s (error %d)", rdinit, err);
+	if (exists(rdinit ? rdinit : "/init")) {
+		err = try_init(rdinit ? rdinit : "/init");
+		log_err("Failed to execute %s (error %d)", init_argv[0], err);
+	} else if (rdinit != NULL) {
+		panic("rdinit=%s is not in the initramfs, and there is no root device.", rdinit);
 	}
 	try_defaults();
 	panic("No working init found. Try passing init= option to kernel.");

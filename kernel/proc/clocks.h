@@ -1,7 +1,6 @@
 #pragma once
 
-/* Clocks by number, sleeping on them, interval timers and POSIX timers: mechanism for sys/time.c.
- */
+/* Clocks by number, sleeping on them, interval and POSIX timers: mechanism for sys/time.c. */
 
 #include "abi/signal.h"
 #include "lib/types.h"

@@ -197,8 +197,7 @@ static void become_zombie_locked(struct process *p, struct sigqueue_entry **e) H
 		waitq_wake_all(&p->pid->exit_wait, EPOLLIN);
 }
 
-/* The children that this task, not the last of its process, made and that asked to know of its end.
- */
+/* The children that this task made, and that asked to know of its end. It is not the last one. */
 static void notify_pdeath_locked(struct task *t) HOLDS(&proctree_lock)
 {
 	struct process *child;
@@ -238,7 +237,8 @@ static void exit_notify(struct task *t)
 		become_zombie_locked(p, &e);
 	else
 		notify_pdeath_locked(t);
-	/* An exec waits until it is alone, but for a dead leader: no use in waking it for each of many. */
+	/* An exec waits until it is alone, but for a dead leader: no use in waking it for each of
+	 * many. */
 	if ((p->flags & PROC_EXECING) && at_most_two_left(p))
 		waitq_wake_all(&p->exec_wait, 0);
 	spin_unlock(&proctree_lock);

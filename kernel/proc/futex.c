@@ -192,8 +192,7 @@ enum { RB_UADDR, RB_VAL, RB_DEADLINE, RB_BITSET, RB_FLAGS, RB_ARGS };
 
 static int64_t futex_wait_restart(struct restart_block *r);
 
-/* A wait with a timeout goes on, after a stop or a signal without handler, with what is left of it.
- */
+/* A wait with a timeout goes on, after a stop or an ignored signal, with what is left of it. */
 static int64_t wait_or_restart(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline,
 			       uint32_t bitset)
 {

@@ -48,8 +48,6 @@ static void continue_all(struct process *p)
 
 void jobctl_signal_sent(struct process *p, int sig)
 {
-	if (LIKELY(!(SIGMASK(sig) & (stop_signals | SIGMASK(SIGCONT)))))
-		return;
 	if (sig == SIGCONT) {
 		flush_everywhere(p, stop_signals);
 		continue_all(p);

@@ -12,6 +12,5 @@ struct pid;
 MUST_CHECK int pidfd_open(uint32_t nr, bool nonblock);
 /* The pid object behind a pidfd, borrowed from f; NULL: f is no pidfd. */
 struct pid *pidfd_pid(struct file *f);
-/* Copies descriptor fd of the process that p names into the running task. -ESRCH, -EPERM, -EBADF, …
- */
+/* Copies descriptor fd of the process that p names into this one. -ESRCH, -EPERM, -EBADF, … */
 MUST_CHECK int pidfd_get_file(struct pid *p, int fd);

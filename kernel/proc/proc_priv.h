@@ -116,10 +116,9 @@ void signal_retarget(struct task *t, uint64_t set);
 
 /* --- jobctl.c --- */
 
-/* In signal_queue_locked(): SIGCONT undoes stops, stop signals undo SIGCONT. */
+/* In signal_queue_locked(), for these signals: SIGCONT undoes stops, stop signals undo SIGCONT. */
 void jobctl_signal_sent(struct process *p, int sig);
-/* The running task took stop signal sig: all tasks of the process are to stop. Under the siglock.
- */
+/* The running task took stop signal sig: all tasks of p are to stop. Under the siglock. */
 void jobctl_begin_stop(struct process *p, int sig);
 /* The running task stops, when it is to (under the siglock, which is dropped; true: it did). */
 bool jobctl_stop_here(struct task *t, struct siglock *l);
@@ -135,8 +134,7 @@ void sigchld_info(struct process *p, int sig, int code, int status, struct abi_s
 
 /* --- exit.c / wait.c --- */
 
-/* Tells p's parent that it is a zombie; `e` as in signal_queue_locked. True: nobody waits, reap it.
- */
+/* Tells p's parent that it is a zombie; `e` as in signal_queue_locked. True: reap it at once. */
 bool exit_notify_parent_locked(struct process *p, struct sigqueue_entry **e) HOLDS(&proctree_lock);
 /* Takes a zombie out of the tree: its numbers are free, the tree's references are dropped. */
 void tree_reap_locked(struct process *p) HOLDS(&proctree_lock);

@@ -185,22 +185,17 @@ void sighand_put(struct sighand *s)
 		epoch_free(&s->epoch, sighand_free);
 }
 
-/* Interrupts stay off from the load to the lock: no grace period ends in between, so `s` is still
- * memory. */
-struct siglock siglock(struct process *p)
+/* exec has replaced the sighand meanwhile. */
+struct siglock siglock_retry(struct process *p, struct siglock l) NO_TSA
 {
-	struct siglock l = { .irq = arch_irq_save() };
+	struct sighand *now;
 
-	for (;;) {
-		struct sighand *s = atomic_load_explicit(&p->sighand, memory_order_acquire);
-
-		spin_lock(&s->lock);
-		if (LIKELY(s == atomic_load_explicit(&p->sighand, memory_order_relaxed))) {
-			l.sighand = s;
-			return l;
-		}
-		spin_unlock(&s->lock);
+	while ((now = atomic_load_explicit(&p->sighand, memory_order_acquire)) != l.sighand) {
+		spin_unlock(&l.sighand->lock);
+		l.sighand = now;
+		spin_lock(&now->lock);
 	}
+	return l;
 }
 
 /* --- what others may ask --- */

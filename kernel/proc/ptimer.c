@@ -209,8 +209,7 @@ static int find_own_task(int tid, struct task **out)
 	return 0;
 }
 
-/* CPU-time clocks by number: of this process and its threads; others can be read, not waited for.
- */
+/* CPU-time clocks by number: of this process and its threads; others can only be read. */
 static int set_cpu_clock(struct posix_timer *pt, int id)
 {
 	uint32_t nr = (uint32_t) ~(id >> 3);

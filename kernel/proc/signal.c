@@ -27,6 +27,9 @@ static const uint64_t default_set[] = {
 		     SIGMASK(SIGXCPU) | SIGMASK(SIGXFSZ),
 };
 
+static const uint64_t jobctl_signals = SIGMASK(SIGCONT) | SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) |
+				       SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU);
+
 bool sig_default_ignored(int sig)
 {
 	return default_set[SET_IGNORED] & SIGMASK(sig);
@@ -151,8 +154,7 @@ static void announce(struct process *p, struct task *t, struct sighand *h, int s
 
 /* --- queueing --- */
 
-/* Thrown away: ignored, and neither blocked nor waited for (then it stays, in case that changes).
- */
+/* Thrown away: ignored, and neither blocked nor waited for (then it stays until that changes). */
 static bool is_dropped(struct process *p, const struct task *t, const struct sighand *h, int sig)
 {
 	uint64_t handler = h->action[sig - 1].handler;
@@ -200,7 +202,8 @@ int signal_queue_locked(struct process *p, struct task *t, int sig, const struct
 
 	if ((p->flags & PROC_GROUP_EXIT) || (t != NULL && t->exited))
 		return 0;
-	jobctl_signal_sent(p, sig);
+	if (UNLIKELY(SIGMASK(sig) & jobctl_signals))
+		jobctl_signal_sent(p, sig);
 	if (judge != NULL && is_dropped(p, judge, h, sig))
 		goto trace;
 	if (sig < SIGRTMIN && sigpending_has(q, sig))

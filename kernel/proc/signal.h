@@ -83,6 +83,5 @@ bool signal_is_ignored(struct task *t, int sig);
 /* Ends every task of the process: exit_group(2) and fatal signals. */
 void process_kill_all(struct process *p, int wait_status);
 
-/* For restart_syscall(2): the interrupted call goes on in fn(restart block), with these arguments.
- */
+/* For restart_syscall(2): the interrupted call goes on in fn(), with these arguments. */
 void restart_block_set(int64_t (*fn)(struct restart_block *), const uint64_t *arg, unsigned n);

@@ -204,7 +204,20 @@ struct siglock {
 	struct sighand *sighand;
 	irqstate_t irq;
 };
-MUST_CHECK struct siglock siglock(struct process *p) NO_TSA;
+struct siglock siglock_retry(struct process *p, struct siglock l);
+
+/* Interrupts stay off from the load to the lock: no grace period ends in between, so `sighand` is
+ * still memory. */
+MUST_CHECK static inline struct siglock siglock(struct process *p) NO_TSA
+{
+	struct siglock l = { .irq = arch_irq_save() };
+
+	l.sighand = atomic_load_explicit(&p->sighand, memory_order_acquire);
+	spin_lock(&l.sighand->lock);
+	if (UNLIKELY(l.sighand != atomic_load_explicit(&p->sighand, memory_order_relaxed)))
+		return siglock_retry(p, l);
+	return l;
+}
 static inline void sigunlock(struct siglock l) NO_TSA
 {
 	spin_unlock_irq(&l.sighand->lock, l.irq);

@@ -1,7 +1,8 @@
 /*
- * What the benchmark needs of the processor: raw system calls, so that the libc's own work is not measured,
- * and the counter. Under QEMU's -icount shift=0 the counter of x86 counts executed instructions.
- * Calls return what the kernel returned: a negative errno is an error (x86-64 psABI, appendix A).
+ * What the benchmark needs of the processor: raw system calls, so that the libc's own work is not
+ * measured, and the counter. Under QEMU's -icount shift=0 the counter of x86 counts executed
+ * instructions. Calls return what the kernel returned: a negative errno is an error (x86-64 psABI,
+ * appendix A).
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /*
- * A row of the table is one operation: `setup` prepares, `op` does it r->n times and checks every result.
- * Each row runs in a process of its own, which may leave everything behind: it is thrown away.
+ * A row of the table is one operation: `setup` prepares, `op` does it r->n times and checks every
+ * result. Each row runs in a process of its own, which may leave everything behind: it is thrown
+ * away.
  */
 #pragma once
 
@@ -11,12 +12,12 @@
 #include "arch.h"
 
 struct run {
-	uint64_t n;	 /* rounds to do */
-	uint64_t away;	 /* ticks spent on what is not the operation: see leave() */
-	uint64_t left;	 /* when leave() was called */
-	long arg;	 /* the row's */
-	int error;	 /* errno, 0: a result was wrong */
-	char what[200];	 /* what failed */
+	uint64_t n;     /* rounds to do */
+	uint64_t away;  /* ticks spent on what is not the operation: see leave() */
+	uint64_t left;  /* when leave() was called */
+	long arg;       /* the row's */
+	int error;      /* errno, 0: a result was wrong */
+	char what[200]; /* what failed */
 };
 
 struct row {
@@ -49,25 +50,27 @@ static inline void back(struct run *r)
 }
 
 /* Returns from the function unless the raw call gave just this. */
-#define WANT(r, want, call)                                    \
-	do {                                                   \
-		long got_ = (long)(call);                      \
-		if (__builtin_expect(got_ != (want), 0))       \
-			return failed(r, got_, #call);         \
+#define WANT(r, want, call)                              \
+	do {                                             \
+		long got_ = (long)(call);                \
+		if (__builtin_expect(got_ != (want), 0)) \
+			return failed(r, got_, #call);   \
 	} while (0)
 
 /* The same for a libc call; anything but a negative result is good. */
-#define TRY(r, call)                                           \
-	do {                                                   \
-		if ((long)(call) < 0)                          \
-			return failed_libc(r, #call);          \
+#define TRY(r, call)                                  \
+	do {                                          \
+		if ((long)(call) < 0)                 \
+			return failed_libc(r, #call); \
 	} while (0)
 
-/* Makes a file of `size` bytes whose byte at i is (char)(i / 512 + i). Returns 0, or -1 after failed(). */
+/* Makes a file of `size` bytes whose byte at i is (char)(i / 512 + i). Returns 0, or -1 after
+ * failed(). */
 int make_file(struct run *r, const char *path, size_t size);
 /* True if `data` is what make_file wrote at `offset`. */
 int is_file_data(const char *data, size_t size, size_t offset);
-/* Anonymous memory, aligned to 2 MiB; `huge`: MADV_HUGEPAGE, else MADV_NOHUGEPAGE. NULL after failed(). */
+/* Anonymous memory, aligned to 2 MiB; `huge`: MADV_HUGEPAGE, else MADV_NOHUGEPAGE. NULL after
+ * failed(). */
 char *make_memory(struct run *r, size_t size, int huge);
 /* Raises a resource limit to what a growth row needs. Ignores what cannot be had. */
 void raise_limits(void);

@@ -90,7 +90,8 @@ static void other_handler(int sig)
 
 static int sigaction_op(struct run *r)
 {
-	struct sigaction a = { .sa_handler = count_signal }, b = { .sa_handler = other_handler }, old;
+	struct sigaction a = { .sa_handler = count_signal }, b = { .sa_handler = other_handler },
+			 old;
 
 	sigaction(SIGUSR1, &b, NULL);
 	for (uint64_t i = 0; i < r->n; i++) {
@@ -122,14 +123,9 @@ static int signal_op(struct run *r)
 }
 
 const struct row call_rows[] = {
-	{ "getpid", NULL, getpid_op, 0, 0 },
-	{ "clock-vdso", NULL, clock_op, 0, 0 },
-	{ "clock-call", NULL, clock_call_op, 0, 0 },
-	{ "read-1", zero_setup, read_op, 1, 0 },
-	{ "read-4k", zero_setup, read_op, 4096, 0 },
-	{ "write-1", null_setup, write_op, 1, 0 },
-	{ "write-4k", null_setup, write_op, 4096, 0 },
-	{ "sigaction", NULL, sigaction_op, 0, 0 },
-	{ "signal", signal_setup, signal_op, 0, 0 },
-	{ NULL, NULL, NULL, 0, 0 },
+	{ "getpid", NULL, getpid_op, 0, 0 },           { "clock-vdso", NULL, clock_op, 0, 0 },
+	{ "clock-call", NULL, clock_call_op, 0, 0 },   { "read-1", zero_setup, read_op, 1, 0 },
+	{ "read-4k", zero_setup, read_op, 4096, 0 },   { "write-1", null_setup, write_op, 1, 0 },
+	{ "write-4k", null_setup, write_op, 4096, 0 }, { "sigaction", NULL, sigaction_op, 0, 0 },
+	{ "signal", signal_setup, signal_op, 0, 0 },   { NULL, NULL, NULL, 0, 0 },
 };

@@ -1,6 +1,6 @@
 /*
- * The same operation among 10, 1,000 and 100,000 objects (tasks and futex waiters: 30,000): what is O(log n)
- * or better hardly moves. The setup makes the objects; it is not measured.
+ * The same operation among 10, 1,000 and 100,000 objects (tasks and futex waiters: 30,000): what is
+ * O(log n) or better hardly moves. The setup makes the objects; it is not measured.
  *
  * Waiters on futexes are tasks, so there are as many of them as of tasks.
  */
@@ -49,7 +49,8 @@ static int vma_setup(struct run *r)
 static int vma_map_op(struct run *r)
 {
 	for (uint64_t i = 0; i < r->n; i++) {
-		long at = sys6(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		long at = sys6(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (at < 0)
 			return failed(r, at, "mmap");
@@ -111,7 +112,9 @@ static int epoll_op(struct run *r)
 
 	for (uint64_t i = 0; i < r->n; i++)
 		WANT(r, 1, sys4(SYS_epoll_wait, epoll_fd, (long)ev, 16, -1));
-	return ev[0].data.u32 == r->arg / 2 ? 0 : failed(r, (long)ev[0].data.u32, "the one that is ready");
+	return ev[0].data.u32 == r->arg / 2
+		       ? 0
+		       : failed(r, (long)ev[0].data.u32, "the one that is ready");
 }
 
 static int arm(int timer, long seconds)
@@ -198,14 +201,15 @@ static int sleeper(void *word)
 static int make_tasks(struct run *r, int has_own_group)
 {
 	size_t bytes = (size_t)r->arg * (STACK + sizeof *words);
-	char *stacks = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stacks =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (stacks == MAP_FAILED)
 		return failed_libc(r, "mmap");
 	words = (uint32_t *)(stacks + r->arg * STACK);
 	for (long i = 0; i < r->arg; i++) {
-		last_task = clone(sleeper, stacks + (i + 1) * STACK, CLONE_VM | CLONE_FS | CLONE_FILES | SIGCHLD,
-				  &words[i]);
+		last_task = clone(sleeper, stacks + (i + 1) * STACK,
+				  CLONE_VM | CLONE_FS | CLONE_FILES | SIGCHLD, &words[i]);
 		if (last_task < 0)
 			return failed_libc(r, "clone");
 		if (has_own_group)
@@ -294,9 +298,11 @@ static int futex_op(struct run *r)
 	return 0;
 }
 
-#define AMONG(name, setup, op, most)                                        \
+#define AMONG(name, setup, op, most)                                            \
 	{ name "@10", setup, op, 10, 0 }, { name "@1000", setup, op, 1000, 0 }, \
-	{ name "@" #most, setup, op, most, 0 }
+	{                                                                       \
+		name "@" #most, setup, op, most, 0                              \
+	}
 
 const struct row growth_rows[] = {
 	AMONG("vma-map", vma_setup, vma_map_op, 100000),

@@ -16,7 +16,8 @@ static int fd;
 static int map_op(struct run *r)
 {
 	for (uint64_t i = 0; i < r->n; i++) {
-		long at = sys6(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		long at = sys6(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (at < 0)
 			return failed(r, at, "mmap");
@@ -125,7 +126,8 @@ static int copy_op(struct run *r)
 		leave(r);
 		close(hold[0]);
 		close(hold[1]);
-		if (pid < 0 || waitpid(pid, &status, 0) != pid || memory[0] != 2 || status != 1 << 8)
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || memory[0] != 2 ||
+		    status != 1 << 8)
 			return failed(r, status, "the child's own copy");
 		memset(memory, 1, PAGES * PAGE);
 		back(r);

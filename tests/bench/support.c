@@ -41,7 +41,8 @@ int is_file_data(const char *data, size_t size, size_t offset)
 char *make_memory(struct run *r, size_t size, int huge)
 {
 	const size_t step = 2 << 20;
-	char *at = mmap(NULL, size + step, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at =
+		mmap(NULL, size + step, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (at == MAP_FAILED) {
 		failed_libc(r, "mmap");

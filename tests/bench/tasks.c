@@ -69,7 +69,8 @@ static int touched_setup(struct run *r)
 }
 
 static char word_true[] = "true", word_sh[] = "sh", word_c[] = "-c";
-static char *const direct[] = { word_true, NULL }, *const shell[] = { word_sh, word_c, word_true, NULL };
+static char *const direct[] = { word_true, NULL }, *const shell[] = { word_sh, word_c, word_true,
+								      NULL };
 static char *const no_environment[] = { NULL };
 
 static pid_t spawn(const char *path, char *const args[])

@@ -134,7 +134,7 @@ def timed_cells(results: Results, row: str) -> list[str]:
         t = column.time(row)
         out.append("FAILED" if column.failure(row) else
                    f"{nanoseconds(t[0])} ±{t[1] / 2:.0%}" if t else "-")
-    ours, theirs = results.columns[0].time(row), results.columns[-1].time(row)
+    ours = results.columns[0].time(row)
     for column in results.columns[1:]:
         theirs = column.time(row)
         out.append(ratio_text(ours[0] / theirs[0] if ours and theirs and theirs[0] else None))
@@ -205,6 +205,16 @@ def as_json(results: Results) -> str:
         "made": results.made, "machine": results.machine, "versions": results.versions,
         "rows": {row: asdict(bench_rows.describe(row)) for row in results.rows()},
         "columns": [asdict(column) for column in results.columns]}, indent=1) + "\n"
+
+
+def from_json(text: str) -> Results:
+    """What as_json wrote."""
+    data = json.loads(text)
+    columns = [Column(c["label"], c["what"],
+                      [{row: Sample(**s) for row, s in run.items()} for run in c["counted"]],
+                      [{row: Sample(**s) for row, s in run.items()} for run in c["timed"]])
+               for c in data["columns"]]
+    return Results(columns, data["versions"], data["machine"], data["made"])
 
 
 def _markdown_table(lines: list[list[str]]) -> str:

@@ -92,7 +92,7 @@ def names() -> list[str]:
 def config(job: Job, rows: list[str]) -> str:
     lines = [f"target {job.target}", f"batches {job.batches}"]
     lines += [f"break {job.broken}"] if job.broken else []
-    return "".join(line + "\n" for line in lines + [f"row {row}" for row in rows])
+    return "".join(line + "\n" for line in lines + [f"row {row}" for row in rows or ["-"]])
 
 
 def image(text: str) -> roots.Image:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -33,20 +34,32 @@ def make_debian(out: BinaryIO, include: list[str]) -> None:
                 *(f"--aptopt={line}" for line in _settings()), SUITE, "-", *_sources()]
     with tempfile.TemporaryFile() as errors, subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-            start_new_session=True) as process:  # it ends its whole process group when it is ended
+            start_new_session=True) as process:
         try:
             initramfs.from_tar_stream(process.stdout, out)
             is_whole = True
         except (tarfile.TarError, cpio.BadArchive):
             is_whole = False
         except BaseException:
-            process.terminate()
+            _end(process)
             raise
         while process.stdout.read(1 << 20):
             pass
         if process.wait() != 0 or not is_whole:
             errors.seek(0)
             raise Failure(f"mmdebstrap failed: {_first_error(errors.read())}")
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ends the whole group: mmdebstrap waits for its children, then unmounts and removes what it made."""
+    process.stdout.close()
+    for number, patience in ((signal.SIGTERM, 60), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+            return
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
 
 
 def _settings() -> list[str]:

@@ -24,7 +24,7 @@ usage: ./kevlar run [OPTIONS] [-- COMMAND [ARGUMENT ...]]
        ./kevlar test [host|guest|programs|cli|all] [OPTIONS]
        ./kevlar trace FILE [--text | --summary | --chrome OUT.json]
        ./kevlar root make NAME [--include PACKAGES] | list | remove NAME
-       ./kevlar bench                           (not there yet)
+       ./kevlar bench [ROW ...] [OPTIONS]
 
 Runs Linux programs on the Kevlar kernel in a virtual machine.
 `./kevlar COMMAND --help` tells more about each.
@@ -94,6 +94,34 @@ usage: ./kevlar test [host|guest|programs|cli|all] [OPTIONS]
                      with --debug
   -v, --verbose      name every test
   --yes              install missing Debian packages without asking
+"""
+
+
+BENCH_HELP = """\
+usage: ./kevlar bench [ROW ...] [OPTIONS]
+
+The same work on Kevlar and on Debian's Linux, side by side, in instructions for one operation. ROW is the
+name of a row, a pattern, or a group (machine, call, file, ipc, task, memory, growth). Without ROW: all
+of them, twice on each kernel, and by wall clock.
+
+  --list             name the rows and say what they do
+  --linux FILE       compare with this vmlinuz (default: Debian's linux-image-cloud-amd64)
+  --no-linux         only our own figures
+  --against COMMIT   compare with our kernel as it was then
+  --kernel FILE      measure this kernel instead of ours
+  --debug            measure the debug build of ours
+  --runs N           count instructions in N runs (default 1; 2 for all rows)
+  --wall N           N wall-clock runs of each kernel, in turn (default 0; 3 for all rows)
+  --out DIR          where table.tsv, results.json and index.html go (default build/bench/report)
+  --doc FILE         write the table as Markdown too
+  --from FILE        show a results.json again instead of measuring
+  --profile ROW      count a row's instructions by kernel function instead
+  --rounds N         rounds of it (default: as many as make 300,000 instructions)
+  --top N            functions to show (default 25)
+  --break ROW        close the row's descriptors behind its back: it must be reported as failed
+  --yes              install missing Debian packages without asking
+
+Exit status: 0, or 1 if a row failed.
 """
 
 
@@ -274,8 +302,45 @@ def command_test(args: list[str]) -> int:
         timeout=o.timeout, verbose=o.verbose))
 
 
-def command_bench(_args: list[str]) -> int:
-    raise Failure("bench is not there yet", BAD_USAGE)
+def command_bench(args: list[str]) -> int:
+    if "--help" in args or "-h" in args:
+        print(BENCH_HELP, end="")
+        return 0
+    from . import bench  # the rest of the program does not need it
+    p = Parser("bench")
+    p.add_argument("names", nargs="*")
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--linux")
+    p.add_argument("--no-linux", action="store_true")
+    p.add_argument("--against")
+    p.add_argument("--kernel")
+    p.add_argument("--debug", action="store_true")
+    p.add_argument("--runs", type=count)
+    p.add_argument("--wall", type=int)
+    p.add_argument("--out")
+    p.add_argument("--doc")
+    p.add_argument("--from", dest="source")
+    p.add_argument("--profile")
+    p.add_argument("--rounds", type=int)
+    p.add_argument("--top", type=count, default=25)
+    p.add_argument("--break", dest="broken")
+    p.add_argument("--yes", action="store_true")
+    o = p.parse_args(args)
+    deps.assume_yes = o.yes
+    if o.kernel and o.debug:
+        p.error("--debug is for our own kernel, not for --kernel")
+    if o.rounds is not None and o.rounds < 1:
+        p.error(f"--rounds: {o.rounds} is not a number of rounds")
+    if o.list:
+        print(bench.listing(), end="")
+        return 0
+    options = bench.Options(
+        names=o.names, kernel=o.kernel, debug=o.debug, linux=o.linux, has_linux=not o.no_linux,
+        against=o.against, runs=o.runs, wall=o.wall, out=o.out, doc=o.doc, broken=o.broken, source=o.source)
+    if o.profile:
+        print(bench.profile(options, o.profile, o.rounds).text(o.top), end="")
+        return 0
+    return bench.run(options)
 
 
 COMMANDS = {
