@@ -29,8 +29,28 @@ static void objects_init(void)
 	sighand_cache = slab_cache_create("sighand", sizeof(struct sighand), 64, NULL);
 }
 
+/* For pivot_root(2). A shared one comes up once for each task that shares it. */
+static void every_fsctx(void (*fn)(struct fsctx *f, void *ctx), void *ctx)
+{
+	struct process *p;
+	struct fsctx *f;
+	struct task *t;
+
+	for (uint32_t nr = 0; (p = process_next(&nr)) != NULL; nr++) {
+		for (uint32_t tid = 0; (t = process_next_task(p, &tid)) != NULL; tid++) {
+			if ((f = task_get_fs(t)) != NULL) {
+				fn(f, ctx);
+				fsctx_put(f);
+			}
+			task_put(t);
+		}
+		process_put(p);
+	}
+}
+
 void proc_init(void)
 {
+	fsctx_for_each = every_fsctx;
 	objects_init();
 	pid_init();
 	sigqueue_init();

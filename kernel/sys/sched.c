@@ -49,6 +49,12 @@ static int lookup(int32_t pid, struct task **out)
 	return 0;
 }
 
+/* For the affinity calls, to which a negative number is just one that nobody bears. */
+static int lookup_any(int32_t pid, struct task **out)
+{
+	return pid < 0 ? -ESRCH : lookup(pid, out);
+}
+
 static bool owns(struct task *t)
 {
 	const struct cred *me = current_cred(), *c = task_get_cred(t);
@@ -263,7 +269,7 @@ int64_t sys_sched_setaffinity(int32_t pid, uint64_t cpusetsize, uaddr_t mask)
 	/* More than 64 CPUs there are not; a shorter set leaves the rest out. */
 	if (copy_from_user(&cpus, mask, MIN(cpusetsize, sizeof(cpus))))
 		return -EFAULT;
-	if ((err = lookup(pid, &t)))
+	if ((err = lookup_any(pid, &t)))
 		return err;
 	cpus &= atomic_load_explicit(&cpus_online, memory_order_relaxed);
 	if (!owns(t) && !capable(CAP_SYS_NICE))
@@ -284,7 +290,7 @@ int64_t sys_sched_getaffinity(int32_t pid, uint64_t cpusetsize, uaddr_t mask)
 
 	if (cpusetsize * 8 < ncpus || cpusetsize % sizeof(cpus))
 		return -EINVAL;
-	if ((err = lookup(pid, &t)))
+	if ((err = lookup_any(pid, &t)))
 		return err;
 	cpus = t->thread.affinity & atomic_load_explicit(&cpus_online, memory_order_relaxed);
 	task_put(t);

@@ -86,6 +86,14 @@ static int64_t lock_commands(struct file *f, int cmd, uint64_t arg)
 	return ret;
 }
 
+/* dnotify is not there (inotify is): only taking a registration back, of which there is none, succeeds. */
+static int64_t directory_notify(struct file *f, uint64_t arg)
+{
+	if (!S_ISDIR(f->inode->mode))
+		return -ENOTDIR;
+	return (uint32_t)arg & ~(uint32_t)DN_MULTISHOT ? -EINVAL : 0;
+}
+
 int64_t file_fcntl(struct file *f, int cmd, uint64_t arg)
 {
 	struct pipe *p = pipe_of(f);
@@ -110,5 +118,7 @@ int64_t file_fcntl(struct file *f, int cmd, uint64_t arg)
 	case F_GET_SEALS:
 		return memfd_seals_hook ? memfd_seals_hook(f, cmd, arg) : -EINVAL;
 	}
+	if (cmd == F_NOTIFY)
+		return directory_notify(f, arg);
 	return owner_commands(f, cmd, arg);
 }
