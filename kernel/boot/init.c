@@ -1,8 +1,9 @@
 /*
- * From the initramfs to process 1, with Linux's rules: `rdinit=` (default /init) from the initramfs. Linux would
- * mount root= when it is not there; with no disks yet, the initramfs itself is that root unless `rdinit=` asked for something
- * else: `init=` or the first of /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command
- * line becomes init's arguments and environment.
+ * From the initramfs to process 1, with Linux's rules: `rdinit=` (default /init) from the
+ * initramfs. Linux would mount root= when it is not there; with no disks yet, the initramfs itself
+ * is that root unless `rdinit=` asked for something else: `init=` or the first of /sbin/init,
+ * /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command line becomes
+ * init's arguments and environment.
  */
 
 #include "boot/init.h"
@@ -37,7 +38,8 @@ static const char *init_envp[INIT_ARGS] = { "HOME=/", "TERM=linux" };
 /* What Linux's built-in initramfs holds: enough for a console when the real one brings no /dev. */
 static void make_default_tree(void)
 {
-	if (vfs_mkdir(AT_FDCWD, "/dev", 0755) || vfs_mknod(AT_FDCWD, "/dev/console", S_IFCHR | 0600, mkdev(5, 1)) ||
+	if (vfs_mkdir(AT_FDCWD, "/dev", 0755) ||
+	    vfs_mknod(AT_FDCWD, "/dev/console", S_IFCHR | 0600, mkdev(5, 1)) ||
 	    vfs_mkdir(AT_FDCWD, "/root", 0700))
 		log_warn("initramfs: no memory for /dev");
 }
@@ -109,7 +111,8 @@ static void try_defaults(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
 		err = exists(places[i]) ? try_init(places[i]) : -ENOENT;
 		if (err != -ENOENT)
-			log_err("Starting init: %s exists but couldn't execute it (error %d)", places[i], err);
+			log_err("Starting init: %s exists but couldn't execute it (error %d)",
+				places[i], err);
 	}
 }
 

@@ -1,10 +1,11 @@
 /*
- * Boot: each layer's set-up in the order of the layers, then process 1. What is here runs once; the order is the contract
- * of every *_init() in the headers.
+ * Boot: each layer's set-up in the order of the layers, then process 1. What is here runs once; the
+ * order is the contract of every *_init() in the headers.
  *
- * Time order on the boot CPU: CPU and traps → command line and log → physical memory and the direct map → slabs and kernel
- * addresses → the clock → per-CPU areas and the scheduler → interrupts on → the other CPUs → file systems →
- * the initramfs → process 1. This thread then becomes the boot CPU's idle thread.
+ * Time order on the boot CPU: CPU and traps → command line and log → physical memory and the direct
+ * map → slabs and kernel addresses → the clock → per-CPU areas and the scheduler → interrupts on →
+ * the other CPUs → file systems → the initramfs → process 1. This thread then becomes the boot
+ * CPU's idle thread.
  */
 
 #include <arch/boot.h>
@@ -88,12 +89,13 @@ static unsigned count_online(void)
 {
 	unsigned cpu, n = 0;
 
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		n++;
 	return n;
 }
 
-/* Every CPU that has arrived schedules a few instructions later; one that hangs is not waited for beyond a second. */
+/* Every CPU that has arrived schedules a few instructions later; one that hangs is not waited for
+ * beyond a second. */
 static unsigned wait_for_cpus(void)
 {
 	nsec_t deadline = clock_mono() + NSEC_PER_SEC;
@@ -117,10 +119,11 @@ static void init_cpus(void)
 	arch_irq_enable();
 	work_start();
 	arch_cpus_start(idle_for);
-	log_info("CPUs: %u, counter %lu.%03lu MHz", wait_for_cpus(), (unsigned long)(arch_counter_hz() / 1000000),
+	log_info("CPUs: %u, counter %lu.%03lu MHz", wait_for_cpus(),
+		 (unsigned long)(arch_counter_hz() / 1000000),
 		 (unsigned long)(arch_counter_hz() / 1000 % 1000));
 	ktrace_alloc = ktrace_pages;
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		if (ktrace_init_cpu(cpu))
 			log_warn("ktrace: no memory for the ring of CPU %u", cpu);
 }

@@ -1,8 +1,8 @@
 /*
- * Device interrupts: which handlers run for which vector. A line gets its vector at the first request; handlers of a
- * level-triggered line share it and are all called, since none can know whose device it was. Vectors are
- * never given back, so irq_dispatch() reads the table without a lock: an action is complete before it is
- * published.
+ * Device interrupts: which handlers run for which vector. A line gets its vector at the first
+ * request; handlers of a level-triggered line share it and are all called, since none can know
+ * whose device it was. Vectors are never given back, so irq_dispatch() reads the table without a
+ * lock: an action is complete before it is published.
  */
 
 #include "core/irq.h"

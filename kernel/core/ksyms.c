@@ -1,4 +1,5 @@
-/* Function names by address: see ksyms.h. Two arrays sorted by address: starts, and offsets into one blob of names. */
+/* Function names by address: see ksyms.h. Two arrays sorted by address: starts, and offsets into
+ * one blob of names. */
 
 #include "core/ksyms.h"
 

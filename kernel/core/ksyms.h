@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Names of the kernel's functions, for backtraces. tools/mksyms makes the tables from a first link of the image; they lie behind
- * the text, so the second link leaves every address as it was.
+ * Names of the kernel's functions, for backtraces. tools/mksyms makes the tables from a first link
+ * of the image; they lie behind the text, so the second link leaves every address as it was.
  */
 
 #include "lib/types.h"

@@ -10,7 +10,17 @@
 
 #include "lib/types.h"
 
-enum ktrace_group { KT_SYSCALL, KT_SCHED, KT_WAIT, KT_SIGNAL, KT_MM, KT_PROC, KT_VFS, KT_NET, KT_NGROUPS };
+enum ktrace_group {
+	KT_SYSCALL,
+	KT_SCHED,
+	KT_WAIT,
+	KT_SIGNAL,
+	KT_MM,
+	KT_PROC,
+	KT_VFS,
+	KT_NET,
+	KT_NGROUPS
+};
 
 #define EVENT(name, ...) EV_##name,
 enum ktrace_event {
@@ -26,7 +36,7 @@ struct ktrace_record {
 	uint64_t time;  /* ns, CLOCK_MONOTONIC */
 	uint16_t event; /* enum ktrace_event, or KTRACE_DATA… */
 	uint8_t cpu;
-	uint8_t len;    /* for KTRACE_DATA_HEAD and KTRACE_DATA: bytes of data in arg[] */
+	uint8_t len; /* for KTRACE_DATA_HEAD and KTRACE_DATA: bytes of data in arg[] */
 	uint32_t tid;
 	uint64_t arg[KTRACE_ARGS];
 };
@@ -46,16 +56,16 @@ struct ktrace_dump_header {
 	uint32_t record_bytes; /* 64 */
 	uint32_t ncpus;        /* rings in the dump */
 	uint32_t groups;       /* on at the time of the dump */
-	uint32_t events_crc;   /* CRC-32 of the event table's text: the decoder's must be the same */
-	uint64_t time;         /* of the dump, ns, CLOCK_MONOTONIC */
-	uint64_t real_offset;  /* CLOCK_REALTIME - CLOCK_MONOTONIC, ns */
+	uint32_t events_crc;  /* CRC-32 of the event table's text: the decoder's must be the same */
+	uint64_t time;        /* of the dump, ns, CLOCK_MONOTONIC */
+	uint64_t real_offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC, ns */
 	uint64_t counter_hz;
 	uint64_t reserved;
 };
 struct ktrace_dump_cpu {
 	uint32_t cpu, reserved;
-	uint64_t records;      /* in the dump */
-	uint64_t lost;         /* overwritten before */
+	uint64_t records; /* in the dump */
+	uint64_t lost;    /* overwritten before */
 };
 enum { KTRACE_VERSION = 1 };
 
@@ -67,8 +77,8 @@ static inline bool ktrace_on(enum ktrace_group g)
 }
 
 /* Writes one record. Any context, no locks; the oldest record of this CPU is overwritten. */
-void ktrace_emit(enum ktrace_event ev, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-		 uint64_t a5);
+void ktrace_emit(enum ktrace_event ev, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+		 uint64_t a4, uint64_t a5);
 
 /*
  * Bytes that crossed the user boundary for the event before it: at most KTRACE_BYTES_MAX of them,
@@ -77,9 +87,9 @@ void ktrace_emit(enum ktrace_event ev, uint64_t a0, uint64_t a1, uint64_t a2, ui
  */
 void ktrace_bytes(uaddr_t addr, bool to_user, const void *p, size_t n);
 
-#define ktrace(group, ev, a0, a1, a2, a3, a4, a5)                                                 \
-	(ktrace_on(group) ? ktrace_emit(EV_##ev, (uint64_t)(a0), (uint64_t)(a1), (uint64_t)(a2),  \
-					(uint64_t)(a3), (uint64_t)(a4), (uint64_t)(a5))           \
+#define ktrace(group, ev, a0, a1, a2, a3, a4, a5)                                                \
+	(ktrace_on(group) ? ktrace_emit(EV_##ev, (uint64_t)(a0), (uint64_t)(a1), (uint64_t)(a2), \
+					(uint64_t)(a3), (uint64_t)(a4), (uint64_t)(a5))          \
 			  : (void)0)
 
 void ktrace_init(void);                       /* reads `ktrace=`; allocates nothing */

@@ -1,61 +1,62 @@
 #pragma once
 
 /*
- * The one table of lock ranks, outermost first. A thread takes locks in rising rank; debug builds check
- * it at run time. docs/locking.md is generated from here.
+ * The one table of lock ranks, outermost first. A thread takes locks in rising rank; debug builds
+ * check it at run time. docs/locking.md is generated from here.
  *
- * Kinds: M sleeping mutex or rwlock; S spinlock taken by threads only; I spinlock also taken by interrupt
- * handlers, hence always with spin_lock_irq(). No sleeping lock is taken under a spinlock.
+ * Kinds: M sleeping mutex or rwlock; S spinlock taken by threads only; I spinlock also taken by
+ * interrupt handlers, hence always with spin_lock_irq(). No sleeping lock is taken under a
+ * spinlock.
  */
 
-#define LOCK_RANKS(X)                                                                          \
-	X(FILEPOS,      6, "M file->pos_lock: read, write and seek on a shared offset")          \
-	X(PSEUDO,       8, "M the text of one open procfs or sysfs file; making it takes others") \
-	X(MOUNT,       10, "M the mount tree")                                                    \
-	X(RENAME,      12, "M one cross-directory rename at a time per superblock")              \
-	X(EXEC,        14, "M task->exec_lock: credentials and image change together")           \
-	X(INODE,       20, "M inode->lock: parent before child, else by address")                \
-	X(NOTIFY,      22, "M the inotify watches of one inode")                                 \
-	X(NOTIFYQ,     23, "M one inotify instance: its watches and queued events")              \
-	X(FSSUPER,     24, "M superblock state below an inode")                                  \
-	X(EPOLLTREE,   25, "M which epoll watches which: nesting, closing of watched files")     \
-	X(EPOLL,       26, "M epoll->lock; nested epolls outer before inner")                    \
-	X(FLOCK,       28, "M file locks of one inode")                                          \
-	X(FLOCKWAIT,   29, "M who waits for whose file lock")                                    \
-	X(TTY,         30, "M tty->lock and line discipline; copies to user")                    \
-	X(PIPE,        32, "M pipe->lock and other stream buffers; copies to user")              \
-	X(VMSPACE,     50, "M vmspace->lock; a page fault takes it for reading under any above") \
-	X(VMOBJECT,    56, "M vmobject->lock: fill and truncate against each other")             \
-	X(FSBLOCK,     70, "M file-system blocks and journal")                                   \
-	X(BLKQ,        80, "M block device queue")                                               \
-	X(CONSOLEDEV,  84, "M console output order")                                             \
-	X(KVA,         90, "S kernel address space")                                             \
-	X(MAPPINGS,    94, "S vmobject->mappings: who maps it")                                  \
-	X(PROCTREE,   100, "S process tree: parents, groups, sessions, pids")                    \
-	X(DCACHE,     102, "S dentry hash chains and LRU")                                       \
-	X(DENTRY,     103, "S one dentry: parent before child")                                  \
-	X(FUTEX,      105, "S futex hash bucket")                                                \
-	X(PAGECACHE,  107, "S vmobject->tree_lock: index to page")                               \
-	X(SIGNAL,     110, "I signal state of a thread group")                                   \
-	X(CREDS,      112, "S replacing a task's credentials")                                   \
-	X(FDTABLE,    115, "S fd table of a group of tasks")                                     \
-	X(FSCTX,      116, "S cwd, root, umask")                                                 \
-	X(EPOLLFILES, 118, "S which epolls watch a file")                                        \
-	X(WAITQ,      120, "I wait queue")                                                       \
-	X(EPOLLREADY, 121, "I epoll ready list: filled from inside wake-ups")                    \
-	X(WAITQ2,     122, "I wait queue woken from inside another's wake-up: epoll_wait(2)")    \
-	X(WORKQ,      124, "I the workers' wait queue: work is queued from inside wake-ups")     \
-	X(RUNQ,       130, "I run queue of one CPU; two by CPU number")                          \
-	X(TIMER,      138, "I timer tree of one CPU")                                            \
-	X(PAGETABLE,  139, "S kernel page table")                                                \
-	X(PAGES,      140, "S page allocator")                                                   \
-	X(SLAB,       142, "S slab cache; its pages are got before")                             \
-	X(EPOCH,      144, "I deferred frees of one CPU")                                        \
-	X(RANDOM,     150, "I random generator key")                                             \
-	X(CLOCK,      152, "I writers of the clock's sequence lock")                             \
-	X(IRQ,        154, "I interrupt routing")                                                \
-	X(UART,       196, "I transmit and receive rings of a serial port")                      \
-	X(LOG,        200, "I kernel log ring: anything may log")
+#define LOCK_RANKS(X)                                                                        \
+	X(FILEPOS, 6, "M file->pos_lock: read, write and seek on a shared offset")           \
+	X(PSEUDO, 8, "M the text of one open procfs or sysfs file; making it takes others")  \
+	X(MOUNT, 10, "M the mount tree")                                                     \
+	X(RENAME, 12, "M one cross-directory rename at a time per superblock")               \
+	X(EXEC, 14, "M task->exec_lock: credentials and image change together")              \
+	X(INODE, 20, "M inode->lock: parent before child, else by address")                  \
+	X(NOTIFY, 22, "M the inotify watches of one inode")                                  \
+	X(NOTIFYQ, 23, "M one inotify instance: its watches and queued events")              \
+	X(FSSUPER, 24, "M superblock state below an inode")                                  \
+	X(EPOLLTREE, 25, "M which epoll watches which: nesting, closing of watched files")   \
+	X(EPOLL, 26, "M epoll->lock; nested epolls outer before inner")                      \
+	X(FLOCK, 28, "M file locks of one inode")                                            \
+	X(FLOCKWAIT, 29, "M who waits for whose file lock")                                  \
+	X(TTY, 30, "M tty->lock and line discipline; copies to user")                        \
+	X(PIPE, 32, "M pipe->lock and other stream buffers; copies to user")                 \
+	X(VMSPACE, 50, "M vmspace->lock; a page fault takes it for reading under any above") \
+	X(VMOBJECT, 56, "M vmobject->lock: fill and truncate against each other")            \
+	X(FSBLOCK, 70, "M file-system blocks and journal")                                   \
+	X(BLKQ, 80, "M block device queue")                                                  \
+	X(CONSOLEDEV, 84, "M console output order")                                          \
+	X(KVA, 90, "S kernel address space")                                                 \
+	X(MAPPINGS, 94, "S vmobject->mappings: who maps it")                                 \
+	X(PROCTREE, 100, "S process tree: parents, groups, sessions, pids")                  \
+	X(DCACHE, 102, "S dentry hash chains and LRU")                                       \
+	X(DENTRY, 103, "S one dentry: parent before child")                                  \
+	X(FUTEX, 105, "S futex hash bucket")                                                 \
+	X(PAGECACHE, 107, "S vmobject->tree_lock: index to page")                            \
+	X(SIGNAL, 110, "I signal state of a thread group")                                   \
+	X(CREDS, 112, "S replacing a task's credentials")                                    \
+	X(FDTABLE, 115, "S fd table of a group of tasks")                                    \
+	X(FSCTX, 116, "S cwd, root, umask")                                                  \
+	X(EPOLLFILES, 118, "S which epolls watch a file")                                    \
+	X(WAITQ, 120, "I wait queue")                                                        \
+	X(EPOLLREADY, 121, "I epoll ready list: filled from inside wake-ups")                \
+	X(WAITQ2, 122, "I wait queue woken from inside another's wake-up: epoll_wait(2)")    \
+	X(WORKQ, 124, "I the workers' wait queue: work is queued from inside wake-ups")      \
+	X(RUNQ, 130, "I run queue of one CPU; two by CPU number")                            \
+	X(TIMER, 138, "I timer tree of one CPU")                                             \
+	X(PAGETABLE, 139, "S kernel page table")                                             \
+	X(PAGES, 140, "S page allocator")                                                    \
+	X(SLAB, 142, "S slab cache; its pages are got before")                               \
+	X(EPOCH, 144, "I deferred frees of one CPU")                                         \
+	X(RANDOM, 150, "I random generator key")                                             \
+	X(CLOCK, 152, "I writers of the clock's sequence lock")                              \
+	X(IRQ, 154, "I interrupt routing")                                                   \
+	X(UART, 196, "I transmit and receive rings of a serial port")                        \
+	X(LOG, 200, "I kernel log ring: anything may log")
 
 #define X(name, n, why) RANK_##name = n,
 enum lock_rank { LOCK_RANKS(X) };

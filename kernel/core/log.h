@@ -9,21 +9,29 @@
 #include "lib/types.h"
 
 enum log_level {
-	LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG
+	LOG_EMERG,
+	LOG_ALERT,
+	LOG_CRIT,
+	LOG_ERR,
+	LOG_WARNING,
+	LOG_NOTICE,
+	LOG_INFO,
+	LOG_DEBUG
 };
 
 void log_f(enum log_level level, const char *f, ...) PRINTF(2, 3);
 void log_v(enum log_level level, const char *f, va_list ap) PRINTF(2, 0);
 
-#define log_err(...)    log_f(LOG_ERR, __VA_ARGS__)
-#define log_warn(...)   log_f(LOG_WARNING, __VA_ARGS__)
-#define log_info(...)   log_f(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)  log_f(LOG_DEBUG, __VA_ARGS__)
+#define log_err(...)   log_f(LOG_ERR, __VA_ARGS__)
+#define log_warn(...)  log_f(LOG_WARNING, __VA_ARGS__)
+#define log_info(...)  log_f(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_f(LOG_DEBUG, __VA_ARGS__)
 
 struct log_sink {
-	void (*write)(struct log_sink *s, const char *text, size_t n); /* any context; must not log */
-	struct log_sink *next;                                        /* guarded by the log */
-	uint64_t seq;                                                 /* next record it gets; the log's */
+	void (*write)(struct log_sink *s, const char *text,
+		      size_t n); /* any context; must not log */
+	struct log_sink *next;   /* guarded by the log */
+	uint64_t seq;            /* next record it gets; the log's */
 };
 
 /* Adds a sink and replays what the ring holds to it. The sink is owned by its driver, for ever. */

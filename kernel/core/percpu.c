@@ -1,6 +1,7 @@
 /*
- * Per-CPU variables: the boot CPU uses the section .percpu itself, the others get copies. The section is saved as
- * linked before anything can change it (locks taken, lists initialised), so every copy starts pristine.
+ * Per-CPU variables: the boot CPU uses the section .percpu itself, the others get copies. The
+ * section is saved as linked before anything can change it (locks taken, lists initialised), so
+ * every copy starts pristine.
  */
 
 #include "core/percpu.h"

@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * Per-CPU variables live in the section .percpu; CPU 0 uses the section itself, every other CPU a copy at
- * `offset` bytes from it. The kernel is not preempted, so this_cpu(x) stays this CPU's until the thread
- * sleeps; against interrupt handlers on the same CPU the user must disable interrupts.
+ * Per-CPU variables live in the section .percpu; CPU 0 uses the section itself, every other CPU a
+ * copy at `offset` bytes from it. The kernel is not preempted, so this_cpu(x) stays this CPU's
+ * until the thread sleeps; against interrupt handlers on the same CPU the user must disable
+ * interrupts.
  */
 
 #include <arch/cpu.h>
@@ -30,10 +31,12 @@ static inline unsigned cpu_id(void)
 /* The bytes of one CPU's copy, and the place it is copied from: for the allocation at boot. */
 size_t percpu_size(void);
 
-/* Keeps the variables as linked for those copies. Called once by the port, before any of them changes. */
+/* Keeps the variables as linked for those copies. Called once by the port, before any of them
+ * changes. */
 void percpu_save_template(void);
 
-/* Makes `copy` (percpu_size() bytes, page aligned) the variables of `cpu`, before that CPU starts. */
+/* Makes `copy` (percpu_size() bytes, page aligned) the variables of `cpu`, before that CPU starts.
+ */
 void percpu_init_cpu(unsigned cpu, void *copy);
 
 /* Calls the body with `cpu` running over the online CPUs; a snapshot. */

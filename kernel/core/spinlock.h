@@ -21,7 +21,10 @@ struct CAPABILITY("spinlock") spinlock {
 	uint16_t rank; /* enum lock_rank; immutable */
 };
 
-#define SPINLOCK(R) { .rank = RANK_##R }
+#define SPINLOCK(R)              \
+	{                        \
+		.rank = RANK_##R \
+	}
 
 static inline void spin_init(struct spinlock *l, enum lock_rank rank)
 {

@@ -1,6 +1,6 @@
 /*
- * The memory devices of major 1: null(4), zero(4), full(4), random(4), and kmsg, which gives the kernel log record by record
- * and takes lines into it.
+ * The memory devices of major 1: null(4), zero(4), full(4), random(4), and kmsg, which gives the
+ * kernel log record by record and takes lines into it.
  */
 
 #include "dev/mem.h"
@@ -25,7 +25,15 @@
 #include "vm/usercopy.h"
 #include "vm/vmspace.h"
 
-enum { MEM_MAJOR = 1, MINOR_NULL = 3, MINOR_ZERO = 5, MINOR_FULL = 7, MINOR_RANDOM = 8, MINOR_URANDOM = 9, MINOR_KMSG = 11 };
+enum {
+	MEM_MAJOR = 1,
+	MINOR_NULL = 3,
+	MINOR_ZERO = 5,
+	MINOR_FULL = 7,
+	MINOR_RANDOM = 8,
+	MINOR_URANDOM = 9,
+	MINOR_KMSG = 11
+};
 enum { RANDOM_CHUNK = 256, KMSG_LINE = 1024, KMSG_PREFIX = 64 };
 
 static ssize64_t null_read(struct file *f, struct uio *u, off64_t *pos)
@@ -49,7 +57,9 @@ static off64_t null_seek(struct file *f, off64_t off, int whence)
 	return f->pos = 0;
 }
 
-static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = null_seek };
+static const struct file_ops null_ops = { .read = null_read,
+					  .write = null_write,
+					  .seek = null_seek };
 
 static ssize64_t zero_read(struct file *f, struct uio *u, off64_t *pos)
 {
@@ -73,7 +83,10 @@ static int zero_mmap(struct file *f, struct vm_map_args *a)
 }
 
 static const struct file_ops zero_ops = {
-	.read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap,
+	.read = zero_read,
+	.write = null_write,
+	.seek = null_seek,
+	.mmap = zero_mmap,
 };
 
 static ssize64_t full_write(struct file *f, struct uio *u, off64_t *pos)
@@ -82,7 +95,9 @@ static ssize64_t full_write(struct file *f, struct uio *u, off64_t *pos)
 	return u->resid ? -ENOSPC : 0;
 }
 
-static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = null_seek };
+static const struct file_ops full_ops = { .read = zero_read,
+					  .write = full_write,
+					  .seek = null_seek };
 
 static ssize64_t random_read(struct file *f, struct uio *u, off64_t *pos)
 {
@@ -125,11 +140,15 @@ static ssize64_t random_write(struct file *f, struct uio *u, off64_t *pos)
 static int64_t random_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	(void)f;
-	return cmd == RNDGETENTCNT ? put_user_u32(UADDR(arg), random_is_ready() ? 256 : 0) : -EINVAL;
+	return cmd == RNDGETENTCNT ? put_user_u32(UADDR(arg), random_is_ready() ? 256 : 0)
+				   : -EINVAL;
 }
 
 static const struct file_ops random_ops = {
-	.read = random_read, .write = random_write, .seek = noop_seek, .ioctl = random_ioctl,
+	.read = random_read,
+	.write = random_write,
+	.seek = noop_seek,
+	.ioctl = random_ioctl,
 };
 
 static struct waitq kmsg_wait = WAITQ(kmsg_wait);
@@ -148,7 +167,8 @@ static void kmsg_new_record(void)
 	work_queue(&kmsg_work);
 }
 
-/* "priority,sequence,microseconds,-;text\n", one record a read. priv holds the next sequence number. */
+/* "priority,sequence,microseconds,-;text\n", one record a read. priv holds the next sequence
+ * number. */
 static ssize64_t kmsg_format(struct file *f, char *buf, size_t size, char *text)
 {
 	struct log_entry e;
@@ -245,7 +265,11 @@ static int kmsg_open(struct inode *i, struct file *f)
 }
 
 static const struct file_ops kmsg_ops = {
-	.open = kmsg_open, .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek, .poll = kmsg_poll,
+	.open = kmsg_open,
+	.read = kmsg_read,
+	.write = kmsg_write,
+	.seek = kmsg_seek,
+	.poll = kmsg_poll,
 	.flags = FOP_CAN_POLL,
 };
 
@@ -257,15 +281,19 @@ void mem_devices_init(void)
 		unsigned minor;
 		const struct file_ops *ops;
 	} device[] = {
-		{ "null", 0666, MINOR_NULL, &null_ops },       { "zero", 0666, MINOR_ZERO, &zero_ops },
-		{ "full", 0666, MINOR_FULL, &full_ops },       { "random", 0666, MINOR_RANDOM, &random_ops },
-		{ "urandom", 0666, MINOR_URANDOM, &random_ops }, { "kmsg", 0644, MINOR_KMSG, &kmsg_ops },
+		{ "null", 0666, MINOR_NULL, &null_ops },
+		{ "zero", 0666, MINOR_ZERO, &zero_ops },
+		{ "full", 0666, MINOR_FULL, &full_ops },
+		{ "random", 0666, MINOR_RANDOM, &random_ops },
+		{ "urandom", 0666, MINOR_URANDOM, &random_ops },
+		{ "kmsg", 0644, MINOR_KMSG, &kmsg_ops },
 	};
 
 	work_init(&kmsg_work, kmsg_wake);
 	log_wake_readers = kmsg_new_record;
 	for (unsigned i = 0; i < ARRAY_SIZE(device); i++) {
 		chrdev_register(MEM_MAJOR, device[i].minor, 1, "mem", device[i].ops);
-		devnode_add(device[i].name, S_IFCHR | device[i].mode, mkdev(MEM_MAJOR, device[i].minor));
+		devnode_add(device[i].name, S_IFCHR | device[i].mode,
+			    mkdev(MEM_MAJOR, device[i].minor));
 	}
 }

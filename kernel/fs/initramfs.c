@@ -1,11 +1,13 @@
 /*
- * Unpacking follows what a boot loader may hand over: archives one after the other, each plain or inside gzip, padded
- * with zeroes. Both forms end in the same three callbacks (entry, data, end), which make one object at a time: its
- * inode is kept while its data arrives, and gets its mode, owner and time at the end. Names that were there before are
- * replaced when their type differs, and filled anew when they are regular files.
+ * Unpacking follows what a boot loader may hand over: archives one after the other, each plain or
+ * inside gzip, padded with zeroes. Both forms end in the same three callbacks (entry, data, end),
+ * which make one object at a time: its inode is kept while its data arrives, and gets its mode,
+ * owner and time at the end. Names that were there before are replaced when their type differs, and
+ * filled anew when they are regular files.
  *
- * Hard links: the first entry of an inode with several links makes the object, later ones link to it; whichever
- * has data fills it. Times of directories change while they are filled, so they are set when all is done.
+ * Hard links: the first entry of an inode with several links makes the object, later ones link to
+ * it; whichever has data fills it. Times of directories change while they are filled, so they are
+ * set when all is done.
  */
 
 #include "fs/initramfs.h"
@@ -89,8 +91,8 @@ static int link_remember(struct unpack *u, const struct cpio_entry *e, const cha
 	return 0;
 }
 
-/* Takes away what is in the way of `name`: another type, or anything but a directory and a regular file. *found: one
- * of those, of the wanted type, is there; u->path is then it. */
+/* Takes away what is in the way of `name`: another type, or anything but a directory and a regular
+ * file. *found: one of those, of the wanted type, is there; u->path is then it. */
 static int clear_way(struct unpack *u, const char *name, uint32_t type, bool *found)
 {
 	struct path p;

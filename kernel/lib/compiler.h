@@ -23,16 +23,16 @@
 #else
 #define TSA(x)
 #endif
-#define CAPABILITY(n) TSA(capability(n))
-#define ACQUIRES(...) TSA(acquire_capability(__VA_ARGS__))
-#define RELEASES(...) TSA(release_capability(__VA_ARGS__))
+#define CAPABILITY(n)        TSA(capability(n))
+#define ACQUIRES(...)        TSA(acquire_capability(__VA_ARGS__))
+#define RELEASES(...)        TSA(release_capability(__VA_ARGS__))
 #define ACQUIRES_SHARED(...) TSA(acquire_shared_capability(__VA_ARGS__))
 #define RELEASES_SHARED(...) TSA(release_shared_capability(__VA_ARGS__))
 #define TRY_ACQUIRES(...)    TSA(try_acquire_capability(__VA_ARGS__))
-#define HOLDS(...)    TSA(requires_capability(__VA_ARGS__))
-#define HOLDS_SHARED(...) TSA(requires_shared_capability(__VA_ARGS__))
-#define EXCLUDES(...) TSA(locks_excluded(__VA_ARGS__))
-#define NO_TSA        TSA(no_thread_safety_analysis)
+#define HOLDS(...)           TSA(requires_capability(__VA_ARGS__))
+#define HOLDS_SHARED(...)    TSA(requires_shared_capability(__VA_ARGS__))
+#define EXCLUDES(...)        TSA(locks_excluded(__VA_ARGS__))
+#define NO_TSA               TSA(no_thread_safety_analysis)
 #if defined(__clang__) && __clang_major__ >= 22
 #define GUARDED_BY(x) __attribute__((guarded_by(x)))
 #else

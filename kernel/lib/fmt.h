@@ -18,7 +18,8 @@ size_t fmt(char *buf, size_t size, const char *f, ...) PRINTF(3, 4);
 struct textbuf {
 	char *buf;
 	size_t size; /* capacity, bytes */
-	size_t len;  /* wanted so far; > size: overflowed, and the caller retries with a larger buffer */
+	size_t len;  /* wanted so far; > size: overflowed, and the caller retries with a larger
+			buffer */
 };
 
 void text_f(struct textbuf *t, const char *f, ...) PRINTF(2, 3);

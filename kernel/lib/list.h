@@ -11,7 +11,10 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
+	}
 
 static inline void list_init(struct list *l)
 {
@@ -65,16 +68,16 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 	list_init(from);
 }
 
-#define list_entry(n, type, member) container_of(n, type, member)
+#define list_entry(n, type, member)    container_of(n, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
-#define list_last(head, type, member) list_entry((head)->prev, type, member)
+#define list_last(head, type, member)  list_entry((head)->prev, type, member)
 
 /* The body must not unlink `pos`; the _safe form, with a spare cursor, allows it. */
-#define list_for_each(pos, head, member)                                            \
+#define list_for_each(pos, head, member)                                                   \
 	for (pos = list_entry((head)->next, typeof(*pos), member); &pos->member != (head); \
 	     pos = list_entry(pos->member.next, typeof(*pos), member))
-#define list_for_each_safe(pos, tmp, head, member)                                  \
-	for (pos = list_entry((head)->next, typeof(*pos), member),                   \
-	    tmp = list_entry(pos->member.next, typeof(*pos), member);                \
-	     &pos->member != (head);                                                 \
+#define list_for_each_safe(pos, tmp, head, member)                    \
+	for (pos = list_entry((head)->next, typeof(*pos), member),    \
+	    tmp = list_entry(pos->member.next, typeof(*pos), member); \
+	     &pos->member != (head);                                  \
 	     pos = tmp, tmp = list_entry(tmp->member.next, typeof(*tmp), member))

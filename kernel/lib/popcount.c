@@ -1,4 +1,5 @@
-/* The bit count that gcc calls where the baseline CPU has no instruction for it (libgcc's __popcountdi2). */
+/* The bit count that gcc calls where the baseline CPU has no instruction for it (libgcc's
+ * __popcountdi2). */
 
 #include "lib/popcount.h"
 

@@ -19,7 +19,10 @@ struct rbtree {
 	void (*update)(struct rbnode *n); /* NULL: not augmented */
 };
 
-#define RBTREE_INIT(fn) { NULL, (fn) }
+#define RBTREE_INIT(fn)    \
+	{                  \
+		NULL, (fn) \
+	}
 #define rb_entry(n, type, member) container_of(n, type, member)
 
 /*

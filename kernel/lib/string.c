@@ -3,10 +3,10 @@
  *
  * Compilers call memcpy, memmove, memset and memcmp by themselves, so they must exist, and must not
  * be compiled into calls of themselves: the compiler barrier in each loop keeps the idiom
- * recognisers away. Bulk work goes in 64-byte steps of eight 8-byte words, because under emulation every
- * instruction counts the same. Unaligned words are read through a packed type, which both ports
- * load in one instruction. The bulk functions are weak: a port that has something better (not REP
- * strings under emulation) defines its own. Helpers that are not the C library's: strutil.c.
+ * recognisers away. Bulk work goes in 64-byte steps of eight 8-byte words, because under emulation
+ * every instruction counts the same. Unaligned words are read through a packed type, which both
+ * ports load in one instruction. The bulk functions are weak: a port that has something better (not
+ * REP strings under emulation) defines its own. Helpers that are not the C library's: strutil.c.
  */
 #include "lib/string.h"
 

@@ -36,16 +36,16 @@ enum { PAGE_SHIFT = 12 }; /* both ports use 4 KiB pages */
 #define NSEC_PER_USEC 1000ll
 #define NSEC_MAX      INT64_MAX /* "never", as a deadline */
 
-#define ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
-#define BIT(n)            (1ul << (n))
-#define ALIGN_UP(x, a)    (((x) + ((a) - 1)) & ~((typeof(x))(a) - 1)) /* a: power of two */
-#define ALIGN_DOWN(x, a)  ((x) & ~((typeof(x))(a) - 1))
-#define IS_ALIGNED(x, a)  (((x) & ((typeof(x))(a) - 1)) == 0)
-#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
-#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
-#define MIN(a, b) ((a) < (b) ? (a) : (b)) /* arguments without side effects */
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define STATIC_ASSERT(c) _Static_assert(c, #c)
+#define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
+#define BIT(n)                        (1ul << (n))
+#define ALIGN_UP(x, a)                (((x) + ((a)-1)) & ~((typeof(x))(a)-1)) /* a: power of two */
+#define ALIGN_DOWN(x, a)              ((x) & ~((typeof(x))(a)-1))
+#define IS_ALIGNED(x, a)              (((x) & ((typeof(x))(a)-1)) == 0)
+#define DIV_ROUND_UP(n, d)            (((n) + (d)-1) / (d))
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+#define MIN(a, b)                     ((a) < (b) ? (a) : (b)) /* arguments without side effects */
+#define MAX(a, b)                     ((a) > (b) ? (a) : (b))
+#define STATIC_ASSERT(c)              _Static_assert(c, #c)
 
 static inline uint64_t page_round_up(uint64_t x)
 {

@@ -30,7 +30,9 @@ static nsec_t runtime_locked(struct process *p)
 	nsec_t ns = p->utime + p->stime;
 	struct task *t;
 
-	for_each_task(t, p) if (!t->dead) ns += sched_runtime(&t->thread);
+	for_each_task (t, p)
+		if (!t->dead)
+			ns += sched_runtime(&t->thread);
 	return ns;
 }
 

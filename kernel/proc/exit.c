@@ -208,8 +208,9 @@ static void notify_pdeath_locked(struct task *t) HOLDS(&proctree_lock)
 	list_for_each (child, &t->process->children, sibling) {
 		if (child->zombie || child->leader->parent_tid != t->pid->nr)
 			continue;
-		for_each_task(c, child) if (c->pdeath_signal)(void)
-			signal_queue(child, c, (int)c->pdeath_signal, NULL, NULL);
+		for_each_task (c, child)
+			if (c->pdeath_signal)
+				(void)signal_queue(child, c, (int)c->pdeath_signal, NULL, NULL);
 	}
 }
 
@@ -287,8 +288,7 @@ static void zap_others(struct task *me)
 {
 	struct task *t;
 
-	for_each_task(t, me->process)
-	{
+	for_each_task (t, me->process) {
 		if (t == me || t->exited)
 			continue;
 		t->jobctl = 0;
@@ -303,8 +303,9 @@ static bool is_alone(struct task *me)
 	struct siglock l = siglock(me->process);
 	bool alone = true;
 
-	for_each_task(t, me->process) if (t != me && !(t->dead && t == me->process->leader)) alone =
-		false;
+	for_each_task (t, me->process)
+		if (t != me && !(t->dead && t == me->process->leader))
+			alone = false;
 	sigunlock(l);
 	return alone;
 }

@@ -24,7 +24,8 @@ static void flush_everywhere(struct process *p, uint64_t set)
 	struct task *t;
 
 	sigpending_flush(&p->pending, set);
-	for_each_task(t, p) sigpending_flush(&t->pending, set);
+	for_each_task (t, p)
+		sigpending_flush(&t->pending, set);
 }
 
 static void continue_all(struct process *p)
@@ -36,8 +37,7 @@ static void continue_all(struct process *p)
 	p->stop_count = 0;
 	if (was_stopped)
 		p->flags |= PROC_CONT_NOTIFY;
-	for_each_task(t, p)
-	{
+	for_each_task (t, p) {
 		if (t->jobctl == 0)
 			continue;
 		t->jobctl = 0;
@@ -66,8 +66,7 @@ void jobctl_begin_stop(struct process *p, int sig)
 		p->stop_sig = sig;
 	p->flags |= PROC_STOP_PENDING;
 	p->flags &= ~PROC_CONT_NOTIFY;
-	for_each_task(t, p)
-	{
+	for_each_task (t, p) {
 		if (t->exited || t->jobctl)
 			continue;
 		t->jobctl = JOBCTL_STOP;

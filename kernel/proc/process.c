@@ -282,8 +282,9 @@ struct task *process_next_task(struct process *p, uint32_t *tid)
 	struct task *t, *best = NULL;
 	struct siglock l = siglock(p);
 
-	for_each_task(t, p) if (t->pid->nr >= *tid && (best == NULL || t->pid->nr < best->pid->nr))
-		best = t;
+	for_each_task (t, p)
+		if (t->pid->nr >= *tid && (best == NULL || t->pid->nr < best->pid->nr))
+			best = t;
 	if (best != NULL) {
 		task_get(best);
 		*tid = best->pid->nr;

@@ -28,9 +28,9 @@ void signal_retarget(struct task *t, uint64_t set)
 	set &= t->process->pending.set;
 	if (set == 0)
 		return;
-	for_each_task(o,
-		      t->process) if (o != t && !o->exited && (set & ~(o->blocked & ~o->wait_set)))
-		thread_set_work(&o->thread, WORK_SIGNAL);
+	for_each_task (o, t->process)
+		if (o != t && !o->exited && (set & ~(o->blocked & ~o->wait_set)))
+			thread_set_work(&o->thread, WORK_SIGNAL);
 }
 
 void signal_set_blocked(uint64_t mask)
@@ -120,7 +120,8 @@ void signal_set_action(int sig, const struct abi_sigaction *new, struct abi_siga
 		a->mask &= ~SIG_UNBLOCKABLE;
 		if (a->handler == SIG_IGN || (a->handler == SIG_DFL && sig_default_ignored(sig))) {
 			sigpending_flush(&p->pending, SIGMASK(sig));
-			for_each_task(t, p) sigpending_flush(&t->pending, SIGMASK(sig));
+			for_each_task (t, p)
+				sigpending_flush(&t->pending, SIGMASK(sig));
 		}
 	}
 	sigunlock(l);

@@ -79,8 +79,7 @@ void process_kill_all_locked(struct process *p, int wait_status)
 	p->flags &= ~(PROC_STOPPED | PROC_STOP_PENDING | PROC_CONT_NOTIFY);
 	p->group_exit_code = wait_status;
 	p->stop_count = 0;
-	for_each_task(t, p)
-	{
+	for_each_task (t, p) {
 		t->jobctl = 0;
 		if (!t->exited)
 			task_zap(t);
@@ -116,8 +115,7 @@ static struct task *choose_task(struct process *p, int sig)
 
 	if (p->leader != NULL && can_take(p->leader, sig) && is_idle(p->leader))
 		return p->leader;
-	for_each_task(t, p)
-	{
+	for_each_task (t, p) {
 		if (!can_take(t, sig))
 			continue;
 		if (is_idle(t))

@@ -1,6 +1,7 @@
 /*
- * signalfd: reading takes signals that are pending for the reading task and in the file's set. The signals belong to whoever
- * reads, so the file holds nothing but the set; waiting is on the reader's own sighand.
+ * signalfd: reading takes signals that are pending for the reading task and in the file's set. The
+ * signals belong to whoever reads, so the file holds nothing but the set; waiting is on the
+ * reader's own sighand.
  *
  * Source: signalfd(2).
  */
@@ -73,7 +74,8 @@ static int next_signal(struct signalfd *s, bool wait, struct abi_siginfo *si, in
 	waiter_init(&w);
 	for (;;) {
 		wait_prepare(q, &w, THREAD_SLEEP_INTR);
-		if ((sig = signal_dequeue(atomic_load(&s->mask), si)) || (*err = wait_sleep(NSEC_MAX)))
+		if ((sig = signal_dequeue(atomic_load(&s->mask), si)) ||
+		    (*err = wait_sleep(NSEC_MAX)))
 			break;
 	}
 	wait_finish(q, &w);
@@ -118,7 +120,8 @@ static void signalfd_release(struct file *f)
 
 static void signalfd_show_fdinfo(struct file *f, struct textbuf *t)
 {
-	text_f(t, "sigmask:\t%016lx\n", (unsigned long)atomic_load(&((struct signalfd *)f->priv)->mask));
+	text_f(t, "sigmask:\t%016lx\n",
+	       (unsigned long)atomic_load(&((struct signalfd *)f->priv)->mask));
 }
 
 static const struct file_ops signalfd_ops = {

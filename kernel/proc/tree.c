@@ -146,8 +146,9 @@ static void send_pdeath(struct process *child)
 {
 	struct task *t;
 
-	for_each_task(t, child) if (t->pdeath_signal)(void)
-		signal_queue(child, t, (int)t->pdeath_signal, NULL, NULL);
+	for_each_task (t, child)
+		if (t->pdeath_signal)
+			(void)signal_queue(child, t, (int)t->pdeath_signal, NULL, NULL);
 }
 
 static void adopt(struct process *child, struct process *reaper) HOLDS(&proctree_lock)
@@ -158,7 +159,8 @@ static void adopt(struct process *child, struct process *reaper) HOLDS(&proctree
 	list_remove(&child->sibling);
 	atomic_store_explicit(&child->parent, reaper, memory_order_release);
 	list_add_tail(&reaper->children, &child->sibling);
-	for_each_task(t, child) reaper->has_pdeath |= t->pdeath_signal != 0;
+	for_each_task (t, child)
+		reaper->has_pdeath |= t->pdeath_signal != 0;
 	child->exit_signal = SIGCHLD;
 	child->leader->parent_tid = reaper->pid->nr;
 	if (child->zombie || child->stopped_report || child->continued_report)

@@ -25,8 +25,7 @@ void process_times_locked(struct process *p, nsec_t *utime, nsec_t *stime)
 	nsec_t u = p->utime, s = p->stime, tu, ts;
 	struct task *t;
 
-	for_each_task(t, p)
-	{
+	for_each_task (t, p) {
 		if (t->dead)
 			continue;
 		sched_account(&t->thread, &tu, &ts);
@@ -62,8 +61,7 @@ static void add_self(struct process *p, struct usage *u)
 	u->majflt += p->majflt;
 	u->nvcsw += p->nvcsw;
 	u->nivcsw += p->nivcsw;
-	for_each_task(t, p)
-	{
+	for_each_task (t, p) {
 		if (t->dead)
 			continue;
 		u->minflt += t->thread.minflt;

@@ -53,21 +53,27 @@ static int fdinfo_show(struct pinode *i, struct textbuf *t)
 
 	if (f == NULL)
 		return -ENOENT;
-	text_f(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos, atomic_load(&f->flags),
-	       f->path.mnt ? f->path.mnt->id : 0, (unsigned long)f->inode->ino);
+	text_f(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos,
+	       atomic_load(&f->flags), f->path.mnt ? f->path.mnt->id : 0,
+	       (unsigned long)f->inode->ino);
 	if (f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, t);
 	file_put(f);
 	return 0;
 }
 
-static const struct pnode fd_node = { .name = "", .mode = S_IFLNK | 0700, .link = fd_link, .volatile_links = true };
+static const struct pnode fd_node = {
+	.name = "", .mode = S_IFLNK | 0700, .link = fd_link, .volatile_links = true
+};
 static const struct pnode fdinfo_node = {
-	.name = "", .mode = S_IFREG | 0400, .show = fdinfo_show, .volatile_links = true,
+	.name = "",
+	.mode = S_IFREG | 0400,
+	.show = fdinfo_show,
+	.volatile_links = true,
 };
 
-static int find(struct pinode *dir, const char *name, size_t len, const struct pnode *as, const struct pnode **node,
-		struct psubject *s)
+static int find(struct pinode *dir, const char *name, size_t len, const struct pnode *as,
+		const struct pnode **node, struct psubject *s)
 {
 	struct file *f;
 	uint32_t fd;
@@ -87,17 +93,20 @@ static int find(struct pinode *dir, const char *name, size_t len, const struct p
 	return 0;
 }
 
-int proc_fd_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s)
+int proc_fd_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		 struct psubject *s)
 {
 	return find(dir, name, len, &fd_node, node, s);
 }
 
-int proc_fdinfo_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s)
+int proc_fdinfo_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		     struct psubject *s)
 {
 	return find(dir, name, len, &fdinfo_node, node, s);
 }
 
-bool proc_fd_list(struct pinode *dir, uint64_t *key, char *name, size_t size, const struct pnode **node)
+bool proc_fd_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		  const struct pnode **node)
 {
 	struct fdtable *ft = task_get_files(proc_task(dir));
 	struct file *f;

@@ -1,4 +1,5 @@
-/* /proc/PID/{maps,smaps,smaps_rollup,statm,mem,pagemap}: an address space, as text and as bytes. Source: proc(5). */
+/* /proc/PID/{maps,smaps,smaps_rollup,statm,mem,pagemap}: an address space, as text and as bytes.
+ * Source: proc(5). */
 
 #include <arch/page.h>
 
@@ -48,10 +49,11 @@ static void vma_line(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 	const char *label = vma_label(w, vs, v);
 	size_t at = w->t->len;
 
-	text_f(w->t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)v->start, (unsigned long)v->end,
-	       v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-', v->prot & PROT_EXEC ? 'x' : '-',
-	       v->flags & VMA_SHARED ? 's' : 'p', (unsigned long)off, dev_major(dev), dev_minor(dev),
-	       (unsigned long)(i ? i->ino : 0));
+	text_f(w->t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)v->start,
+	       (unsigned long)v->end, v->prot & PROT_READ ? 'r' : '-',
+	       v->prot & PROT_WRITE ? 'w' : '-', v->prot & PROT_EXEC ? 'x' : '-',
+	       v->flags & VMA_SHARED ? 's' : 'p', (unsigned long)off, dev_major(dev),
+	       dev_minor(dev), (unsigned long)(i ? i->ino : 0));
 	if (label[0]) {
 		while (w->t->len < at + 73)
 			text_c(w->t, ' ');
@@ -62,23 +64,27 @@ static void vma_line(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 
 static void usage_lines(struct textbuf *t, const struct vm_usage *u)
 {
-	text_f(t, "Rss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n"
-		  "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\n"
-		  "Private_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\nReferenced:     %8lu kB\nAnonymous:      %8lu kB\n"
-		  "LazyFree:              0 kB\nAnonHugePages:         0 kB\nSwap:                  0 kB\n"
-		  "SwapPss:               0 kB\nLocked:                0 kB\n",
-	       (unsigned long)u->rss / 1024, (unsigned long)u->pss / 1024, (unsigned long)u->private_dirty / 1024,
-	       (unsigned long)u->shared_clean / 1024, (unsigned long)u->shared_dirty / 1024,
-	       (unsigned long)u->private_clean / 1024, (unsigned long)u->private_dirty / 1024,
-	       (unsigned long)u->referenced / 1024, (unsigned long)u->anonymous / 1024);
+	text_f(t,
+	       "Rss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n"
+	       "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\n"
+	       "Private_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\nReferenced:     %8lu "
+	       "kB\nAnonymous:      %8lu kB\n"
+	       "LazyFree:              0 kB\nAnonHugePages:         0 kB\nSwap:                  0 "
+	       "kB\n"
+	       "SwapPss:               0 kB\nLocked:                0 kB\n",
+	       (unsigned long)u->rss / 1024, (unsigned long)u->pss / 1024,
+	       (unsigned long)u->private_dirty / 1024, (unsigned long)u->shared_clean / 1024,
+	       (unsigned long)u->shared_dirty / 1024, (unsigned long)u->private_clean / 1024,
+	       (unsigned long)u->private_dirty / 1024, (unsigned long)u->referenced / 1024,
+	       (unsigned long)u->anonymous / 1024);
 }
 
 static void vm_flags_line(struct textbuf *t, const struct vma *v)
 {
 	text_f(t, "VmFlags: %s%s%s%smr mw me %s%s%s\n", v->prot & PROT_READ ? "rd " : "",
-	       v->prot & PROT_WRITE ? "wr " : "", v->prot & PROT_EXEC ? "ex " : "", v->flags & VMA_SHARED ? "sh " : "",
-	       v->flags & VMA_GROWSDOWN ? "gd " : "", v->flags & VMA_LOCKED ? "lo " : "",
-	       v->flags & VMA_ACCOUNTED ? "ac " : "");
+	       v->prot & PROT_WRITE ? "wr " : "", v->prot & PROT_EXEC ? "ex " : "",
+	       v->flags & VMA_SHARED ? "sh " : "", v->flags & VMA_GROWSDOWN ? "gd " : "",
+	       v->flags & VMA_LOCKED ? "lo " : "", v->flags & VMA_ACCOUNTED ? "ac " : "");
 }
 
 static int show_vma(void *ctx, struct vmspace *vs, struct vma *v)
@@ -90,7 +96,9 @@ static int show_vma(void *ctx, struct vmspace *vs, struct vma *v)
 	if (!w->smaps)
 		return 0;
 	vm_usage_locked(vs, v, &u);
-	text_f(w->t, "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
+	text_f(w->t,
+	       "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 "
+	       "kB\n",
 	       (unsigned long)(v->end - v->start) / 1024);
 	usage_lines(w->t, &u);
 	vm_flags_line(w->t, v);
@@ -117,7 +125,8 @@ static int sum_vma(void *ctx, struct vmspace *vs, struct vma *v)
 }
 
 /* Walks the address space of i's task; nothing for a task without one. */
-static int walk(struct pinode *i, struct maps_walk *w, int (*fn)(void *, struct vmspace *, struct vma *))
+static int walk(struct pinode *i, struct maps_walk *w,
+		int (*fn)(void *, struct vmspace *, struct vma *))
 {
 	struct vmspace *vs;
 	int err = 0;
@@ -159,8 +168,8 @@ int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t)
 
 	if (err)
 		return err;
-	text_f(t, "%08lx-%08lx ---p 00000000 00:00 0                          [rollup]\n", (unsigned long)w.first,
-	       (unsigned long)w.last);
+	text_f(t, "%08lx-%08lx ---p 00000000 00:00 0                          [rollup]\n",
+	       (unsigned long)w.first, (unsigned long)w.last);
 	usage_lines(t, &w.sum);
 	return 0;
 }
@@ -173,8 +182,8 @@ int proc_statm_show(struct pinode *i, struct textbuf *t)
 		text_f(t, "0 0 0 0 0 0 0\n");
 		return 0;
 	}
-	text_f(t, "%lu %lu %lu %lu 0 %lu 0\n", (unsigned long)vs->total_pages, (unsigned long)vmspace_rss(vs),
-	       (unsigned long)(vs->rss_file + vs->rss_shmem),
+	text_f(t, "%lu %lu %lu %lu 0 %lu 0\n", (unsigned long)vs->total_pages,
+	       (unsigned long)vmspace_rss(vs), (unsigned long)(vs->rss_file + vs->rss_shmem),
 	       (unsigned long)(page_round_up(vs->code_end - vs->code_start) >> PAGE_SHIFT),
 	       (unsigned long)(vs->data_pages + vs->stack_pages));
 	vmspace_put(vs);
@@ -235,7 +244,8 @@ static int mem_open(struct inode *i, struct file *f)
 
 	if (task_may_access(t, ACCESS_ATTACH))
 		return -EACCES;
-	f->priv = task_get_vmspace(t); /* the space as it is now: a later exec does not change what is read */
+	f->priv = task_get_vmspace(
+		t); /* the space as it is now: a later exec does not change what is read */
 	return 0;
 }
 
@@ -256,7 +266,11 @@ static off64_t mem_seek(struct file *f, off64_t off, int whence)
 }
 
 const struct file_ops proc_mem_ops = {
-	.open = mem_open, .release = mem_release, .read = mem_read, .write = mem_write, .seek = mem_seek,
+	.open = mem_open,
+	.release = mem_release,
+	.read = mem_read,
+	.write = mem_write,
+	.seek = mem_seek,
 };
 
 /* One 64-bit word per page: present, swapped; frame numbers only with CAP_SYS_ADMIN. */
@@ -289,5 +303,8 @@ static ssize64_t pagemap_read(struct file *f, struct uio *u, off64_t *pos)
 }
 
 const struct file_ops proc_pagemap_ops = {
-	.open = mem_open, .release = mem_release, .read = pagemap_read, .seek = mem_seek,
+	.open = mem_open,
+	.release = mem_release,
+	.read = pagemap_read,
+	.seek = mem_seek,
 };

@@ -141,8 +141,10 @@ static int limits_show(struct pinode *i, struct textbuf *t)
 	for (unsigned k = 0; k < RLIM_NLIMITS; k++) {
 		const struct abi_rlimit *r = &i->subject.process->rlim[k];
 
-		fmt(soft, sizeof(soft), r->rlim_cur == RLIM_INFINITY ? "unlimited" : "%lu", (unsigned long)r->rlim_cur);
-		fmt(hard, sizeof(hard), r->rlim_max == RLIM_INFINITY ? "unlimited" : "%lu", (unsigned long)r->rlim_max);
+		fmt(soft, sizeof(soft), r->rlim_cur == RLIM_INFINITY ? "unlimited" : "%lu",
+		    (unsigned long)r->rlim_cur);
+		fmt(hard, sizeof(hard), r->rlim_max == RLIM_INFINITY ? "unlimited" : "%lu",
+		    (unsigned long)r->rlim_max);
 		text_f(t, "%-26s%-21s%-21s%-10s\n", row[k].name, soft, hard, row[k].unit);
 	}
 	return 0;
@@ -175,7 +177,8 @@ static int mountinfo_show(struct pinode *i, struct textbuf *t)
 static int io_show(struct pinode *i, struct textbuf *t)
 {
 	(void)i;
-	text_f(t, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+	text_f(t, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: "
+		  "0\ncancelled_write_bytes: 0\n");
 	return 0;
 }
 
@@ -190,7 +193,8 @@ static int schedstat_show(struct pinode *i, struct textbuf *t)
 {
 	struct thread *th = &proc_task(i)->thread;
 
-	text_f(t, "%lu 0 %lu\n", (unsigned long)(th->utime + th->stime), (unsigned long)(th->nvcsw + th->nivcsw));
+	text_f(t, "%lu 0 %lu\n", (unsigned long)(th->utime + th->stime),
+	       (unsigned long)(th->nvcsw + th->nivcsw));
 	return 0;
 }
 
@@ -250,7 +254,8 @@ static int root_link(struct pinode *i, const char **text, char **to_free, struct
 	return fs_link(i, jump, true);
 }
 
-static int task_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s)
+static int task_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		     struct psubject *s)
 {
 	struct task *t;
 	uint32_t tid;
@@ -267,7 +272,8 @@ static int task_find(struct pinode *dir, const char *name, size_t len, const str
 	return 0;
 }
 
-static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size, const struct pnode **node)
+static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		      const struct pnode **node)
 {
 	uint32_t tid = (uint32_t)*key;
 	struct task *t = process_next_task(dir->subject.process, &tid);
@@ -281,31 +287,58 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 	return true;
 }
 
-#define TEXT(n, perm, fn) { .name = n, .mode = S_IFREG | (perm), .show = fn }
-#define PRIVATE_TEXT(n, perm, fn) { .name = n, .mode = S_IFREG | (perm), .show = fn, .owned_by_subject = true }
-#define LINK(n, fn) { .name = n, .mode = S_IFLNK | 0777, .link = fn }
+#define TEXT(n, perm, fn)                                       \
+	{                                                       \
+		.name = n, .mode = S_IFREG | (perm), .show = fn \
+	}
+#define PRIVATE_TEXT(n, perm, fn)                                                         \
+	{                                                                                 \
+		.name = n, .mode = S_IFREG | (perm), .show = fn, .owned_by_subject = true \
+	}
+#define LINK(n, fn)                                           \
+	{                                                     \
+		.name = n, .mode = S_IFLNK | 0777, .link = fn \
+	}
 
-#define COMMON_NODES                                                                             \
-	PRIVATE_TEXT("auxv", 0400, auxv_show), TEXT("cgroup", 0444, cgroup_show),                \
-	TEXT("cmdline", 0444, cmdline_show),                                                     \
-	{ .name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .store = comm_store },      \
-	LINK("cwd", cwd_link), PRIVATE_TEXT("environ", 0400, environ_show), LINK("exe", exe_link), \
-	PRIVATE_TEXT("io", 0400, io_show), TEXT("limits", 0444, limits_show),                    \
-	TEXT("loginuid", 0444, loginuid_show), TEXT("maps", 0444, proc_maps_show),               \
-	{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .owned_by_subject = true }, \
-	TEXT("mountinfo", 0444, mountinfo_show), TEXT("mounts", 0444, mounts_show),              \
-	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .store = oom_adj_store }, \
-	TEXT("oom_score", 0444, oom_score_show),                                                 \
-	{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops, .owned_by_subject = true }, \
-	PRIVATE_TEXT("personality", 0400, personality_show), LINK("root", root_link),            \
-	TEXT("schedstat", 0444, schedstat_show), TEXT("smaps", 0444, proc_smaps_show),           \
-	TEXT("smaps_rollup", 0444, proc_smaps_rollup_show), TEXT("stat", 0444, proc_stat_show),  \
-	TEXT("statm", 0444, proc_statm_show), TEXT("status", 0444, proc_status_show),            \
-	TEXT("wchan", 0444, wchan_show),                                                         \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .find = proc_fd_find, .list = proc_fd_list,      \
-	  .owned_by_subject = true },                                                            \
-	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .find = proc_fdinfo_find, .list = proc_fd_list, \
-	  .owned_by_subject = true }
+#define COMMON_NODES                                                                           \
+	PRIVATE_TEXT("auxv", 0400, auxv_show), TEXT("cgroup", 0444, cgroup_show),              \
+		TEXT("cmdline", 0444, cmdline_show),                                           \
+		{ .name = "comm",                                                              \
+		  .mode = S_IFREG | 0644,                                                      \
+		  .show = comm_show,                                                           \
+		  .store = comm_store },                                                       \
+		LINK("cwd", cwd_link), PRIVATE_TEXT("environ", 0400, environ_show),            \
+		LINK("exe", exe_link), PRIVATE_TEXT("io", 0400, io_show),                      \
+		TEXT("limits", 0444, limits_show), TEXT("loginuid", 0444, loginuid_show),      \
+		TEXT("maps", 0444, proc_maps_show),                                            \
+		{ .name = "mem",                                                               \
+		  .mode = S_IFREG | 0600,                                                      \
+		  .fops = &proc_mem_ops,                                                       \
+		  .owned_by_subject = true },                                                  \
+		TEXT("mountinfo", 0444, mountinfo_show), TEXT("mounts", 0444, mounts_show),    \
+		{ .name = "oom_score_adj",                                                     \
+		  .mode = S_IFREG | 0644,                                                      \
+		  .show = oom_adj_show,                                                        \
+		  .store = oom_adj_store },                                                    \
+		TEXT("oom_score", 0444, oom_score_show),                                       \
+		{ .name = "pagemap",                                                           \
+		  .mode = S_IFREG | 0400,                                                      \
+		  .fops = &proc_pagemap_ops,                                                   \
+		  .owned_by_subject = true },                                                  \
+		PRIVATE_TEXT("personality", 0400, personality_show), LINK("root", root_link),  \
+		TEXT("schedstat", 0444, schedstat_show), TEXT("smaps", 0444, proc_smaps_show), \
+		TEXT("smaps_rollup", 0444, proc_smaps_rollup_show),                            \
+		TEXT("stat", 0444, proc_stat_show), TEXT("statm", 0444, proc_statm_show),      \
+		TEXT("status", 0444, proc_status_show), TEXT("wchan", 0444, wchan_show),       \
+		{ .name = "fd",                                                                \
+		  .mode = S_IFDIR | 0500,                                                      \
+		  .find = proc_fd_find,                                                        \
+		  .list = proc_fd_list,                                                        \
+		  .owned_by_subject = true },                                                  \
+	{                                                                                      \
+		.name = "fdinfo", .mode = S_IFDIR | 0500, .find = proc_fdinfo_find,            \
+		.list = proc_fd_list, .owned_by_subject = true                                 \
+	}
 
 static const struct pnode task_nodes[] = { COMMON_NODES, { 0 } };
 

@@ -31,7 +31,8 @@ static void load_family(struct task *t, struct family *f)
 	f->session = p->session_pid ? p->session_pid->nr : 0;
 	spin_unlock(&proctree_lock);
 	process_tty(p, &f->tty, &f->tpgid);
-	signal_summary(t, &f->sig_pending, &f->shared_pending, &f->blocked, &f->ignored, &f->caught);
+	signal_summary(t, &f->sig_pending, &f->shared_pending, &f->blocked, &f->ignored,
+		       &f->caught);
 }
 
 static unsigned long ticks(nsec_t ns)
@@ -62,8 +63,8 @@ static void stat_memory(struct textbuf *t, struct vmspace *vs, bool show_address
 	text_f(t, " %lu %lu 18446744073709551615", (unsigned long)(vs->total_pages << PAGE_SHIFT),
 	       (unsigned long)vmspace_rss(vs));
 	if (show_addresses)
-		text_f(t, " %lu %lu %lu 0 0", (unsigned long)vs->code_start, (unsigned long)vs->code_end,
-		       (unsigned long)vs->stack_top);
+		text_f(t, " %lu %lu %lu 0 0", (unsigned long)vs->code_start,
+		       (unsigned long)vs->code_end, (unsigned long)vs->stack_top);
 	else
 		text_f(t, " 1 1 0 0 0");
 }
@@ -80,21 +81,26 @@ int proc_stat_show(struct pinode *i, struct textbuf *t)
 
 	load_family(task, &f);
 	task_times(i, task, &utime, &stime);
-	text_f(t, "%u (%s) %c %u %u %u %d %d %u", i->subject.is_task ? th->tid : f.pid, th->name, task_state_char(task),
-	       f.ppid, f.pgrp, f.session, f.tty, f.tpgid, 0x400000u);
-	text_f(t, " %lu %lu %lu %lu %lu %lu %lu %lu", (unsigned long)(th->minflt + p->minflt), (unsigned long)p->cminflt,
-	       (unsigned long)(th->majflt + p->majflt), (unsigned long)p->cmajflt, ticks(utime), ticks(stime),
-	       ticks(p->cutime), ticks(p->cstime));
-	text_f(t, " %d %d %u 0 %lu", priority_column(th), th->se.nice, f.nthreads, ticks(th->start_time));
+	text_f(t, "%u (%s) %c %u %u %u %d %d %u", i->subject.is_task ? th->tid : f.pid, th->name,
+	       task_state_char(task), f.ppid, f.pgrp, f.session, f.tty, f.tpgid, 0x400000u);
+	text_f(t, " %lu %lu %lu %lu %lu %lu %lu %lu", (unsigned long)(th->minflt + p->minflt),
+	       (unsigned long)p->cminflt, (unsigned long)(th->majflt + p->majflt),
+	       (unsigned long)p->cmajflt, ticks(utime), ticks(stime), ticks(p->cutime),
+	       ticks(p->cstime));
+	text_f(t, " %d %d %u 0 %lu", priority_column(th), th->se.nice, f.nthreads,
+	       ticks(th->start_time));
 	stat_memory(t, vs, show);
-	text_f(t, " %lu %lu %lu %lu 0 0 0 %d %u %u %u 0 0 0", (unsigned long)f.sig_pending & 0x7fffffff,
-	       (unsigned long)f.blocked & 0x7fffffff, (unsigned long)f.ignored & 0x7fffffff,
-	       (unsigned long)f.caught & 0x7fffffff, p->exit_signal, th->cpu,
-	       th->se.class == SCHED_CLASS_RT ? th->se.rt_prio : 0u, th->se.policy);
+	text_f(t, " %lu %lu %lu %lu 0 0 0 %d %u %u %u 0 0 0",
+	       (unsigned long)f.sig_pending & 0x7fffffff, (unsigned long)f.blocked & 0x7fffffff,
+	       (unsigned long)f.ignored & 0x7fffffff, (unsigned long)f.caught & 0x7fffffff,
+	       p->exit_signal, th->cpu, th->se.class == SCHED_CLASS_RT ? th->se.rt_prio : 0u,
+	       th->se.policy);
 	if (vs && show)
-		text_f(t, " %lu %lu %lu %lu %lu %lu %lu %d\n", (unsigned long)vs->data_start, (unsigned long)vs->data_end,
-		       (unsigned long)vs->brk_start, (unsigned long)vs->arg_start, (unsigned long)vs->arg_end,
-		       (unsigned long)vs->env_start, (unsigned long)vs->env_end, p->zombie ? p->wait_status : 0);
+		text_f(t, " %lu %lu %lu %lu %lu %lu %lu %d\n", (unsigned long)vs->data_start,
+		       (unsigned long)vs->data_end, (unsigned long)vs->brk_start,
+		       (unsigned long)vs->arg_start, (unsigned long)vs->arg_end,
+		       (unsigned long)vs->env_start, (unsigned long)vs->env_end,
+		       p->zombie ? p->wait_status : 0);
 	else
 		text_f(t, " 0 0 0 0 0 0 0 0\n");
 	if (vs)
@@ -124,14 +130,19 @@ static void status_memory(struct textbuf *t, struct vmspace *vs)
 	unsigned long kib = PAGE_SIZE / 1024;
 	uint64_t rss = vmspace_rss(vs);
 
-	text_f(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n"
-		  "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\nVmData:\t%8lu kB\nVmStk:\t%8lu kB\n"
-		  "VmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
-	       (unsigned long)MAX(vs->hiwater_total, vs->total_pages) * kib, (unsigned long)vs->total_pages * kib,
-	       (unsigned long)vs->locked_pages * kib, 0ul, (unsigned long)MAX(vs->hiwater_rss, rss) * kib,
-	       (unsigned long)rss * kib, (unsigned long)vs->rss_anon * kib, (unsigned long)vs->rss_file * kib,
+	text_f(t,
+	       "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu "
+	       "kB\nVmRSS:\t%8lu kB\n"
+	       "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\nVmData:\t%8lu "
+	       "kB\nVmStk:\t%8lu kB\n"
+	       "VmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
+	       (unsigned long)MAX(vs->hiwater_total, vs->total_pages) * kib,
+	       (unsigned long)vs->total_pages * kib, (unsigned long)vs->locked_pages * kib, 0ul,
+	       (unsigned long)MAX(vs->hiwater_rss, rss) * kib, (unsigned long)rss * kib,
+	       (unsigned long)vs->rss_anon * kib, (unsigned long)vs->rss_file * kib,
 	       (unsigned long)vs->rss_shmem * kib, (unsigned long)vs->data_pages * kib,
-	       (unsigned long)vs->stack_pages * kib, (unsigned long)(vs->code_end - vs->code_start) / 1024,
+	       (unsigned long)vs->stack_pages * kib,
+	       (unsigned long)(vs->code_end - vs->code_start) / 1024,
 	       (unsigned long)vs->exec_pages * kib, (unsigned long)vs->pt.ntables * kib, 0ul);
 }
 
@@ -141,8 +152,8 @@ static void status_creds(struct textbuf *t, struct task *task)
 
 	if (c == NULL)
 		return;
-	text_f(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
-	       c->sgid, c->fsgid);
+	text_f(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
+	       c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 	struct fdtable *ft = task_get_files(task);
 	text_f(t, "FDSize:\t%u\nGroups:\t", ft ? MAX(64u, fdtable_count(ft)) : 0);
 	if (ft)
@@ -159,9 +170,12 @@ static void status_caps(struct textbuf *t, struct task *task)
 
 	if (c == NULL)
 		return;
-	text_f(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n",
-	       (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted, (unsigned long)c->cap_effective,
-	       (unsigned long)c->cap_bounding, (unsigned long)c->cap_ambient, c->no_new_privs);
+	text_f(t,
+	       "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%"
+	       "016lx\nNoNewPrivs:\t%d\n",
+	       (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted,
+	       (unsigned long)c->cap_effective, (unsigned long)c->cap_bounding,
+	       (unsigned long)c->cap_ambient, c->no_new_privs);
 	cred_put(c);
 }
 
@@ -194,26 +208,31 @@ int proc_status_show(struct pinode *i, struct textbuf *t)
 	load_family(task, &f);
 	text_f(t, "Name:\t%s\nUmask:\t", th->name);
 	struct fsctx *fs = task_get_fs(task);
-	text_f(t, "%04o\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", fs ? fs->umask : 0,
-	       state_name(task_state_char(task)), f.pid, i->subject.is_task ? th->tid : f.pid, f.ppid);
+	text_f(t, "%04o\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+	       fs ? fs->umask : 0, state_name(task_state_char(task)), f.pid,
+	       i->subject.is_task ? th->tid : f.pid, f.ppid);
 	if (fs)
 		fsctx_put(fs);
 	status_creds(t, task);
-	text_f(t, "NStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", f.pid, th->tid, f.pgrp, f.session);
+	text_f(t, "NStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", f.pid, th->tid, f.pgrp,
+	       f.session);
 	if (vs) {
 		status_memory(t, vs);
 		vmspace_put(vs);
 	}
-	text_f(t, "CoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t0/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\n"
-		  "SigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-	       f.nthreads, (unsigned long)process_rlimit(task->process, RLIMIT_SIGPENDING), (unsigned long)f.sig_pending,
-	       (unsigned long)f.shared_pending, (unsigned long)f.blocked, (unsigned long)f.ignored,
-	       (unsigned long)f.caught);
+	text_f(t,
+	       "CoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t0/"
+	       "%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\n"
+	       "SigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+	       f.nthreads, (unsigned long)process_rlimit(task->process, RLIMIT_SIGPENDING),
+	       (unsigned long)f.sig_pending, (unsigned long)f.shared_pending,
+	       (unsigned long)f.blocked, (unsigned long)f.ignored, (unsigned long)f.caught);
 	status_caps(t, task);
 	text_f(t, "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tnot vulnerable\n");
 	affinity_lines(t, th->affinity);
-	text_f(t, "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\n"
-		  "nonvoluntary_ctxt_switches:\t%lu\n",
+	text_f(t,
+	       "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\n"
+	       "nonvoluntary_ctxt_switches:\t%lu\n",
 	       (unsigned long)th->nvcsw, (unsigned long)th->nivcsw);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * /proc/sys: values that can be read, and those whose change has an effect can be written. A value that the kernel does not
- * act on is read-only. Source: proc(5), sysctl(8).
+ * /proc/sys: values that can be read, and those whose change has an effect can be written. A value
+ * that the kernel does not act on is read-only. Source: proc(5), sysctl(8).
  */
 
 #include "abi/errno.h"
@@ -133,7 +133,8 @@ static ssize64_t printk_store(struct pinode *i, char *text, size_t n)
 static int file_nr_show(struct pinode *i, struct textbuf *t)
 {
 	(void)i;
-	text_f(t, "%lu\t0\t%lu\n", (unsigned long)atomic_load(&vfs_nr_files), (unsigned long)vfs_max_files);
+	text_f(t, "%lu\t0\t%lu\n", (unsigned long)atomic_load(&vfs_nr_files),
+	       (unsigned long)vfs_max_files);
 	return 0;
 }
 
@@ -185,23 +186,53 @@ static ssize64_t drop_caches_store(struct pinode *i, char *text, size_t n)
 	return (ssize64_t)n;
 }
 
-#define NUMBER(n, v) { .name = n, .mode = S_IFREG | 0444, .show = number_show, .arg = v }
-#define FIXED(n, s) { .name = n, .mode = S_IFREG | 0444, .show = fixed_show, .ptr = s }
-#define TEXT(n, fn) { .name = n, .mode = S_IFREG | 0444, .show = fn }
-#define INT(n, var, max) \
-	{ .name = n, .mode = S_IFREG | 0644, .show = int_show, .store = int_store, .ptr = &(var), .arg = max }
-#define SET(n, get, put) { .name = n, .mode = S_IFREG | 0644, .show = get, .store = put }
-#define DIR(n, c) { .name = n, .mode = S_IFDIR | 0555, .children = c }
+#define NUMBER(n, v)                                                             \
+	{                                                                        \
+		.name = n, .mode = S_IFREG | 0444, .show = number_show, .arg = v \
+	}
+#define FIXED(n, s)                                                             \
+	{                                                                       \
+		.name = n, .mode = S_IFREG | 0444, .show = fixed_show, .ptr = s \
+	}
+#define TEXT(n, fn)                                           \
+	{                                                     \
+		.name = n, .mode = S_IFREG | 0444, .show = fn \
+	}
+#define INT(n, var, max)                                                                 \
+	{                                                                                \
+		.name = n, .mode = S_IFREG | 0644, .show = int_show, .store = int_store, \
+		.ptr = &(var), .arg = max                                                \
+	}
+#define SET(n, get, put)                                                     \
+	{                                                                    \
+		.name = n, .mode = S_IFREG | 0644, .show = get, .store = put \
+	}
+#define DIR(n, c)                                                \
+	{                                                        \
+		.name = n, .mode = S_IFDIR | 0555, .children = c \
+	}
 
 static const struct pnode random_nodes[] = {
-	TEXT("boot_id", boot_id_show), NUMBER("entropy_avail", 256), NUMBER("poolsize", 256), TEXT("uuid", uuid_show), { 0 },
+	TEXT("boot_id", boot_id_show),
+	NUMBER("entropy_avail", 256),
+	NUMBER("poolsize", 256),
+	TEXT("uuid", uuid_show),
+	{ 0 },
 };
 
 static const struct pnode kernel_nodes[] = {
 	NUMBER("cap_last_cap", CAP_LAST_CAP),
 	FIXED("core_pattern", "core"),
-	{ .name = "domainname", .mode = S_IFREG | 0644, .show = uts_show, .store = uts_store, .arg = UTS_DOMAINNAME },
-	{ .name = "hostname", .mode = S_IFREG | 0644, .show = uts_show, .store = uts_store, .arg = UTS_NODENAME },
+	{ .name = "domainname",
+	  .mode = S_IFREG | 0644,
+	  .show = uts_show,
+	  .store = uts_store,
+	  .arg = UTS_DOMAINNAME },
+	{ .name = "hostname",
+	  .mode = S_IFREG | 0644,
+	  .show = uts_show,
+	  .store = uts_store,
+	  .arg = UTS_NODENAME },
 	NUMBER("ngroups_max", 65536),
 	TEXT("osrelease", release_show),
 	FIXED("ostype", "Linux"),
@@ -228,7 +259,10 @@ static const struct pnode vm_nodes[] = {
 };
 
 static const struct pnode inotify_nodes[] = {
-	NUMBER("max_queued_events", 16384), NUMBER("max_user_instances", 128), NUMBER("max_user_watches", 65536), { 0 },
+	NUMBER("max_queued_events", 16384),
+	NUMBER("max_user_instances", 128),
+	NUMBER("max_user_watches", 65536),
+	{ 0 },
 };
 
 static const struct pnode fs_nodes[] = {
@@ -240,4 +274,6 @@ static const struct pnode fs_nodes[] = {
 	{ 0 },
 };
 
-const struct pnode proc_sys_nodes[] = { DIR("fs", fs_nodes), DIR("kernel", kernel_nodes), DIR("vm", vm_nodes), { 0 } };
+const struct pnode proc_sys_nodes[] = {
+	DIR("fs", fs_nodes), DIR("kernel", kernel_nodes), DIR("vm", vm_nodes), { 0 }
+};

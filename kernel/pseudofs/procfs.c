@@ -57,7 +57,8 @@ bool proc_subject_of(uint32_t nr, struct psubject *s)
 	return true;
 }
 
-static int root_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s)
+static int root_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		     struct psubject *s)
 {
 	uint32_t nr;
 
@@ -68,7 +69,8 @@ static int root_find(struct pinode *dir, const char *name, size_t len, const str
 	return 0;
 }
 
-static bool root_list(struct pinode *dir, uint64_t *key, char *name, size_t size, const struct pnode **node)
+static bool root_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		      const struct pnode **node)
 {
 	uint32_t nr = (uint32_t)*key;
 	struct process *p = process_next(&nr);
@@ -130,7 +132,7 @@ static int cpuinfo_show(struct pinode *i, struct textbuf *t)
 	unsigned cpu;
 
 	(void)i;
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		arch_cpuinfo(t, cpu);
 	return 0;
 }
@@ -157,18 +159,18 @@ static int interrupts_show(struct pinode *i, struct textbuf *t)
 
 	(void)i;
 	text_f(t, "    ");
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		text_f(t, "       CPU%u", cpu);
 	text_c(t, '\n');
 	for (unsigned v = 0; v < 256; v++) {
 		uint64_t sum = 0;
 
-		for_each_cpu(cpu)
+		for_each_cpu (cpu)
 			sum += irq_count(v, cpu);
 		if (sum == 0)
 			continue;
 		text_f(t, "%3u:", v);
-		for_each_cpu(cpu)
+		for_each_cpu (cpu)
 			text_f(t, " %10lu", (unsigned long)irq_count(v, cpu));
 		text_c(t, '\n');
 	}
@@ -189,7 +191,8 @@ static int loadavg_show(struct pinode *i, struct textbuf *t)
 		process_put(p);
 	}
 	for (int k = 0; k < 3; k++)
-		text_f(t, "%lu.%02lu ", (unsigned long)(avg[k] >> 16), (unsigned long)((avg[k] & 0xffff) * 100 >> 16));
+		text_f(t, "%lu.%02lu ", (unsigned long)(avg[k] >> 16),
+		       (unsigned long)((avg[k] & 0xffff) * 100 >> 16));
 	text_f(t, "%u/%u %u\n", sched_nr_running(), total, last);
 	return 0;
 }
@@ -243,8 +246,8 @@ static unsigned long ticks(nsec_t ns)
 
 static void cpu_line(struct textbuf *t, const char *name, const struct sched_cpu_stat *s)
 {
-	text_f(t, "%s %lu %lu %lu %lu 0 %lu 0 0 0 0\n", name, ticks(s->user), ticks(s->nice), ticks(s->system),
-	       ticks(s->idle), ticks(s->irq));
+	text_f(t, "%s %lu %lu %lu %lu 0 %lu 0 0 0 0\n", name, ticks(s->user), ticks(s->nice),
+	       ticks(s->system), ticks(s->idle), ticks(s->irq));
 }
 
 static int stat_show(struct pinode *i, struct textbuf *t)
@@ -255,7 +258,7 @@ static int stat_show(struct pinode *i, struct textbuf *t)
 	char name[16];
 
 	(void)i;
-	for_each_cpu(cpu) {
+	for_each_cpu (cpu) {
 		sched_cpu_stat(cpu, &s);
 		sum.user += s.user;
 		sum.nice += s.nice;
@@ -266,15 +269,16 @@ static int stat_show(struct pinode *i, struct textbuf *t)
 			intr += irq_count(v, cpu);
 	}
 	cpu_line(t, "cpu ", &sum);
-	for_each_cpu(cpu) {
+	for_each_cpu (cpu) {
 		sched_cpu_stat(cpu, &s);
 		fmt(name, sizeof(name), "cpu%u", cpu);
 		cpu_line(t, name, &s);
 	}
-	text_f(t, "intr %lu\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
+	text_f(t,
+	       "intr %lu\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
 	       (unsigned long)intr, (unsigned long)sched_nr_switches(),
-	       (long)((clock_real() - clock_mono()) / NSEC_PER_SEC), (unsigned long)process_fork_count(),
-	       sched_nr_running());
+	       (long)((clock_real() - clock_mono()) / NSEC_PER_SEC),
+	       (unsigned long)process_fork_count(), sched_nr_running());
 	return 0;
 }
 
@@ -292,7 +296,7 @@ static int uptime_show(struct pinode *i, struct textbuf *t)
 	unsigned cpu;
 
 	(void)i;
-	for_each_cpu(cpu) {
+	for_each_cpu (cpu) {
 		sched_cpu_stat(cpu, &s);
 		idle += s.idle;
 	}
@@ -313,8 +317,10 @@ static int version_show(struct pinode *i, struct textbuf *t)
 static int vmstat_show(struct pinode *i, struct textbuf *t)
 {
 	(void)i;
-	text_f(t, "nr_free_pages %lu\nnr_file_pages %lu\nnr_shmem %lu\nnr_slab_unreclaimable %lu\npgpgin 0\npgpgout 0\n"
-		  "pswpin 0\npswpout 0\n",
+	text_f(t,
+	       "nr_free_pages %lu\nnr_file_pages %lu\nnr_shmem %lu\nnr_slab_unreclaimable "
+	       "%lu\npgpgin 0\npgpgout 0\n"
+	       "pswpin 0\npswpout 0\n",
 	       (unsigned long)pmm_free_pages(), (unsigned long)pagecache_pages(),
 	       (unsigned long)pagecache_shmem_pages(), (unsigned long)slab_pages());
 	return 0;
@@ -366,11 +372,15 @@ static const struct pnode root_nodes[] = {
 };
 
 static const struct pnode proc_root = {
-	.name = "/", .mode = S_IFDIR | 0555, .children = root_nodes, .find = root_find, .list = root_list,
+	.name = "/",
+	.mode = S_IFDIR | 0555,
+	.children = root_nodes,
+	.find = root_find,
+	.list = root_list,
 };
 
-static int procfs_mount(const struct fs_type *t, const char *source, unsigned flags, const char *data,
-			struct superblock **out)
+static int procfs_mount(const struct fs_type *t, const char *source, unsigned flags,
+			const char *data, struct superblock **out)
 {
 	(void)source, (void)flags, (void)data;
 	return pseudo_mount(t, PROC_SUPER_MAGIC, &proc_root, out);

@@ -4,8 +4,8 @@
 
 #include "pseudofs/pseudo.h"
 
-extern const struct pnode proc_pid_dir;   /* /proc/PID */
-extern const struct pnode proc_task_dir;  /* /proc/PID/task/TID */
+extern const struct pnode proc_pid_dir;  /* /proc/PID */
+extern const struct pnode proc_task_dir; /* /proc/PID/task/TID */
 extern const struct pnode proc_sys_nodes[];
 extern const struct pnode proc_ktrace_nodes[];
 
@@ -25,7 +25,10 @@ int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t);
 int proc_stat_show(struct pinode *i, struct textbuf *t);
 int proc_status_show(struct pinode *i, struct textbuf *t);
 int proc_statm_show(struct pinode *i, struct textbuf *t);
-int proc_fd_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s);
-int proc_fdinfo_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s);
-bool proc_fd_list(struct pinode *dir, uint64_t *key, char *name, size_t size, const struct pnode **node);
+int proc_fd_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		 struct psubject *s);
+int proc_fdinfo_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		     struct psubject *s);
+bool proc_fd_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		  const struct pnode **node);
 extern const struct file_ops proc_mem_ops, proc_pagemap_ops;

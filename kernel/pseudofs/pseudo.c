@@ -1,9 +1,10 @@
 /*
  * The common part of procfs and sysfs: see pseudo.h.
  *
- * Inodes are made at lookup and die with their last user. Dentries below a process are revalidated at each walk: a pid
- * whose process is gone must not be found. A file's text is made as a whole when a read starts at offset 0, into a
- * buffer that belongs to the open file, so that a reader with a small buffer sees one consistent state.
+ * Inodes are made at lookup and die with their last user. Dentries below a process are revalidated
+ * at each walk: a pid whose process is gone must not be found. A file's text is made as a whole
+ * when a read starts at offset 0, into a buffer that belongs to the open file, so that a reader
+ * with a small buffer sees one consistent state.
  */
 
 #include "pseudofs/pseudo.h"
@@ -53,7 +54,8 @@ static void free_inode(struct inode *i)
 static const struct super_ops pseudo_super_ops = { .free_inode = free_inode };
 
 /* The subject's references are consumed, also on failure. */
-MUST_CHECK static int pinode_create(struct superblock *sb, const struct pnode *n, struct psubject *s, struct inode **out)
+MUST_CHECK static int pinode_create(struct superblock *sb, const struct pnode *n,
+				    struct psubject *s, struct inode **out)
 {
 	struct pinode *p = slab_zalloc(pinode_cache);
 	struct inode *i = &p->inode;
@@ -154,13 +156,16 @@ static int pseudo_permission(struct inode *i, unsigned mask)
 	}
 	uint32_t mode = i->mode;
 	const struct cred *c = current_cred();
-	unsigned bits = c->fsuid == i->uid ? mode >> 6 : cred_in_group(c, i->gid) ? mode >> 3 : mode;
+	unsigned bits = c->fsuid == i->uid         ? mode >> 6
+			: cred_in_group(c, i->gid) ? mode >> 3
+						   : mode;
 
 	if ((bits & mask & 7) == (mask & 7))
 		return 0;
 	if (cred_has_cap(c, CAP_DAC_OVERRIDE) && (S_ISDIR(mode) || !(mask & PERM_EXEC)))
 		return 0;
-	if (cred_has_cap(c, CAP_DAC_READ_SEARCH) && !(mask & PERM_WRITE) && (S_ISDIR(mode) || !(mask & PERM_EXEC)))
+	if (cred_has_cap(c, CAP_DAC_READ_SEARCH) && !(mask & PERM_WRITE) &&
+	    (S_ISDIR(mode) || !(mask & PERM_EXEC)))
 		return 0;
 	return -EACCES;
 }
@@ -247,7 +252,8 @@ static int pseudo_readdir(struct file *f, struct dir_context *c)
 	return 0;
 }
 
-static const struct file_ops pseudo_dir_file_ops = { .readdir = pseudo_readdir, .seek = generic_seek };
+static const struct file_ops pseudo_dir_file_ops = { .readdir = pseudo_readdir,
+						     .seek = generic_seek };
 
 static int pseudo_open(struct inode *i, struct file *f)
 {
@@ -349,7 +355,8 @@ const struct file_ops pseudo_file_ops = {
 	.seek = generic_seek,
 };
 
-int pseudo_mount(const struct fs_type *t, uint32_t magic, const struct pnode *root, struct superblock **out)
+int pseudo_mount(const struct fs_type *t, uint32_t magic, const struct pnode *root,
+		 struct superblock **out)
 {
 	struct psubject none = { 0 };
 	struct superblock *sb;

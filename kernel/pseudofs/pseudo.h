@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * What procfs and sysfs share: directories described by tables, files whose text is made when they are read from their
- * beginning, and inodes that may stand for a process, a task or a number.
+ * What procfs and sysfs share: directories described by tables, files whose text is made when they
+ * are read from their beginning, and inodes that may stand for a process, a task or a number.
  *
- * A node is a `struct pnode`: a row of its directory's table. A directory may besides have children that come
- * and go (processes, descriptors): `find` and `list`. The object that a dynamic child stands for is kept in the inode (pinode) and
- * handed down to the static children below it.
+ * A node is a `struct pnode`: a row of its directory's table. A directory may besides have children
+ * that come and go (processes, descriptors): `find` and `list`. The object that a dynamic child
+ * stands for is kept in the inode (pinode) and handed down to the static children below it.
  */
 
 #include "abi/stat.h"
@@ -33,7 +33,8 @@ struct pnode {
 	uint32_t mode;    /* type and permissions */
 	/* Regular files: writes the text. 0 or -errno. */
 	int (*show)(struct pinode *i, struct textbuf *t);
-	/* Regular files: takes a write of n bytes (NUL-terminated copy, at most 4095). Bytes taken or -errno. */
+	/* Regular files: takes a write of n bytes (NUL-terminated copy, at most 4095). Bytes taken
+	 * or -errno. */
 	ssize64_t (*store)(struct pinode *i, char *text, size_t n);
 	/* Symbolic links: as inode_ops.get_link. */
 	int (*link)(struct pinode *i, const char **text, char **to_free, struct path *jump);
@@ -42,13 +43,15 @@ struct pnode {
 	/* A dynamic child: 0 with *node and *subject (references taken), or -ENOENT. */
 	int (*find)(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
 		    struct psubject *subject);
-	/* The dynamic child with the smallest key >= *key: its name and inode type; false: no more. */
-	bool (*list)(struct pinode *dir, uint64_t *key, char *name, size_t size, const struct pnode **node);
+	/* The dynamic child with the smallest key >= *key: its name and inode type; false: no more.
+	 */
+	bool (*list)(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		     const struct pnode **node);
 	const struct file_ops *fops; /* files with methods of their own */
 	uint64_t arg;                /* the table's own */
 	const void *ptr;
-	bool owned_by_subject;       /* uid and gid of the process; private to it when not dumpable */
-	bool volatile_links;         /* children are looked up anew each time */
+	bool owned_by_subject; /* uid and gid of the process; private to it when not dumpable */
+	bool volatile_links;   /* children are looked up anew each time */
 };
 
 struct pinode {
@@ -65,7 +68,8 @@ static inline struct pinode *pinode_of(struct inode *i)
 void pseudo_init(void);
 
 /* Makes a superblock whose root is `root`; for mount methods. */
-MUST_CHECK int pseudo_mount(const struct fs_type *t, uint32_t magic, const struct pnode *root, struct superblock **out);
+MUST_CHECK int pseudo_mount(const struct fs_type *t, uint32_t magic, const struct pnode *root,
+			    struct superblock **out);
 
 /* Opens with the text made by show(); for fops that extend it. */
 extern const struct file_ops pseudo_file_ops;

@@ -40,36 +40,55 @@ static int core_mask_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
-#define TEXT(n, fn) { .name = n, .mode = S_IFREG | 0444, .show = fn }
-#define NUMBER(n, v) { .name = n, .mode = S_IFREG | 0444, .show = number_show, .arg = v }
-#define FIXED(n, s) { .name = n, .mode = S_IFREG | 0444, .show = text_show, .ptr = s }
-#define DIR(n, c) { .name = n, .mode = S_IFDIR | 0755, .children = c }
+#define TEXT(n, fn)                                           \
+	{                                                     \
+		.name = n, .mode = S_IFREG | 0444, .show = fn \
+	}
+#define NUMBER(n, v)                                                             \
+	{                                                                        \
+		.name = n, .mode = S_IFREG | 0444, .show = number_show, .arg = v \
+	}
+#define FIXED(n, s)                                                            \
+	{                                                                      \
+		.name = n, .mode = S_IFREG | 0444, .show = text_show, .ptr = s \
+	}
+#define DIR(n, c)                                                \
+	{                                                        \
+		.name = n, .mode = S_IFDIR | 0755, .children = c \
+	}
 
 static const struct pnode nothing[] = { { 0 } };
 
 static const struct pnode topology[] = {
-	TEXT("core_id", subject_number_show), NUMBER("physical_package_id", 0), TEXT("thread_siblings", core_mask_show),
-	TEXT("core_cpus", core_mask_show), TEXT("thread_siblings_list", subject_number_show),
-	TEXT("core_cpus_list", subject_number_show), TEXT("core_siblings_list", cpu_list_show),
-	TEXT("package_cpus_list", cpu_list_show), { 0 },
+	TEXT("core_id", subject_number_show),
+	NUMBER("physical_package_id", 0),
+	TEXT("thread_siblings", core_mask_show),
+	TEXT("core_cpus", core_mask_show),
+	TEXT("thread_siblings_list", subject_number_show),
+	TEXT("core_cpus_list", subject_number_show),
+	TEXT("core_siblings_list", cpu_list_show),
+	TEXT("package_cpus_list", cpu_list_show),
+	{ 0 },
 };
 static const struct pnode one_cpu[] = { DIR("topology", topology), NUMBER("online", 1), { 0 } };
 static const struct pnode cpu_dir = { .name = "", .mode = S_IFDIR | 0755, .children = one_cpu };
 
-static int cpu_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node, struct psubject *s)
+static int cpu_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		    struct psubject *s)
 {
 	uint32_t cpu;
 
 	(void)dir;
-	if (len < 4 || name[0] != 'c' || name[1] != 'p' || name[2] != 'u' || !proc_parse_number(name + 3, len - 3, &cpu) ||
-	    cpu >= ncpus)
+	if (len < 4 || name[0] != 'c' || name[1] != 'p' || name[2] != 'u' ||
+	    !proc_parse_number(name + 3, len - 3, &cpu) || cpu >= ncpus)
 		return -ENOENT;
 	*s = (struct psubject){ .number = cpu };
 	*node = &cpu_dir;
 	return 0;
 }
 
-static bool cpu_next(struct pinode *dir, uint64_t *key, char *name, size_t size, const struct pnode **node)
+static bool cpu_next(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		     const struct pnode **node)
 {
 	(void)dir;
 	if (*key >= ncpus)
@@ -80,23 +99,33 @@ static bool cpu_next(struct pinode *dir, uint64_t *key, char *name, size_t size,
 }
 
 static const struct pnode cpu_nodes[] = {
-	TEXT("online", cpu_list_show), TEXT("possible", cpu_list_show), TEXT("present", cpu_list_show),
-	FIXED("offline", ""), NUMBER("kernel_max", MAX_CPUS - 1), { 0 },
+	TEXT("online", cpu_list_show),      TEXT("possible", cpu_list_show),
+	TEXT("present", cpu_list_show),     FIXED("offline", ""),
+	NUMBER("kernel_max", MAX_CPUS - 1), { 0 },
 };
 static const struct pnode node0[] = { TEXT("cpulist", cpu_list_show), { 0 } };
 static const struct pnode node_nodes[] = {
-	FIXED("online", "0"), FIXED("possible", "0"), FIXED("has_cpu", "0"), FIXED("has_memory", "0"), DIR("node0", node0),
-	{ 0 },
+	FIXED("online", "0"),     FIXED("possible", "0"), FIXED("has_cpu", "0"),
+	FIXED("has_memory", "0"), DIR("node0", node0),    { 0 },
 };
 static const struct pnode system_nodes[] = {
-	{ .name = "cpu", .mode = S_IFDIR | 0755, .children = cpu_nodes, .find = cpu_find, .list = cpu_next },
-	DIR("node", node_nodes), { 0 },
+	{ .name = "cpu",
+	  .mode = S_IFDIR | 0755,
+	  .children = cpu_nodes,
+	  .find = cpu_find,
+	  .list = cpu_next },
+	DIR("node", node_nodes),
+	{ 0 },
 };
 static const struct pnode virtual_nodes[] = { { 0 } };
-static const struct pnode devices_nodes[] = { DIR("system", system_nodes), DIR("virtual", virtual_nodes), { 0 } };
+static const struct pnode devices_nodes[] = { DIR("system", system_nodes),
+					      DIR("virtual", virtual_nodes),
+					      { 0 } };
 static const struct pnode thp_nodes[] = {
-	FIXED("enabled", "[always] madvise never"), FIXED("defrag", "always defer defer+madvise [madvise] never"),
-	NUMBER("hpage_pmd_size", HUGE_SIZE), { 0 },
+	FIXED("enabled", "[always] madvise never"),
+	FIXED("defrag", "always defer defer+madvise [madvise] never"),
+	NUMBER("hpage_pmd_size", HUGE_SIZE),
+	{ 0 },
 };
 static const struct pnode mm_nodes[] = { DIR("transparent_hugepage", thp_nodes), { 0 } };
 static const struct pnode kernel_nodes[] = { DIR("mm", mm_nodes), { 0 } };
@@ -105,14 +134,24 @@ static const struct pnode fs_nodes[] = { DIR("cgroup", nothing), { 0 } };
 static const struct pnode dev_nodes[] = { DIR("block", nothing), DIR("char", nothing), { 0 } };
 
 static const struct pnode root_nodes[] = {
-	DIR("block", nothing), DIR("bus", nothing), DIR("class", class_nodes), DIR("dev", dev_nodes),
-	DIR("devices", devices_nodes), DIR("firmware", nothing), DIR("fs", fs_nodes), DIR("kernel", kernel_nodes),
-	DIR("module", nothing), DIR("power", nothing), { 0 },
+	DIR("block", nothing),
+	DIR("bus", nothing),
+	DIR("class", class_nodes),
+	DIR("dev", dev_nodes),
+	DIR("devices", devices_nodes),
+	DIR("firmware", nothing),
+	DIR("fs", fs_nodes),
+	DIR("kernel", kernel_nodes),
+	DIR("module", nothing),
+	DIR("power", nothing),
+	{ 0 },
 };
-static const struct pnode sys_root = { .name = "/", .mode = S_IFDIR | 0555, .children = root_nodes };
+static const struct pnode sys_root = { .name = "/",
+				       .mode = S_IFDIR | 0555,
+				       .children = root_nodes };
 
-static int sysfs_mount(const struct fs_type *t, const char *source, unsigned flags, const char *data,
-		       struct superblock **out)
+static int sysfs_mount(const struct fs_type *t, const char *source, unsigned flags,
+		       const char *data, struct superblock **out)
 {
 	(void)source, (void)flags, (void)data;
 	return pseudo_mount(t, SYSFS_MAGIC, &sys_root, out);

@@ -10,8 +10,8 @@
  * of this byte from and to 0. Byte 1 is 1 + the CPU that runs its callback. Bit 31 is a lock held
  * while arming, since a timer in no queue has no other.
  *
- * The tick runs every 4 ms on CPUs that run threads; one that idled from one tick to the next lets it
- * lapse, and starts it again with the first thread.
+ * The tick runs every 4 ms on CPUs that run threads; one that idled from one tick to the next lets
+ * it lapse, and starts it again with the first thread.
  */
 #include "sched/timer.h"
 

@@ -1,7 +1,8 @@
 /*
- * getdents(2), getdents64(2). Entries are gathered in a buffer of the kernel's and copied out in large pieces, without the
- * directory's lock. An entry is taken only when it fits wholly into what the user has left, and the file's position
- * moves past it only then: a full buffer loses none (pitfalls: getdents64 at the buffer boundary).
+ * getdents(2), getdents64(2). Entries are gathered in a buffer of the kernel's and copied out in
+ * large pieces, without the directory's lock. An entry is taken only when it fits wholly into what
+ * the user has left, and the file's position moves past it only then: a full buffer loses none
+ * (pitfalls: getdents64 at the buffer boundary).
  */
 
 #include "abi/dirent.h"
@@ -29,7 +30,8 @@ static bool emit(struct dir_context *c, const char *name, size_t len, uint64_t i
 	return dirent_put(&d->records, c->pos, name, len, ino, type);
 }
 
-/* The old records have the name where the new ones have the type, and the type in their last byte. */
+/* The old records have the name where the new ones have the type, and the type in their last byte.
+ */
 static bool emit_old(struct dir_context *c, const char *name, size_t len, uint64_t ino,
 		     unsigned type)
 {

@@ -41,8 +41,9 @@ int64_t sys_eventfd(uint32_t initval)
 
 static bool timerfd_clock_ok(int clockid)
 {
-	return clockid == CLOCK_REALTIME || clockid == CLOCK_MONOTONIC || clockid == CLOCK_BOOTTIME ||
-	       clockid == CLOCK_REALTIME_ALARM || clockid == CLOCK_BOOTTIME_ALARM;
+	return clockid == CLOCK_REALTIME || clockid == CLOCK_MONOTONIC ||
+	       clockid == CLOCK_BOOTTIME || clockid == CLOCK_REALTIME_ALARM ||
+	       clockid == CLOCK_BOOTTIME_ALARM;
 }
 
 int64_t sys_timerfd_create(int32_t clockid, uint32_t flags)
@@ -76,12 +77,14 @@ int64_t sys_timerfd_settime(int32_t fd, uint32_t flags, uaddr_t new_value, uaddr
 		return -EINVAL;
 	if (copy_from_user(&its, new_value, sizeof(its)))
 		return -EFAULT;
-	if ((err = timespec_to_nsec(&its.it_value, &value)) || (err = timespec_to_nsec(&its.it_interval, &interval)))
+	if ((err = timespec_to_nsec(&its.it_value, &value)) ||
+	    (err = timespec_to_nsec(&its.it_interval, &interval)))
 		return err;
 	r = fdref_get(fd);
 	if (r.file == NULL)
 		return -EBADF;
-	err = timerfd_set(r.file, flags & TFD_TIMER_ABSTIME, flags & TFD_TIMER_CANCEL_ON_SET, value, interval, &ov, &oi);
+	err = timerfd_set(r.file, flags & TFD_TIMER_ABSTIME, flags & TFD_TIMER_CANCEL_ON_SET, value,
+			  interval, &ov, &oi);
 	fdref_put(r);
 	if (!err && !uaddr_is_null(old_value))
 		err = put_itimerspec(old_value, ov, oi);

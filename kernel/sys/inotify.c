@@ -30,7 +30,8 @@ int64_t sys_inotify_init(void)
 
 int64_t sys_inotify_add_watch(int32_t fd, uaddr_t pathname, uint32_t mask)
 {
-	unsigned flags = (mask & IN_DONT_FOLLOW ? 0 : WALK_FOLLOW) | (mask & IN_ONLYDIR ? WALK_DIRECTORY : 0);
+	unsigned flags = (mask & IN_DONT_FOLLOW ? 0 : WALK_FOLLOW) |
+			 (mask & IN_ONLYDIR ? WALK_DIRECTORY : 0);
 	struct fdref r;
 	struct path p;
 	int ret;

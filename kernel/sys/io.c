@@ -1,6 +1,6 @@
 /*
- * read(2), write(2) and their vector and positioned forms, lseek(2), fsync(2), fallocate(2), ioctl(2). A write that ends in
- * -EPIPE sends SIGPIPE here, for every kind of file.
+ * read(2), write(2) and their vector and positioned forms, lseek(2), fsync(2), fallocate(2),
+ * ioctl(2). A write that ends in -EPIPE sends SIGPIPE here, for every kind of file.
  */
 
 #include "abi/errno.h"
@@ -98,7 +98,8 @@ int64_t sys_pwrite64(int32_t fd, uaddr_t buf, uint64_t count, int64_t offset)
 }
 
 /* The vector forms. pos -1: the file's own offset. */
-static int64_t vectored(int fd, uaddr_t iov, uint64_t count, off64_t pos, bool use_offset, bool write)
+static int64_t vectored(int fd, uaddr_t iov, uint64_t count, off64_t pos, bool use_offset,
+			bool write)
 {
 	struct iovec64 fixed[UIO_INLINE], *heap = NULL;
 	struct fdref r = fdref_get(fd);
@@ -130,7 +131,8 @@ int64_t sys_writev(int32_t fd, uaddr_t iov, uint64_t count)
 int64_t sys_preadv(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h)
 {
 	(void)pos_h;
-	return (int64_t)pos_l < 0 ? -EINVAL : vectored(fd, iov, count, (off64_t)pos_l, false, false);
+	return (int64_t)pos_l < 0 ? -EINVAL
+				  : vectored(fd, iov, count, (off64_t)pos_l, false, false);
 }
 
 int64_t sys_pwritev(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h)
@@ -139,8 +141,10 @@ int64_t sys_pwritev(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uin
 	return (int64_t)pos_l < 0 ? -EINVAL : vectored(fd, iov, count, (off64_t)pos_l, false, true);
 }
 
-/* RWF_HIPRI is a hint; RWF_DSYNC and RWF_SYNC are satisfied by memory file systems; the others change what is done. */
-static int64_t vectored2(int fd, uaddr_t iov, uint64_t count, uint64_t pos, uint32_t flags, bool write)
+/* RWF_HIPRI is a hint; RWF_DSYNC and RWF_SYNC are satisfied by memory file systems; the others
+ * change what is done. */
+static int64_t vectored2(int fd, uaddr_t iov, uint64_t count, uint64_t pos, uint32_t flags,
+			 bool write)
 {
 	if (flags & ~(uint32_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
 		return -EOPNOTSUPP;
@@ -149,13 +153,15 @@ static int64_t vectored2(int fd, uaddr_t iov, uint64_t count, uint64_t pos, uint
 	return vectored(fd, iov, count, (off64_t)pos, (int64_t)pos == -1, write);
 }
 
-int64_t sys_preadv2(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h, uint32_t flags)
+int64_t sys_preadv2(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h,
+		    uint32_t flags)
 {
 	(void)pos_h;
 	return vectored2(fd, iov, count, pos_l, flags, false);
 }
 
-int64_t sys_pwritev2(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h, uint32_t flags)
+int64_t sys_pwritev2(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h,
+		     uint32_t flags)
 {
 	(void)pos_h;
 	return vectored2(fd, iov, count, pos_l, flags, true);
@@ -176,7 +182,8 @@ static int64_t sync_file(int fd, off64_t start, off64_t end, bool data_only)
 	int64_t ret = -EBADF;
 
 	if (r.file)
-		ret = r.file->ops->fsync ? r.file->ops->fsync(r.file, start, end, data_only) : -EINVAL;
+		ret = r.file->ops->fsync ? r.file->ops->fsync(r.file, start, end, data_only)
+					 : -EINVAL;
 	fdref_put(r);
 	return ret;
 }
@@ -206,7 +213,8 @@ int64_t sys_sync_file_range(int32_t fd, int64_t offset, int64_t nbytes, uint32_t
 		if (fmt == S_IFIFO || fmt == S_IFSOCK || fmt == S_IFCHR)
 			ret = -ESPIPE;
 		else
-			ret = pagecache_sync(&r.file->inode->object, (uint64_t)offset, (uint64_t)end);
+			ret = pagecache_sync(&r.file->inode->object, (uint64_t)offset,
+					     (uint64_t)end);
 	}
 	fdref_put(r);
 	return ret;
@@ -305,7 +313,8 @@ static int64_t file_ioctl(int fd, struct file *f, uint32_t cmd, uint64_t arg)
 		return set_status_flag(f, O_ASYNC, UADDR(arg));
 	case FIONREAD:
 		if ((f->inode->mode & S_IFMT) == S_IFREG)
-			return put_user_u32(UADDR(arg), (uint32_t)((off64_t)f->inode->size - f->pos));
+			return put_user_u32(UADDR(arg),
+					    (uint32_t)((off64_t)f->inode->size - f->pos));
 		break;
 	}
 	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;

@@ -17,7 +17,8 @@ int64_t sys_memfd_create(uaddr_t uname, uint32_t flags)
 	int err, fd;
 
 	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
-		return -EINVAL; /* no huge pages here; MFD_NOEXEC_SEAL and MFD_EXEC came after 6.1 */
+		return -EINVAL; /* no huge pages here; MFD_NOEXEC_SEAL and MFD_EXEC came after 6.1
+				 */
 	n = strncpy_from_user(name, uname, sizeof(name));
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;

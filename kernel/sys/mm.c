@@ -1,6 +1,7 @@
 /*
- * mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), msync(2), madvise(2), mlock(2), mincore(2), membarrier(2): checks of
- * the arguments' form, descriptors to files, and copying. What the calls do is kernel/vm's.
+ * mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), msync(2), madvise(2), mlock(2), mincore(2),
+ * membarrier(2): checks of the arguments' form, descriptors to files, and copying. What the calls
+ * do is kernel/vm's.
  */
 #include "sys/mm.h"
 
@@ -71,7 +72,8 @@ static int map_anonymous(struct vm_map_args *a, bool shared)
 	return 0;
 }
 
-/* What the file's open mode and mount allow; the file system adds the object, and may allow less. */
+/* What the file's open mode and mount allow; the file system adds the object, and may allow less.
+ */
 static int map_file(struct vm_map_args *a, struct file *f, bool shared)
 {
 	if (!(f->mode & FMODE_READ))
@@ -249,7 +251,8 @@ int64_t sys_mincore(uint64_t addr, uint64_t length, uaddr_t vec)
 	return err;
 }
 
-/* Commands that need no support beyond a barrier on other CPUs; each register bit is its command's shifted by one. */
+/* Commands that need no support beyond a barrier on other CPUs; each register bit is its command's
+ * shifted by one. */
 enum {
 	EXPEDITED_CMDS = MEMBARRIER_CMD_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |
 			 MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,

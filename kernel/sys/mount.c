@@ -77,7 +77,8 @@ static int from_path(const struct path *at, const char *source, unsigned flags)
 	return err;
 }
 
-/* Access times are relative unless something else is asked for; a remount that says nothing about them keeps them. */
+/* Access times are relative unless something else is asked for; a remount that says nothing about
+ * them keeps them. */
 static unsigned with_atime(const struct path *at, unsigned flags)
 {
 	const unsigned atime = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;

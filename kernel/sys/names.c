@@ -1,4 +1,5 @@
-/* Operations on names: mkdir(2), mknod(2), unlink(2), rename(2), link(2), symlink(2), chdir(2), getcwd(2), chroot(2). */
+/* Operations on names: mkdir(2), mknod(2), unlink(2), rename(2), link(2), symlink(2), chdir(2),
+ * getcwd(2), chroot(2). */
 
 #include "abi/capability.h"
 #include "abi/errno.h"
@@ -206,7 +207,8 @@ int64_t sys_chroot(uaddr_t path)
 	return err;
 }
 
-/* getcwd(2): a directory outside of the root has "(unreachable)" in front, so that it is not taken for a path. */
+/* getcwd(2): a directory outside of the root has "(unreachable)" in front, so that it is not taken
+ * for a path. */
 int64_t sys_getcwd(uaddr_t buf, uint64_t size)
 {
 	static const char unreachable[] = "(unreachable)";

@@ -1,7 +1,8 @@
 /*
- * poll(2), ppoll(2), select(2), pselect(2), epoll(7): arguments in, results out. The waiting is vfs/pollset.h's and
- * vfs/epoll.h's. Descriptor sets are copied in once; files are looked up at every scan, so that a descriptor
- * which is closed meanwhile is reported as Linux does, and each file is held only while it is asked or waited on.
+ * poll(2), ppoll(2), select(2), pselect(2), epoll(7): arguments in, results out. The waiting is
+ * vfs/pollset.h's and vfs/epoll.h's. Descriptor sets are copied in once; files are looked up at
+ * every scan, so that a descriptor which is closed meanwhile is reported as Linux does, and each
+ * file is held only while it is asked or waited on.
  */
 
 #include "abi/epoll.h"
@@ -62,7 +63,8 @@ static int poll_scan(struct pollset *s, struct abi_pollfd *fds, unsigned n, stru
 	return ready;
 }
 
-/* Scans until something is ready, the deadline has passed or a signal comes. deadline 0: do not wait. */
+/* Scans until something is ready, the deadline has passed or a signal comes. deadline 0: do not
+ * wait. */
 static int poll_wait_ready(struct abi_pollfd *fds, unsigned n, nsec_t deadline)
 {
 	struct held_files held = { NULL, 0 };
@@ -104,9 +106,11 @@ static int64_t do_poll(uaddr_t ufds, uint32_t n, nsec_t deadline)
 	} else {
 		ret = poll_wait_ready(fds, n, deadline);
 		for (uint32_t i = 0; ret >= 0 && i < n; i++) {
-			uint64_t at = (uint64_t)i * sizeof(stack[0]) + offsetof(struct abi_pollfd, revents);
+			uint64_t at = (uint64_t)i * sizeof(stack[0]) +
+				      offsetof(struct abi_pollfd, revents);
 
-			if (copy_to_user(uaddr_add(ufds, at), &fds[i].revents, sizeof(fds[i].revents)))
+			if (copy_to_user(uaddr_add(ufds, at), &fds[i].revents,
+					 sizeof(fds[i].revents)))
 				ret = -EFAULT;
 		}
 	}
@@ -337,7 +341,9 @@ int64_t sys_select(int32_t nfds, uaddr_t r, uaddr_t w, uaddr_t e, uaddr_t timeou
 
 int64_t sys_pselect6(int32_t nfds, uaddr_t r, uaddr_t w, uaddr_t e, uaddr_t timeout, uaddr_t sig)
 {
-	struct { uint64_t mask, size; } sigarg = { 0, 0 };
+	struct {
+		uint64_t mask, size;
+	} sigarg = { 0, 0 };
 	const uaddr_t set[3] = { r, w, e };
 	nsec_t deadline;
 	int64_t ret;
@@ -421,7 +427,8 @@ int64_t sys_epoll_wait(int32_t epfd, uaddr_t events, int32_t max, int32_t timeou
 	return do_epoll_wait(epfd, events, max, msec_deadline(timeout));
 }
 
-static int64_t epoll_wait_masked(int epfd, uaddr_t events, int max, nsec_t deadline, uaddr_t mask, uint64_t size)
+static int64_t epoll_wait_masked(int epfd, uaddr_t events, int max, nsec_t deadline, uaddr_t mask,
+				 uint64_t size)
 {
 	int64_t ret;
 	int err;
@@ -433,12 +440,14 @@ static int64_t epoll_wait_masked(int epfd, uaddr_t events, int max, nsec_t deadl
 	return ret;
 }
 
-int64_t sys_epoll_pwait(int32_t epfd, uaddr_t events, int32_t max, int32_t timeout, uaddr_t mask, uint64_t size)
+int64_t sys_epoll_pwait(int32_t epfd, uaddr_t events, int32_t max, int32_t timeout, uaddr_t mask,
+			uint64_t size)
 {
 	return epoll_wait_masked(epfd, events, max, msec_deadline(timeout), mask, size);
 }
 
-int64_t sys_epoll_pwait2(int32_t epfd, uaddr_t events, int32_t max, uaddr_t timeout, uaddr_t mask, uint64_t size)
+int64_t sys_epoll_pwait2(int32_t epfd, uaddr_t events, int32_t max, uaddr_t timeout, uaddr_t mask,
+			 uint64_t size)
 {
 	nsec_t deadline;
 	int err;

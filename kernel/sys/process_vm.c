@@ -1,7 +1,7 @@
 /*
- * process_vm_readv(2) and process_vm_writev(2): bytes from one address space to another through a page of the kernel.
- * The local side is the caller's, copied as in read and write; the remote side goes through vm_access(), which
- * respects its protections.
+ * process_vm_readv(2) and process_vm_writev(2): bytes from one address space to another through a
+ * page of the kernel. The local side is the caller's, copied as in read and write; the remote side
+ * goes through vm_access(), which respects its protections.
  */
 #include "abi/errno.h"
 #include "pmm/slab.h"

@@ -54,11 +54,11 @@ static int store_offset(uaddr_t uoff, off64_t pos)
 	return uaddr_is_null(uoff) ? 0 : copy_to_user(uoff, &pos, sizeof(pos));
 }
 
-typedef ssize64_t transfer_fn(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos, size_t len,
-			      uint32_t flags);
+typedef ssize64_t transfer_fn(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
+			      size_t len, uint32_t flags);
 
-static ssize64_t transfer(int fd_in, uaddr_t off_in, int fd_out, uaddr_t off_out, uint64_t len, uint32_t flags,
-			  transfer_fn *fn)
+static ssize64_t transfer(int fd_in, uaddr_t off_in, int fd_out, uaddr_t off_out, uint64_t len,
+			  uint32_t flags, transfer_fn *fn)
 {
 	struct fdref in = fdref_get(fd_in), out = fdref_get(fd_out);
 	off64_t in_pos, out_pos, *in_p, *out_p;
@@ -67,7 +67,8 @@ static ssize64_t transfer(int fd_in, uaddr_t off_in, int fd_out, uaddr_t off_out
 	if (in.file && out.file && (n = load_offset(in.file, off_in, &in_pos, &in_p)) == 0 &&
 	    (n = load_offset(out.file, off_out, &out_pos, &out_p)) == 0) {
 		n = fn(in.file, in_p, out.file, out_p, MIN(len, (uint64_t)MAX_RW_COUNT), flags);
-		if (n > 0 && ((in_p && store_offset(off_in, in_pos)) || (out_p && store_offset(off_out, out_pos))))
+		if (n > 0 && ((in_p && store_offset(off_in, in_pos)) ||
+			      (out_p && store_offset(off_out, out_pos))))
 			n = -EFAULT;
 	}
 	fdref_put(out);
@@ -75,13 +76,14 @@ static ssize64_t transfer(int fd_in, uaddr_t off_in, int fd_out, uaddr_t off_out
 	return n;
 }
 
-static ssize64_t splice_files(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos, size_t len,
-			      uint32_t flags)
+static ssize64_t splice_files(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
+			      size_t len, uint32_t flags)
 {
 	return sigpipe(file_splice(in, in_pos, out, out_pos, len, wants_nonblock(flags, in, out)));
 }
 
-int64_t sys_splice(int32_t fd_in, uaddr_t off_in, int32_t fd_out, uaddr_t off_out, uint64_t len, uint32_t flags)
+int64_t sys_splice(int32_t fd_in, uaddr_t off_in, int32_t fd_out, uaddr_t off_out, uint64_t len,
+		   uint32_t flags)
 {
 	if (len == 0)
 		return 0;
@@ -119,19 +121,21 @@ int64_t sys_vmsplice(int32_t fd, uaddr_t iov, uint64_t nr_segs, uint32_t flags)
 		return -EINVAL;
 	r = fdref_get(fd);
 	if (r.file && pipe_of(r.file) && (n = uio_import(&u, iov, nr_segs, fixed, &heap)) == 0)
-		n = r.file->mode & FMODE_WRITE ? sigpipe(file_write(r.file, &u, NULL)) : file_read(r.file, &u, NULL);
+		n = r.file->mode & FMODE_WRITE ? sigpipe(file_write(r.file, &u, NULL))
+					       : file_read(r.file, &u, NULL);
 	kfree(heap);
 	fdref_put(r);
 	return n;
 }
 
-static ssize64_t send_file(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos, size_t len,
-			   uint32_t flags)
+static ssize64_t send_file(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
+			   size_t len, uint32_t flags)
 {
 	(void)flags;
 	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE))
 		return -EBADF;
-	if (in->ops->flags & FOP_STREAM || in->ops->read == NULL || atomic_load(&out->flags) & O_APPEND)
+	if (in->ops->flags & FOP_STREAM || in->ops->read == NULL ||
+	    atomic_load(&out->flags) & O_APPEND)
 		return -EINVAL;
 	return sigpipe(file_copy(in, in_pos, out, out_pos, len));
 }
@@ -141,8 +145,8 @@ int64_t sys_sendfile(int32_t out_fd, int32_t in_fd, uaddr_t offset, uint64_t cou
 	return transfer(in_fd, offset, out_fd, UADDR_NULL, count, 0, send_file);
 }
 
-static ssize64_t copy_range(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos, size_t len,
-			    uint32_t flags)
+static ssize64_t copy_range(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
+			    size_t len, uint32_t flags)
 {
 	off64_t from = in_pos ? *in_pos : in->pos, to = out_pos ? *out_pos : out->pos;
 	uint32_t in_fmt = in->inode->mode & S_IFMT, out_fmt = out->inode->mode & S_IFMT;
@@ -152,7 +156,8 @@ static ssize64_t copy_range(struct file *in, off64_t *in_pos, struct file *out, 
 		return -EISDIR;
 	if (in_fmt != S_IFREG || out_fmt != S_IFREG)
 		return -EINVAL;
-	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || atomic_load(&out->flags) & O_APPEND)
+	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) ||
+	    atomic_load(&out->flags) & O_APPEND)
 		return -EBADF;
 	if (from > INT64_MAX - (off64_t)len || to > INT64_MAX - (off64_t)len)
 		return -EOVERFLOW;
@@ -161,7 +166,8 @@ static ssize64_t copy_range(struct file *in, off64_t *in_pos, struct file *out, 
 	return file_copy(in, in_pos, out, out_pos, len);
 }
 
-int64_t sys_copy_file_range(int32_t fd_in, uaddr_t off_in, int32_t fd_out, uaddr_t off_out, uint64_t len, uint32_t flags)
+int64_t sys_copy_file_range(int32_t fd_in, uaddr_t off_in, int32_t fd_out, uaddr_t off_out,
+			    uint64_t len, uint32_t flags)
 {
 	return flags ? -EINVAL : transfer(fd_in, off_in, fd_out, off_out, len, 0, copy_range);
 }

@@ -48,7 +48,8 @@ static int put_stat(uaddr_t buf, const struct kstat *st)
 	return copy_to_user(buf, &out, sizeof(out));
 }
 
-/* The attributes of what (dirfd, path) names; with AT_EMPTY_PATH and an empty (or null) path, of dirfd itself. */
+/* The attributes of what (dirfd, path) names; with AT_EMPTY_PATH and an empty (or null) path, of
+ * dirfd itself. */
 static int stat_at(int dirfd, uaddr_t upath, uint32_t flags, struct kstat *st)
 {
 	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
@@ -251,7 +252,8 @@ int64_t sys_access(uaddr_t path, uint32_t mode)
 	return sys_faccessat2(AT_FDCWD, path, mode, 0);
 }
 
-/* An empty name means dirfd itself, when that is a symbolic link opened with O_PATH. The name's buffer then takes the text. */
+/* An empty name means dirfd itself, when that is a symbolic link opened with O_PATH. The name's
+ * buffer then takes the text. */
 int64_t sys_readlinkat(int32_t dirfd, uaddr_t path, uaddr_t buf, int32_t size)
 {
 	struct path p;

@@ -1,6 +1,7 @@
 #pragma once
 
-/* Times of user space: timespec and timeval to nanoseconds and back, with the checks of their manual pages. */
+/* Times of user space: timespec and timeval to nanoseconds and back, with the checks of their
+ * manual pages. */
 
 #include "abi/time.h"
 #include "lib/types.h"

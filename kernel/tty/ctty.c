@@ -66,7 +66,7 @@ static struct bond detach_locked(struct tty *t)
 
 	if (b.session == NULL)
 		return b;
-	list_for_each(p, &b.session->session, session_node)
+	list_for_each (p, &b.session->session, session_node)
 		if (p->tty == t)
 			p->tty = NULL;
 	b.tty = t;
@@ -306,7 +306,7 @@ static struct process *leader_get_locked(struct pid *session)
 {
 	struct process *p;
 
-	list_for_each(p, &session->session, session_node)
+	list_for_each (p, &session->session, session_node)
 		if (p->session_leader && !p->zombie) {
 			process_get(p);
 			return p;
@@ -374,7 +374,7 @@ static struct orphan *orphan_take_locked(const struct pid *session)
 {
 	struct orphan *o;
 
-	list_for_each(o, &orphans, node)
+	list_for_each (o, &orphans, node)
 		if (o->session == session) {
 			list_remove(&o->node);
 			return o;

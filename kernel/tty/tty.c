@@ -119,7 +119,7 @@ static void send_sigio(struct tty *t)
 
 	if (file_send_sigio == NULL)
 		return;
-	list_for_each(tf, &t->files, node)
+	list_for_each (tf, &t->files, node)
 		if (atomic_load_explicit(&tf->file->flags, memory_order_relaxed) & O_ASYNC)
 			file_send_sigio(tf->file, POLL_IN);
 }

@@ -1,6 +1,7 @@
 /*
- * Device numbers. A range of minors of one major has one set of operations; nodes find them when they are opened, so a
- * node may exist before its driver. Nodes for devtmpfs are remembered here for ever: it asks for them when it comes up.
+ * Device numbers. A range of minors of one major has one set of operations; nodes find them when
+ * they are opened, so a node may exist before its driver. Nodes for devtmpfs are remembered here
+ * for ever: it asks for them when it comes up.
  */
 
 #include "vfs/chrdev.h"

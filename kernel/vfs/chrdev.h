@@ -23,12 +23,13 @@ static inline unsigned dev_minor(uint64_t d)
  * Registers minors [first, first+count) of a major. Never unregistered.
  *   name     of the major in /proc/devices
  */
-void chrdev_register(unsigned major, unsigned first, unsigned count, const char *name, const struct file_ops *ops);
+void chrdev_register(unsigned major, unsigned first, unsigned count, const char *name,
+		     const struct file_ops *ops);
 const struct file_ops *chrdev_find(uint64_t rdev);
 void chrdev_format(struct textbuf *t); /* "Character devices:" part of /proc/devices */
 
-/* A node in devtmpfs, e.g. ("tty1", S_IFCHR|0620, 4, 1); intermediate directories are made. Set by fs/devtmpfs; before
- * it is up, registrations are kept and made then. */
+/* A node in devtmpfs, e.g. ("tty1", S_IFCHR|0620, 4, 1); intermediate directories are made. Set by
+ * fs/devtmpfs; before it is up, registrations are kept and made then. */
 void devnode_add(const char *name, uint32_t mode, uint64_t rdev);
 void devnode_remove(const char *name);
 
@@ -39,5 +40,6 @@ void devnode_for_each(void (*fn)(const char *name, uint32_t mode, uint64_t rdev)
 
 /* Opens of character and block devices end here: inode->fops of such nodes. */
 extern const struct file_ops chrdev_node_ops, blkdev_node_ops;
-/* The operations of a block device's files; set by the block layer. NULL or a NULL result: -ENXIO. */
+/* The operations of a block device's files; set by the block layer. NULL or a NULL result: -ENXIO.
+ */
 extern const struct file_ops *(*blkdev_find_ops)(uint64_t rdev);

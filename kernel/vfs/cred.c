@@ -1,7 +1,7 @@
 /*
- * Credentials are never changed in place: whoever changes them (set*id, capset, exec) makes a copy, edits it and
- * commits it. So a pointer read under an epoch, or with a reference, is one consistent set. The supplementary groups
- * are sorted, owned by the set and copied with it.
+ * Credentials are never changed in place: whoever changes them (set*id, capset, exec) makes a copy,
+ * edits it and commits it. So a pointer read under an epoch, or with a reference, is one consistent
+ * set. The supplementary groups are sorted, owned by the set and copied with it.
  */
 
 #include "vfs/cred.h"

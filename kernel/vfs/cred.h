@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Credentials: immutable once published, shared by reference, replaced as a whole (proc prepares a copy and
- * commits it). Permission checks take the credentials they are to judge, never "current" implicitly, except
- * through the inline current_cred().
+ * Credentials: immutable once published, shared by reference, replaced as a whole (proc prepares a
+ * copy and commits it). Permission checks take the credentials they are to judge, never "current"
+ * implicitly, except through the inline current_cred().
  */
 
 #include "abi/capability.h"
@@ -20,7 +20,7 @@ struct cred {
 	uint32_t securebits;
 	bool no_new_privs;
 	uint32_t ngroups;
-	uint32_t *groups;   /* sorted; owned; NULL when ngroups is 0 */
+	uint32_t *groups; /* sorted; owned; NULL when ngroups is 0 */
 	struct epoch_head epoch;
 };
 
@@ -37,8 +37,9 @@ static inline const struct cred *current_cred(void)
 	return LIKELY(c != NULL) ? c : &root_cred;
 }
 void cred_get(const struct cred *c);
-void cred_put(const struct cred *c);                /* freed under an epoch */
-MUST_CHECK struct cred *cred_dup(const struct cred *c); /* a private copy, count 1; NULL: no memory */
+void cred_put(const struct cred *c); /* freed under an epoch */
+MUST_CHECK struct cred *cred_dup(
+	const struct cred *c); /* a private copy, count 1; NULL: no memory */
 /* Makes c (consumed) the running thread's; the old one is put. */
 void cred_commit(struct cred *c);
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */

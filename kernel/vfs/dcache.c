@@ -1,18 +1,21 @@
 /*
  * The dentry cache.
  *
- * A dentry is in the cache ("hashed") from the moment its lookup has an answer until its name goes away; it is then in
- * a hash chain, on its parent's list of children and on the LRU, all three under one lock (DCACHE), and in none of
- * them before and after. Probes take no lock: they run along the chain under an epoch and check seq. A probe may miss
- * an entry because a rename carried it into another chain; whoever must know takes the parent's inode lock and asks
+ * A dentry is in the cache ("hashed") from the moment its lookup has an answer until its name goes
+ * away; it is then in a hash chain, on its parent's list of children and on the LRU, all three
+ * under one lock (DCACHE), and in none of them before and after. Probes take no lock: they run
+ * along the chain under an epoch and check seq. A probe may miss an entry because a rename carried
+ * it into another chain; whoever must know takes the parent's inode lock and asks
  * dentry_lookup_locked(), which probes again under DCACHE before it adds anything.
  *
- * Counts: a dentry holds its parent and its inode. At count zero a hashed one stays, for reclaim to find; an unhashed
- * one is freed. To be freed, or to turn negative under a caller who holds the only reference, the count is first
- * exchanged for one with DENTRY_REF_DEAD, so that lock-free lookups cannot take a reference meanwhile. Hence a dentry
- * that somebody holds keeps its inode: positive stays positive.
+ * Counts: a dentry holds its parent and its inode. At count zero a hashed one stays, for reclaim to
+ * find; an unhashed one is freed. To be freed, or to turn negative under a caller who holds the
+ * only reference, the count is first exchanged for one with DENTRY_REF_DEAD, so that lock-free
+ * lookups cannot take a reference meanwhile. Hence a dentry that somebody holds keeps its inode:
+ * positive stays positive.
  *
- * The LRU is a clock: reclaim goes round, frees what is unused and unmarked, and takes away the marks.
+ * The LRU is a clock: reclaim goes round, frees what is unused and unmarked, and takes away the
+ * marks.
  */
 
 #include "vfs/dentry.h"
@@ -51,7 +54,8 @@ static void shrink_some(struct work *w)
 	dcache_reclaim(dcache_limit / 8 + 64);
 }
 
-/* Memory is short. Freeing an inode may need locks that the allocating thread holds: a worker does it. */
+/* Memory is short. Freeing an inode may need locks that the allocating thread holds: a worker does
+ * it. */
 static uint64_t reclaim_hook(uint64_t want)
 {
 	work_queue(&shrink_work);
@@ -212,8 +216,8 @@ static bool dentry_bury(struct dentry *d)
 }
 
 /*
- * A buried, unhashed dentry goes. Walkers may still look at it and at its inode: both outlast this epoch.
- *   returns  its parent, whose count is the caller's to put; NULL for a root
+ * A buried, unhashed dentry goes. Walkers may still look at it and at its inode: both outlast this
+ * epoch. returns  its parent, whose count is the caller's to put; NULL for a root
  */
 static struct dentry *dentry_destroy(struct dentry *d)
 {
@@ -315,7 +319,8 @@ struct dentry *dentry_find_child(struct dentry *parent, const char *name, size_t
 	return dentry_find_hashed(parent, name, len, name_hash(dcache.seed, name, len));
 }
 
-/* Puts d, whose lookup is done, into the cache, unless another lookup was faster: then that one, counted. */
+/* Puts d, whose lookup is done, into the cache, unless another lookup was faster: then that one,
+ * counted. */
 static struct dentry *dentry_publish(struct dentry *d)
 {
 	struct dentry *other;
@@ -529,7 +534,8 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *ancestor)
 	return below;
 }
 
-/* The last reference to a hashed dentry of sb is given up: it is buried. False: the caller is to put it. */
+/* The last reference to a hashed dentry of sb is given up: it is buried. False: the caller is to
+ * put it. */
 static bool bury_last_of(struct dentry *d, const struct superblock *sb, struct list *dead)
 {
 	uint32_t one = 1;
@@ -548,8 +554,8 @@ static bool bury_last_of(struct dentry *d, const struct superblock *sb, struct l
 	return buried;
 }
 
-/* Frees a list (by `lru`) of buried dentries, and with an sb those of their parents that this leaves unused.
- * Returns how many. */
+/* Frees a list (by `lru`) of buried dentries, and with an sb those of their parents that this
+ * leaves unused. Returns how many. */
 static uint64_t destroy_list(struct list *dead, const struct superblock *sb)
 {
 	uint64_t n = 0;

@@ -12,7 +12,8 @@ struct dcache_table {
 };
 extern struct dcache_table dcache; /* immutable after dcache_init() */
 
-/* Counts moves of dentries: a ".." that must not escape is repeated when it has changed. Even: none going on. */
+/* Counts moves of dentries: a ".." that must not escape is repeated when it has changed. Even: none
+ * going on. */
 extern _Atomic uint32_t dcache_rename_seq;
 
 static inline struct dentry **dcache_bucket(const struct dentry *parent, uint32_t hash)
@@ -23,9 +24,9 @@ static inline struct dentry **dcache_bucket(const struct dentry *parent, uint32_
 }
 
 /*
- * d is `name` in parent, and its sequence count was *seq all the while. The name's pointer and length are used only
- * when they are known to belong together: a name inside the dentry may be overwritten by a rename, but never reaches
- * past its end.
+ * d is `name` in parent, and its sequence count was *seq all the while. The name's pointer and
+ * length are used only when they are known to belong together: a name inside the dentry may be
+ * overwritten by a rename, but never reaches past its end.
  */
 static inline bool dentry_is_named(struct dentry *d, const struct dentry *parent, const char *name,
 				   size_t len, uint32_t hash, uint32_t *seq)

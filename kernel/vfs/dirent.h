@@ -1,6 +1,7 @@
 #pragma once
 
-/* Records of getdents64(2), gathered in a kernel buffer. Inline, because large directories are read entry by entry. */
+/* Records of getdents64(2), gathered in a kernel buffer. Inline, because large directories are read
+ * entry by entry. */
 
 #include "abi/dirent.h"
 #include "lib/types.h"

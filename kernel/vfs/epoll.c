@@ -1,15 +1,18 @@
 /*
- * epoll: per watched (file, descriptor) an item in a tree, and a list of those that may be ready. A watched file's wake-up
- * puts its item on the ready list and wakes a sleeper: O(1), from any context. epoll_wait(2) takes items off that list,
- * asks each file for its state, and puts level-triggered ones back: O(ready), whatever the number of items.
+ * epoll: per watched (file, descriptor) an item in a tree, and a list of those that may be ready. A
+ * watched file's wake-up puts its item on the ready list and wakes a sleeper: O(1), from any
+ * context. epoll_wait(2) takes items off that list, asks each file for its state, and puts
+ * level-triggered ones back: O(ready), whatever the number of items.
  *
- * Locks, outer to inner: epoll_tree (EPOLLTREE) when an epoll watches an epoll, and for every teardown that starts at a watched
- * file or at the epoll; ep->lock (EPOLL) the item tree; epoll_files_lock (EPOLLFILES) the chain file->epitems;
- * ep->ready_lock (EPOLLREADY, inside wake-ups) the ready list.
+ * Locks, outer to inner: epoll_tree (EPOLLTREE) when an epoll watches an epoll, and for every
+ * teardown that starts at a watched file or at the epoll; ep->lock (EPOLL) the item tree;
+ * epoll_files_lock (EPOLLFILES) the chain file->epitems; ep->ready_lock (EPOLLREADY, inside
+ * wake-ups) the ready list.
  *
- * An item does not count its file: it goes when the file does (epoll_file_closing). It is taken off the ready list before its
- * file is asked, so a wake-up during the question puts it there again and none is lost. An epoll that is itself watched tells
- * its watchers from a work item: a wake-up inside a wake-up would nest without bound.
+ * An item does not count its file: it goes when the file does (epoll_file_closing). It is taken off
+ * the ready list before its file is asked, so a wake-up during the question puts it there again and
+ * none is lost. An epoll that is itself watched tells its watchers from a work item: a wake-up
+ * inside a wake-up would nest without bound.
  *
  * Sources: epoll(7), epoll_ctl(2), epoll_wait(2).
  */
@@ -34,15 +37,15 @@ enum {
 
 struct epoll {
 	struct mutex lock;
-	struct rbtree items;           /* lock */
+	struct rbtree items; /* lock */
 	struct spinlock ready_lock;
-	struct list ready;             /* ready_lock; struct epitem.ready_node */
-	struct waitq wait;             /* epoll_wait sleepers; WAITQ2 */
-	struct waitq watchers;         /* poll and epolls that watch this one */
+	struct list ready;     /* ready_lock; struct epitem.ready_node */
+	struct waitq wait;     /* epoll_wait sleepers; WAITQ2 */
+	struct waitq watchers; /* poll and epolls that watch this one */
 	struct work tell_watchers;
-	struct file *file;             /* its own; borrowed */
+	struct file *file; /* its own; borrowed */
 	unsigned nitems;
-	_Atomic bool watched;          /* somebody polled it: watchers must be told */
+	_Atomic bool watched; /* somebody polled it: watchers must be told */
 };
 
 struct epwait {
@@ -53,14 +56,14 @@ struct epwait {
 };
 
 struct epitem {
-	struct rbnode node;            /* in ep->items, by (file, fd) */
+	struct rbnode node; /* in ep->items, by (file, fd) */
 	struct list ready_node;
 	struct epoll *ep;
 	struct file *file;
 	int fd;
-	struct abi_epoll_event event;  /* ep->lock; events read by wake-ups */
-	_Atomic uint32_t interest;     /* events asked for; 0 when disarmed by EPOLLONESHOT */
-	struct epitem *file_next;      /* in file->epitems; EPOLLFILES */
+	struct abi_epoll_event event; /* ep->lock; events read by wake-ups */
+	_Atomic uint32_t interest;    /* events asked for; 0 when disarmed by EPOLLONESHOT */
+	struct epitem *file_next;     /* in file->epitems; EPOLLFILES */
 	unsigned nwaits;
 	struct epwait wait[EPOLL_WAITS];
 	struct epwait *more_waits;
@@ -146,8 +149,8 @@ static int item_compare(const struct epitem *it, const struct file *f, int fd)
 	return it->fd < fd ? -1 : it->fd > fd;
 }
 
-static struct epitem *item_find(struct epoll *ep, const struct file *f, int fd, struct rbnode **parent,
-				struct rbnode ***link)
+static struct epitem *item_find(struct epoll *ep, const struct file *f, int fd,
+				struct rbnode **parent, struct rbnode ***link)
 {
 	*parent = NULL;
 	*link = &ep->items.root;
@@ -184,7 +187,8 @@ static void item_destroy(struct epitem *it)
 
 	item_leave_queues(it);
 	spin_lock(&epoll_files_lock);
-	struct epitem *head = (struct epitem *)atomic_load_explicit(&it->file->epitems, memory_order_relaxed);
+	struct epitem *head =
+		(struct epitem *)atomic_load_explicit(&it->file->epitems, memory_order_relaxed);
 	if (head == it) {
 		atomic_store_explicit(&it->file->epitems, it->file_next, memory_order_relaxed);
 	} else {
@@ -201,7 +205,8 @@ static void item_destroy(struct epitem *it)
 	slab_free(item_cache, it);
 }
 
-/* Deeper than EPOLL_MAX_DEPTH, or leads back to `top`. epoll_tree is held, so no item of an epoll in an epoll changes. */
+/* Deeper than EPOLL_MAX_DEPTH, or leads back to `top`. epoll_tree is held, so no item of an epoll
+ * in an epoll changes. */
 static bool nesting_is_bad(struct epoll *ep, const struct epoll *top, unsigned depth)
 {
 	bool bad = ep == top || depth > EPOLL_MAX_DEPTH;
@@ -261,7 +266,8 @@ static int item_modify(struct epitem *it, const struct abi_epoll_event *ev)
 	return 0;
 }
 
-static int control_locked(struct epoll *ep, int op, int fd, struct file *f, const struct abi_epoll_event *ev)
+static int control_locked(struct epoll *ep, int op, int fd, struct file *f,
+			  const struct abi_epoll_event *ev)
 {
 	struct rbnode *parent, **link;
 	struct epitem *it = item_find(ep, f, fd, &parent, &link);
@@ -281,7 +287,8 @@ static int control_locked(struct epoll *ep, int op, int fd, struct file *f, cons
 }
 
 /* An epoll that is to watch another: the tree of epolls must stay a tree, and shallow. */
-static int control_nested(struct epoll *ep, int fd, struct file *f, const struct abi_epoll_event *ev)
+static int control_nested(struct epoll *ep, int fd, struct file *f,
+			  const struct abi_epoll_event *ev)
 {
 	struct epoll *inner = epoll_of(f);
 	int err = -ELOOP;
@@ -297,10 +304,12 @@ static int control_nested(struct epoll *ep, int fd, struct file *f, const struct
 	return err;
 }
 
-int epoll_control(struct file *epf, int op, int fd, struct file *f, const struct abi_epoll_event *ev)
+int epoll_control(struct file *epf, int op, int fd, struct file *f,
+		  const struct abi_epoll_event *ev)
 {
 	struct epoll *ep = epoll_of(epf), *inner = epoll_of(f);
-	uint32_t exclusive_ok = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
+	uint32_t exclusive_ok =
+		EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 	int err;
 
 	if (f->ops->poll == NULL)
@@ -373,8 +382,8 @@ static int item_report(struct epitem *it, uaddr_t out, struct list *again)
 }
 
 /*
- * One pass over what is on the ready list now. Items to be reported again (level triggered) go back in one splice at
- * the end.
+ * One pass over what is on the ready list now. Items to be reported again (level triggered) go back
+ * in one splice at the end.
  */
 static int collect_locked(struct epoll *ep, uaddr_t events, int max)
 {
@@ -384,7 +393,8 @@ static int collect_locked(struct epoll *ep, uaddr_t events, int max)
 
 	ready_splice(ep, &batch, &ep->ready, false);
 	while (n < max && (it = ready_pop(ep, &batch)) != NULL) {
-		r = item_report(it, uaddr_add(events, (uint64_t)n * sizeof(struct abi_epoll_event)), &again);
+		r = item_report(it, uaddr_add(events, (uint64_t)n * sizeof(struct abi_epoll_event)),
+				&again);
 		if (r < 0)
 			break;
 		n += r;
@@ -396,7 +406,8 @@ static int collect_locked(struct epoll *ep, uaddr_t events, int max)
 
 static bool ready_is_empty(struct epoll *ep)
 {
-	return atomic_load_explicit((_Atomic(struct list *) *)&ep->ready.next, memory_order_acquire) == &ep->ready;
+	return atomic_load_explicit((_Atomic(struct list *) *)&ep->ready.next,
+				    memory_order_acquire) == &ep->ready;
 }
 
 int epoll_collect(struct file *epf, uaddr_t events, int max, nsec_t deadline)
@@ -427,7 +438,8 @@ int epoll_collect(struct file *epf, uaddr_t events, int max, nsec_t deadline)
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
-/* Readable when some item really is: the ready list may hold level-triggered items that have been drained since. */
+/* Readable when some item really is: the ready list may hold level-triggered items that have been
+ * drained since. */
 static uint32_t epoll_poll(struct file *f, struct poll_ctx *ctx)
 {
 	struct epoll *ep = f->priv;
@@ -488,9 +500,10 @@ static void epoll_show_fdinfo(struct file *f, struct textbuf *t)
 	for (struct rbnode *n = rb_first(&ep->items); n; n = rb_next(n)) {
 		struct epitem *it = rb_entry(n, struct epitem, node);
 
-		text_f(t, "tfd: %8d events: %8x data: %16lx  pos:%lu ino:%lx sdev:%lx\n", it->fd, it->event.events,
-		       (unsigned long)it->event.data, (unsigned long)it->file->pos,
-		       (unsigned long)it->file->inode->ino, (unsigned long)it->file->inode->sb->dev);
+		text_f(t, "tfd: %8d events: %8x data: %16lx  pos:%lu ino:%lx sdev:%lx\n", it->fd,
+		       it->event.events, (unsigned long)it->event.data,
+		       (unsigned long)it->file->pos, (unsigned long)it->file->inode->ino,
+		       (unsigned long)it->file->inode->sb->dev);
 	}
 	mutex_unlock(&ep->lock);
 }

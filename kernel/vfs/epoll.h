@@ -10,9 +10,11 @@ struct file;
 void epoll_init(void);
 MUST_CHECK int epoll_open(unsigned oflags, struct file **out);
 
-/* epoll_ctl(2) on open files. -EINVAL not an epoll, or ep == target; -ELOOP; -EEXIST; -ENOENT; -EPERM; -ENOMEM. */
+/* epoll_ctl(2) on open files. -EINVAL not an epoll, or ep == target; -ELOOP; -EEXIST; -ENOENT;
+ * -EPERM; -ENOMEM. */
 MUST_CHECK int epoll_control(struct file *ep, int op, int fd, struct file *target,
 			     const struct abi_epoll_event *ev);
 
-/* epoll_wait(2): the events copied; 0 at the deadline; -ERESTARTSYS → the caller makes it -EINTR; -EFAULT. */
+/* epoll_wait(2): the events copied; 0 at the deadline; -ERESTARTSYS → the caller makes it -EINTR;
+ * -EFAULT. */
 MUST_CHECK int epoll_collect(struct file *ep, uaddr_t events, int max, nsec_t deadline);

@@ -45,7 +45,8 @@ static bool add(struct eventfd *e, uint64_t n)
 	return fits;
 }
 
-/* Sleeps until take() or add() may succeed: the loop of sched/wait.h around a condition with its own lock. */
+/* Sleeps until take() or add() may succeed: the loop of sched/wait.h around a condition with its
+ * own lock. */
 static uint64_t wait_take(struct eventfd *e, int *err)
 {
 	struct waiter w;

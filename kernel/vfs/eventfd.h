@@ -18,9 +18,10 @@ MUST_CHECK int timerfd_open(int clockid, unsigned oflags, struct file **out);
  *   old_*        what remained, and the old interval; may be NULL
  *   returns      0; -EINVAL f is no timerfd
  */
-MUST_CHECK int timerfd_set(struct file *f, bool absolute, bool cancel_on_set, nsec_t value, nsec_t interval,
-			   nsec_t *old_value, nsec_t *old_interval);
+MUST_CHECK int timerfd_set(struct file *f, bool absolute, bool cancel_on_set, nsec_t value,
+			   nsec_t interval, nsec_t *old_value, nsec_t *old_interval);
 MUST_CHECK int timerfd_get(struct file *f, nsec_t *value, nsec_t *interval);
 
-/* The wall clock was stepped: absolute CLOCK_REALTIME timers move, TFD_TIMER_CANCEL_ON_SET ones are cancelled. */
+/* The wall clock was stepped: absolute CLOCK_REALTIME timers move, TFD_TIMER_CANCEL_ON_SET ones are
+ * cancelled. */
 void timerfd_clock_was_set(void);

@@ -57,7 +57,9 @@ static int64_t owner_commands(struct file *f, int cmd, uint64_t arg)
 	case F_SETOWN_EX:
 		if (copy_from_user(&ex, UADDR(arg), sizeof(ex)))
 			return -EFAULT;
-		return ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP ? -EINVAL : set_owner(f, ex.type, ex.pid);
+		return ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP
+			       ? -EINVAL
+			       : set_owner(f, ex.type, ex.pid);
 	case F_GETOWN_EX:
 		ex.type = f->owner_type;
 		ex.pid = pid;
@@ -86,7 +88,8 @@ static int64_t lock_commands(struct file *f, int cmd, uint64_t arg)
 	return ret;
 }
 
-/* dnotify is not there (inotify is): only taking a registration back, of which there is none, succeeds. */
+/* dnotify is not there (inotify is): only taking a registration back, of which there is none,
+ * succeeds. */
 static int64_t directory_notify(struct file *f, uint64_t arg)
 {
 	if (!S_ISDIR(f->inode->mode))

@@ -1,12 +1,12 @@
 /*
- * Descriptor tables. The array of file pointers is published by one pointer and replaced as a whole when it grows; a
- * descriptor is free when its bit in `open` is clear; `full` has a bit for each word of `open` that is all ones, so the
- * lowest free descriptor is found in two looks (a third level would begin at 262,144). A reserved descriptor has its
- * bit set and no file yet.
+ * Descriptor tables. The array of file pointers is published by one pointer and replaced as a whole
+ * when it grows; a descriptor is free when its bit in `open` is clear; `full` has a bit for each
+ * word of `open` that is all ones, so the lowest free descriptor is found in two looks (a third
+ * level would begin at 262,144). A reserved descriptor has its bit set and no file yet.
  *
- * Looking up: a table with one reference belongs to the running thread alone, nobody else can close anything in it, and
- * the file is borrowed. Otherwise the file is taken with tryget under an epoch, and must still be in its place
- * afterwards.
+ * Looking up: a table with one reference belongs to the running thread alone, nobody else can close
+ * anything in it, and the file is borrowed. Otherwise the file is taken with tryget under an epoch,
+ * and must still be in its place afterwards.
  */
 
 #include "vfs/fdtable.h"
@@ -137,7 +137,8 @@ static void mark_free(struct fdtable *t, struct fdarray *a, unsigned fd)
 		t->next_free = fd;
 }
 
-/* Makes room for descriptor `fd`. The lock is given up meanwhile: the caller looks again. -ENOMEM. */
+/* Makes room for descriptor `fd`. The lock is given up meanwhile: the caller looks again. -ENOMEM.
+ */
 static int grow_locked(struct fdtable *t, unsigned fd) HOLDS(&t->lock)
 {
 	struct fdarray *a = array_of(t), *n;

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Descriptor tables: an array of file pointers, published by pointer so that lookups take no lock, bitmaps for
- * free search (two levels: O(log n)) and for close-on-exec. A lookup in a table that only the running thread
- * uses borrows the file without touching its count.
+ * Descriptor tables: an array of file pointers, published by pointer so that lookups take no lock,
+ * bitmaps for free search (two levels: O(log n)) and for close-on-exec. A lookup in a table that
+ * only the running thread uses borrows the file without touching its count.
  */
 
 #include "core/ref.h"
@@ -14,11 +14,11 @@
 struct fdarray;
 
 struct fdtable {
-	struct ref ref;                  /* tasks sharing it */
-	struct spinlock lock;            /* FDTABLE */
+	struct ref ref;       /* tasks sharing it */
+	struct spinlock lock; /* FDTABLE */
 	_Atomic(struct fdarray *) array;
-	unsigned next_free;              /* no free descriptor below; lock */
-	struct fdarray *first;           /* embedded small one */
+	unsigned next_free;    /* no free descriptor below; lock */
+	struct fdarray *first; /* embedded small one */
 };
 
 /* A looked-up file: valid until fdref_put() in the same system call. */
@@ -26,7 +26,8 @@ struct fdref {
 	struct file *file; /* NULL: bad descriptor */
 	bool counted;
 };
-MUST_CHECK struct fdref fdref_get(int fd);      /* -EBADF when .file is NULL; O_PATH files are refused likewise */
+MUST_CHECK struct fdref fdref_get(
+	int fd); /* -EBADF when .file is NULL; O_PATH files are refused likewise */
 MUST_CHECK struct fdref fdref_get_path(int fd); /* O_PATH files too */
 static inline void fdref_put(struct fdref r)
 {
@@ -36,13 +37,15 @@ static inline void fdref_put(struct fdref r)
 
 /* A counted file, to keep. NULL: bad descriptor. */
 MUST_CHECK struct file *fd_get_file(int fd);
-MUST_CHECK struct file *fdtable_get_file(struct fdtable *t, int fd); /* another task's; O_PATH too */
+MUST_CHECK struct file *fdtable_get_file(struct fdtable *t,
+					 int fd); /* another task's; O_PATH too */
 
-void fdtable_init(void); /* boot */
-MUST_CHECK struct fdtable *fdtable_create(void);                  /* NULL: no memory */
-MUST_CHECK struct fdtable *fdtable_dup(struct fdtable *t, unsigned max_fd); /* fork; CLOSE_RANGE_UNSHARE */
+void fdtable_init(void);                         /* boot */
+MUST_CHECK struct fdtable *fdtable_create(void); /* NULL: no memory */
+MUST_CHECK struct fdtable *fdtable_dup(struct fdtable *t,
+				       unsigned max_fd); /* fork; CLOSE_RANGE_UNSHARE */
 void fdtable_get(struct fdtable *t);
-void fdtable_put(struct fdtable *t);                              /* the last one closes all */
+void fdtable_put(struct fdtable *t); /* the last one closes all */
 
 /*
  * Reserve, then install (plan, commit): a reserved descriptor is not visible.
@@ -56,14 +59,16 @@ void fd_unreserve(int fd);
 /* reserve + install; f is consumed only on success. */
 MUST_CHECK int fd_add(struct file *f, bool cloexec);
 
-MUST_CHECK int fd_close(int fd);                            /* -EBADF, or flush's error (the fd is gone) */
-MUST_CHECK int fd_dup_to(int fd, int newfd, bool cloexec);  /* dup2/dup3 without the equality rules */
+MUST_CHECK int fd_close(int fd); /* -EBADF, or flush's error (the fd is gone) */
+MUST_CHECK int fd_dup_to(int fd, int newfd,
+			 bool cloexec); /* dup2/dup3 without the equality rules */
 MUST_CHECK int fd_close_range(unsigned first, unsigned last, bool set_cloexec_only);
 void fdtable_close_on_exec(struct fdtable *t);
-MUST_CHECK int fd_get_cloexec(int fd);                      /* 0/1 or -EBADF */
+MUST_CHECK int fd_get_cloexec(int fd); /* 0/1 or -EBADF */
 MUST_CHECK int fd_set_cloexec(int fd, bool on);
 
-/* The first open descriptor >= from in t, with its counted file; -1 at the end. For /proc/PID/fd and exit. */
+/* The first open descriptor >= from in t, with its counted file; -1 at the end. For /proc/PID/fd
+ * and exit. */
 int fdtable_next(struct fdtable *t, unsigned from, struct file **out);
 unsigned fdtable_count(struct fdtable *t);
 

@@ -1,10 +1,10 @@
 /*
  * Open files: their life, and reading, writing and seeking on them.
  *
- * A file is counted by descriptors, mappings and calls in progress; the last put releases it, and the memory follows
- * after an epoch, since descriptor tables are read without locks. The offset is guarded by pos_lock, but only when
- * somebody else can have the file: a count of one, in a call that came through a descriptor nobody shares, is the
- * caller's alone.
+ * A file is counted by descriptors, mappings and calls in progress; the last put releases it, and
+ * the memory follows after an epoch, since descriptor tables are read without locks. The offset is
+ * guarded by pos_lock, but only when somebody else can have the file: a count of one, in a call
+ * that came through a descriptor nobody shares, is the caller's alone.
  */
 
 #include "vfs/file.h"

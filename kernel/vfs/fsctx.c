@@ -1,7 +1,7 @@
 /*
- * Working directory, root and umask of the tasks that share them (CLONE_FS). The two paths change together with their
- * counts under a spinlock; what they replace is put after it. The thread that has an fsctx for itself reads it without
- * the lock (walk.c).
+ * Working directory, root and umask of the tasks that share them (CLONE_FS). The two paths change
+ * together with their counts under a spinlock; what they replace is put after it. The thread that
+ * has an fsctx for itself reads it without the lock (walk.c).
  */
 
 #include "abi/errno.h"

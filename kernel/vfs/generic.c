@@ -1,4 +1,5 @@
-/* Methods that many files share: seeking by the inode's size, reading and mapping through the page cache. */
+/* Methods that many files share: seeking by the inode's size, reading and mapping through the page
+ * cache. */
 
 #include "abi/dirent.h"
 #include "abi/errno.h"
@@ -9,7 +10,8 @@
 #include "vm/pagecache.h"
 #include "vm/vmspace.h"
 
-/* SEEK_DATA and SEEK_HOLE: pages that a memory-only object does not have are its holes; any other file is all data. */
+/* SEEK_DATA and SEEK_HOLE: pages that a memory-only object does not have are its holes; any other
+ * file is all data. */
 static off64_t seek_hole_data(struct inode *i, off64_t off, bool data)
 {
 	off64_t size = (off64_t)atomic_load_explicit(&i->size, memory_order_relaxed), at;

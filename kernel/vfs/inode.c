@@ -1,12 +1,12 @@
 /*
- * Inodes: life, attributes and times. The file system owns the memory and frees it in free_inode, after an epoch when
- * path walks can have reached it; everything here works on the embedded struct.
+ * Inodes: life, attributes and times. The file system owns the memory and frees it in free_inode,
+ * after an epoch when path walks can have reached it; everything here works on the embedded struct.
  *
- * Times are CLOCK_REALTIME to the nanosecond. Access times follow relatime(mount(8)): written when they are not
- * newer than a change, or a day old.
+ * Times are CLOCK_REALTIME to the nanosecond. Access times follow relatime(mount(8)): written when
+ * they are not newer than a change, or a day old.
  *
- * nwriters counts opens for writing when positive, and mappings as a program text when negative: the two exclude
- * each other (ETXTBSY).
+ * nwriters counts opens for writing when positive, and mappings as a program text when negative:
+ * the two exclude each other (ETXTBSY).
  */
 
 #include "vfs/inode.h"
@@ -82,8 +82,8 @@ void inode_put(struct inode *i)
 }
 
 /*
- * One counter for all memory file systems, as if it were theirs alone: what is unique in all is unique in each. Pages of
- * numbers could be handed to CPUs; an atomic add is cheap enough.
+ * One counter for all memory file systems, as if it were theirs alone: what is unique in all is
+ * unique in each. Pages of numbers could be handed to CPUs; an atomic add is cheap enough.
  */
 uint64_t inode_next_ino(void)
 {
@@ -224,7 +224,8 @@ void inode_touch_atime(struct inode *i, unsigned mount_flags)
 	i->atime = now;
 }
 
-/* Moves nwriters one away from zero in the direction of `step`, unless it lies on the other side. */
+/* Moves nwriters one away from zero in the direction of `step`, unless it lies on the other side.
+ */
 static int writers_move(struct inode *i, int32_t step)
 {
 	uint32_t n = atomic_load_explicit(&i->nwriters, memory_order_relaxed);

@@ -1,10 +1,11 @@
 /*
- * inotify: a watch ties an inode (counted) to an instance. Changes are announced by the operations that make them
- * (fsnotify(), vfs/inode.h): an inode nobody watches costs them one load. Events are queued on the instance as they will be read;
- * one that equals the newest is dropped, and past 16,384 a single IN_Q_OVERFLOW stands for the rest.
+ * inotify: a watch ties an inode (counted) to an instance. Changes are announced by the operations
+ * that make them (fsnotify(), vfs/inode.h): an inode nobody watches costs them one load. Events are
+ * queued on the instance as they will be read; one that equals the newest is dropped, and past
+ * 16,384 a single IN_Q_OVERFLOW stands for the rest.
  *
- * Locks: marks->lock (NOTIFY), then instance->lock (NOTIFYQ). A watch is in both lists while it lives; whoever takes it
- * out of its instance's list under both locks frees it.
+ * Locks: marks->lock (NOTIFY), then instance->lock (NOTIFYQ). A watch is in both lists while it
+ * lives; whoever takes it out of its instance's list under both locks frees it.
  */
 
 #include "vfs/inotify.h"
@@ -24,11 +25,11 @@
 enum { MAX_QUEUED = 16384, MAX_WATCHES = 65536 };
 
 struct instance {
-	struct mutex lock;     /* NOTIFYQ */
+	struct mutex lock; /* NOTIFYQ */
 	struct waitq wait;
 	struct list events;
 	unsigned nevents, nwatches;
-	size_t bytes;          /* what reading all events would return */
+	size_t bytes; /* what reading all events would return */
 	struct list watches;
 	int last_wd;
 };
@@ -72,13 +73,16 @@ static struct event *event_create(int wd, uint32_t mask, uint32_t cookie, const 
 
 	if (e == NULL)
 		return NULL;
-	e->ev = (struct abi_inotify_event){ .wd = wd, .mask = mask, .cookie = cookie, .len = (uint32_t)len };
+	e->ev = (struct abi_inotify_event){
+		.wd = wd, .mask = mask, .cookie = cookie, .len = (uint32_t)len
+	};
 	if (name)
 		memcpy(e + 1, name, strlen(name));
 	return e;
 }
 
-static void queue_event(struct instance *in, int wd, uint32_t mask, uint32_t cookie, const char *name)
+static void queue_event(struct instance *in, int wd, uint32_t mask, uint32_t cookie,
+			const char *name)
 {
 	struct event *e;
 
@@ -90,7 +94,8 @@ static void queue_event(struct instance *in, int wd, uint32_t mask, uint32_t coo
 	}
 	if ((e = event_create(wd, mask, cookie, name)) == NULL)
 		return;
-	if (!list_is_empty(&in->events) && same_event(list_last(&in->events, struct event, node), e)) {
+	if (!list_is_empty(&in->events) &&
+	    same_event(list_last(&in->events, struct event, node), e)) {
 		kfree(e);
 		return;
 	}
@@ -122,7 +127,7 @@ static void notify(struct inode *i, uint32_t mask, const char *name, uint32_t co
 	unsigned puts = 0;
 
 	mutex_lock(&m->lock);
-	list_for_each_safe(w, tmp, &m->watches, mark_node) {
+	list_for_each_safe (w, tmp, &m->watches, mark_node) {
 		struct instance *in = w->owner;
 
 		if (!(w->mask & event))
@@ -149,7 +154,7 @@ void fsnotify_inode_gone(struct inode *i, uint32_t mask)
 	if (m == NULL)
 		return;
 	mutex_lock(&m->lock);
-	list_for_each_safe(w, tmp, &m->watches, mark_node) {
+	list_for_each_safe (w, tmp, &m->watches, mark_node) {
 		struct instance *in = w->owner;
 
 		mutex_lock(&in->lock);
@@ -179,7 +184,8 @@ static struct fsnotify_marks *marks_of(struct inode *i)
 	return m;
 }
 
-static int watch_add_locked(struct instance *in, struct fsnotify_marks *m, struct inode *i, uint32_t mask)
+static int watch_add_locked(struct instance *in, struct fsnotify_marks *m, struct inode *i,
+			    uint32_t mask)
 {
 	struct watch *w;
 
@@ -212,7 +218,7 @@ int inotify_watch(struct file *f, const struct path *p, uint32_t mask)
 		return -ENOMEM;
 	mutex_lock(&m->lock);
 	mutex_lock(&in->lock);
-	list_for_each(w, &m->watches, mark_node)
+	list_for_each (w, &m->watches, mark_node)
 		if (w->owner == in) {
 			if (mask & IN_MASK_CREATE)
 				ret = -EEXIST;
@@ -228,15 +234,15 @@ int inotify_watch(struct file *f, const struct path *p, uint32_t mask)
 	return ret;
 }
 
-/* The inode of watch wd (or of any watch, wd 0), counted. The instance's lock ranks below the marks', so the
- * inode is found first and the watch looked up again under both. */
+/* The inode of watch wd (or of any watch, wd 0), counted. The instance's lock ranks below the
+ * marks', so the inode is found first and the watch looked up again under both. */
 static struct inode *find_watched(struct instance *in, int wd)
 {
 	struct inode *i = NULL;
 	struct watch *w;
 
 	mutex_lock(&in->lock);
-	list_for_each(w, &in->watches, node)
+	list_for_each (w, &in->watches, node)
 		if (wd == 0 || w->wd == wd) {
 			i = w->inode;
 			inode_get(i);
@@ -254,7 +260,7 @@ static int remove_watch(struct instance *in, struct inode *i, int wd, bool tell)
 
 	mutex_lock(&m->lock);
 	mutex_lock(&in->lock);
-	list_for_each_safe(w, tmp, &m->watches, mark_node)
+	list_for_each_safe (w, tmp, &m->watches, mark_node)
 		if (w->owner == in && (wd == 0 || w->wd == wd)) {
 			watch_remove_locked(w, tell);
 			found = true;
@@ -355,9 +361,9 @@ static void inotify_show_fdinfo(struct file *f, struct textbuf *t)
 	struct watch *w;
 
 	mutex_lock(&in->lock);
-	list_for_each(w, &in->watches, node)
-		text_f(t, "inotify wd:%x ino:%lx sdev:%lx mask:%x ignored_mask:0\n", w->wd, (unsigned long)w->inode->ino,
-		       (unsigned long)w->inode->sb->dev, w->mask);
+	list_for_each (w, &in->watches, node)
+		text_f(t, "inotify wd:%x ino:%lx sdev:%lx mask:%x ignored_mask:0\n", w->wd,
+		       (unsigned long)w->inode->ino, (unsigned long)w->inode->sb->dev, w->mask);
 	mutex_unlock(&in->lock);
 }
 

@@ -1,11 +1,13 @@
 /*
- * File locks. Three kinds share one mechanism: a lock is a byte range with an owner. POSIX record locks belong to a
- * descriptor table (the process), open-file-description locks to a struct file, flock(2) locks to a struct file with the
- * whole file as their range and a list of their own, because the kinds do not see flock's.
+ * File locks. Three kinds share one mechanism: a lock is a byte range with an owner. POSIX record
+ * locks belong to a descriptor table (the process), open-file-description locks to a struct file,
+ * flock(2) locks to a struct file with the whole file as their range and a list of their own,
+ * because the kinds do not see flock's.
  *
- * An inode's locks are one list sorted by start, under list->lock (FLOCK). Setting a range takes the owner's overlapping
- * pieces out, cuts them, and puts the new range in, merged with neighbours of the same owner and type; the (at most two) pieces that a
- * cut needs are allocated before anything changes.
+ * An inode's locks are one list sorted by start, under list->lock (FLOCK). Setting a range takes
+ * the owner's overlapping pieces out, cuts them, and puts the new range in, merged with neighbours
+ * of the same owner and type; the (at most two) pieces that a cut needs are allocated before
+ * anything changes.
  *
  * A blocked POSIX request is on `blocked` with the owner it waits for: a cycle there is EDEADLK.
  *
@@ -27,16 +29,16 @@ int32_t (*vfs_current_tgid)(void);
 
 struct file_lock {
 	struct list node;
-	const void *owner;   /* struct fdtable * (POSIX) or struct file * (OFD, flock) */
-	off64_t start, end;  /* bytes, inclusive; end INT64_MAX: to the end of the file */
-	int type;            /* F_RDLCK, F_WRLCK */
-	int32_t pid;         /* -1 for OFD */
+	const void *owner;  /* struct fdtable * (POSIX) or struct file * (OFD, flock) */
+	off64_t start, end; /* bytes, inclusive; end INT64_MAX: to the end of the file */
+	int type;           /* F_RDLCK, F_WRLCK */
+	int32_t pid;        /* -1 for OFD */
 	enum { LOCK_POSIX, LOCK_OFD, LOCK_FLOCK } kind;
 };
 
 struct flock_list {
-	struct mutex lock;   /* FLOCK */
-	struct list ranges;  /* POSIX and OFD, by start */
+	struct mutex lock;  /* FLOCK */
+	struct list ranges; /* POSIX and OFD, by start */
 	struct list flocks;
 	struct waitq changed;
 };
@@ -90,7 +92,7 @@ static struct file_lock *find_conflict(struct list *in, const struct file_lock *
 {
 	struct file_lock *l;
 
-	list_for_each(l, in, node)
+	list_for_each (l, in, node)
 		if (l->owner != want->owner && overlaps(l, want) &&
 		    (l->type == F_WRLCK || want->type == F_WRLCK))
 			return l;
@@ -101,14 +103,16 @@ static void insert_sorted(struct list *in, struct file_lock *new)
 {
 	struct file_lock *l;
 
-	list_for_each(l, in, node)
+	list_for_each (l, in, node)
 		if (l->start > new->start)
 			break;
 	list_add_tail(&l->node, &new->node);
 }
 
-/* Cuts `want` out of one of the owner's locks; *spare becomes the right-hand piece of a cut in the middle. */
-static void cut(struct file_lock *l, const struct file_lock *want, struct list *in, struct file_lock **spare)
+/* Cuts `want` out of one of the owner's locks; *spare becomes the right-hand piece of a cut in the
+ * middle. */
+static void cut(struct file_lock *l, const struct file_lock *want, struct list *in,
+		struct file_lock **spare)
 {
 	if (l->start < want->start && l->end > want->end) {
 		struct file_lock *right = *spare;
@@ -135,11 +139,11 @@ static void merge(struct list *in, struct file_lock *new)
 {
 	struct file_lock *l, *tmp;
 
-	list_for_each_safe(l, tmp, in, node) {
+	list_for_each_safe (l, tmp, in, node) {
 		if (l == new || l->owner != new->owner || l->type != new->type)
 			continue;
 		if ((l->end != INT64_MAX && l->end + 1 == new->start) ||
-		    (new->end != INT64_MAX && new->end + 1 == l->start)) {
+		    (new->end != INT64_MAX &&new->end + 1 == l->start)) {
 			new->start = MIN(new->start, l->start);
 			new->end = MAX(new->end, l->end);
 			list_remove(&l->node);
@@ -150,12 +154,14 @@ static void merge(struct list *in, struct file_lock *new)
 	insert_sorted(in, new);
 }
 
-/* Makes the owner's lock over want's range what want says. new and spare are consumed (freed when unused). */
-static void apply(struct list *in, const struct file_lock *want, struct file_lock *new, struct file_lock *spare)
+/* Makes the owner's lock over want's range what want says. new and spare are consumed (freed when
+ * unused). */
+static void apply(struct list *in, const struct file_lock *want, struct file_lock *new,
+		  struct file_lock *spare)
 {
 	struct file_lock *l, *tmp;
 
-	list_for_each_safe(l, tmp, in, node)
+	list_for_each_safe (l, tmp, in, node)
 		if (l->owner == want->owner && overlaps(l, want))
 			cut(l, want, in, &spare);
 	if (want->type == F_UNLCK) {
@@ -180,7 +186,7 @@ static bool would_deadlock_locked(const void *owner, const void *waits_for)
 
 		if (waits_for == owner)
 			return true;
-		list_for_each(b, &blocked, node)
+		list_for_each (b, &blocked, node)
 			if (b->owner == waits_for) {
 				next = b->waits_for;
 				break;
@@ -192,7 +198,8 @@ static bool would_deadlock_locked(const void *owner, const void *waits_for)
 	return false;
 }
 
-static int wait_for_change(struct flock_list *l, const struct file_lock *want, const struct file_lock *conflict)
+static int wait_for_change(struct flock_list *l, const struct file_lock *want,
+			   const struct file_lock *conflict)
 {
 	struct blocked_request b = { .owner = want->owner, .waits_for = conflict->owner };
 	bool detect = want->kind == LOCK_POSIX, deadlock = false;
@@ -205,7 +212,7 @@ static int wait_for_change(struct flock_list *l, const struct file_lock *want, c
 		mutex_unlock(&blocked_lock);
 	}
 	err = deadlock ? -EDEADLK
-				 : wait_unlocked(&l->changed, &l->lock, THREAD_SLEEP_INTR, NSEC_MAX);
+		       : wait_unlocked(&l->changed, &l->lock, THREAD_SLEEP_INTR, NSEC_MAX);
 	if (detect) {
 		mutex_lock(&blocked_lock);
 		list_remove(&b.node);
@@ -214,10 +221,11 @@ static int wait_for_change(struct flock_list *l, const struct file_lock *want, c
 	return err;
 }
 
-static int set_lock(struct flock_list *l, struct list *in, const struct file_lock *want, bool wait, int busy)
+static int set_lock(struct flock_list *l, struct list *in, const struct file_lock *want, bool wait,
+		    int busy)
 {
 	struct file_lock *new = slab_alloc(lock_cache), *spare = slab_alloc(lock_cache), *conflict;
-	int err = new && spare ? 0 : -ENOLCK;
+	int err = new &&spare ? 0 : -ENOLCK;
 
 	mutex_lock(&l->lock);
 	while (!err && want->type != F_UNLCK && (conflict = find_conflict(in, want)) != NULL)
@@ -308,7 +316,8 @@ int file_posix_lock(struct file *f, int cmd, struct abi_flock *fl)
 {
 	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
 	bool get = cmd == F_GETLK || cmd == F_OFD_GETLK;
-	struct file_lock want = { .kind = ofd ? LOCK_OFD : LOCK_POSIX, .type = fl->l_type }, *conflict;
+	struct file_lock want = { .kind = ofd ? LOCK_OFD : LOCK_POSIX, .type = fl->l_type },
+			 *conflict;
 	struct flock_list *l;
 	int err;
 
@@ -326,7 +335,8 @@ int file_posix_lock(struct file *f, int cmd, struct abi_flock *fl)
 	if ((l = list_of(f->inode)) == NULL)
 		return -ENOLCK;
 	if (!get)
-		return set_lock(l, &l->ranges, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW, -EAGAIN);
+		return set_lock(l, &l->ranges, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW,
+				-EAGAIN);
 	mutex_lock(&l->lock);
 	if ((conflict = find_conflict(&l->ranges, &want)) != NULL)
 		report_conflict(fl, conflict);
@@ -342,7 +352,7 @@ static void drop_owner(struct flock_list *l, struct list *in, const void *owner)
 	bool any = false;
 
 	mutex_lock(&l->lock);
-	list_for_each_safe(k, tmp, in, node)
+	list_for_each_safe (k, tmp, in, node)
 		if (k->owner == owner) {
 			list_remove(&k->node);
 			slab_free(lock_cache, k);

@@ -15,10 +15,12 @@ void file_lock_init(void);
 MUST_CHECK int file_flock(struct file *f, unsigned operation);
 
 /* F_GETLK, F_SETLK, F_SETLKW and their F_OFD_ forms. For a GETLK the answer replaces *fl.
- * -EAGAIN; -EACCES is never used; -EDEADLK; -EBADF mode; -EINVAL, -EOVERFLOW range; -ERESTARTSYS; -ENOLCK */
+ * -EAGAIN; -EACCES is never used; -EDEADLK; -EBADF mode; -EINVAL, -EOVERFLOW range; -ERESTARTSYS;
+ * -ENOLCK */
 MUST_CHECK int file_posix_lock(struct file *f, int cmd, struct abi_flock *fl);
 
-/* Every close(2) drops the POSIX locks that the closing table's owner has on the file; the last close the file's own. */
+/* Every close(2) drops the POSIX locks that the closing table's owner has on the file; the last
+ * close the file's own. */
 void file_lock_close_posix(struct file *f, struct fdtable *owner);
 void file_lock_release(struct file *f);
 void file_lock_free_list(struct inode *i); /* the inode goes */

@@ -1,10 +1,11 @@
 /*
  * Mounts: the objects, the hash from (mount, dentry) to what is mounted there, and the tree.
  *
- * A mount in the tree has one reference for that, holds its parent and its mount point, and is in the hash. Walkers
- * read the hash, parent and mountpoint without a lock under an epoch, and check mount_seq afterwards: it is odd while
- * the tree changes, and every change moves it on. A detached mount is its own parent; its mountpoint pointer stays as it was, for a walker may have
- * read the parent just before.
+ * A mount in the tree has one reference for that, holds its parent and its mount point, and is in
+ * the hash. Walkers read the hash, parent and mountpoint without a lock under an epoch, and check
+ * mount_seq afterwards: it is odd while the tree changes, and every change moves it on. A detached
+ * mount is its own parent; its mountpoint pointer stays as it was, for a walker may have read the
+ * parent just before.
  *
  * The root mount of the namespace is never unmounted. There is one namespace.
  */
@@ -261,7 +262,8 @@ static void unmark_mountpoint(struct dentry *d)
 	atomic_fetch_and(&d->flags, ~(uint32_t)DENTRY_MOUNTED);
 }
 
-/* Out of the hash and of its parent's children. The references to parent and mount point are left to the caller. */
+/* Out of the hash and of its parent's children. The references to parent and mount point are left
+ * to the caller. */
 static void unlink_from_parent(struct mount *m)
 {
 	struct mount **link = bucket_of(m->parent, m->mountpoint);

@@ -1,6 +1,6 @@
 /*
- * The text of /proc/PID/mounts (fstab(5)) and mountinfo (proc(5)). Characters that would break a line into other
- * fields are written as three octal digits.
+ * The text of /proc/PID/mounts (fstab(5)) and mountinfo (proc(5)). Characters that would break a
+ * line into other fields are written as three octal digits.
  */
 
 #include "abi/errno.h"

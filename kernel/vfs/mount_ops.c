@@ -1,7 +1,7 @@
 /*
- * mount(2), umount2(2), pivot_root(2). Each finds out under mount_lock whether it may, makes what it needs, and then
- * changes the tree; what it took away is put after the lock. `at` names the place as the caller's walk found it: what
- * has been mounted on it since is gone through first.
+ * mount(2), umount2(2), pivot_root(2). Each finds out under mount_lock whether it may, makes what
+ * it needs, and then changes the tree; what it took away is put after the lock. `at` names the
+ * place as the caller's walk found it: what has been mounted on it since is gone through first.
  */
 
 #include "abi/errno.h"
@@ -25,7 +25,8 @@ static bool is_attached(const struct mount *m)
 	return m->ns == &mount_init_ns;
 }
 
-/* Takes the lock and the topmost place on `at`, counted. -EINVAL not in the tree; -ENOENT deleted. */
+/* Takes the lock and the topmost place on `at`, counted. -EINVAL not in the tree; -ENOENT deleted.
+ */
 static int place_lock(const struct path *at, struct path *out) NO_TSA
 {
 	int err = 0;

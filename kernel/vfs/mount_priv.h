@@ -25,10 +25,10 @@ void mount_change_begin(void);
 void mount_change_end(void);
 
 /*
- * Trees that are not attached: the top is its own parent, the others hang below it without being found by walks.
- * mount_link() hangs m (a top) below parent; mount_publish() makes m and all below it visible in the namespace, at
- * the place that mount_link() gave it. mount_unlink() takes m out of its parent's children, mount_hide() out of the
- * hash and the namespace as well, m alone.
+ * Trees that are not attached: the top is its own parent, the others hang below it without being
+ * found by walks. mount_link() hangs m (a top) below parent; mount_publish() makes m and all below
+ * it visible in the namespace, at the place that mount_link() gave it. mount_unlink() takes m out
+ * of its parent's children, mount_hide() out of the hash and the namespace as well, m alone.
  */
 void mount_link(struct mount *m, struct mount *parent, struct dentry *mountpoint);
 void mount_publish(struct mount *m);
@@ -36,8 +36,9 @@ void mount_hide(struct mount *m);
 /* Moves the attached m, with all below it, to another place. */
 void mount_relocate(struct mount *m, struct mount *parent, struct dentry *mountpoint);
 
-/* Hides m, a detached or attached mount without children, leaves its group, and drops the tree's reference, through
- * `gone` (a list by ns_node): mounts_drop() puts them once the lock is given back. */
+/* Hides m, a detached or attached mount without children, leaves its group, and drops the tree's
+ * reference, through `gone` (a list by ns_node): mounts_drop() puts them once the lock is given
+ * back. */
 void mount_detach(struct mount *m, struct list *gone);
 void mounts_drop(struct list *gone);
 
@@ -48,16 +49,19 @@ void mount_free_tree(struct mount *top);
 
 /* propagate.c */
 enum copy_how { COPY_PRIVATE, COPY_PEER, COPY_SLAVE };
-/* A copy of the mounts of `top`'s tree that lie below `root`; recursive: with what is mounted there. -ENOMEM. */
+/* A copy of the mounts of `top`'s tree that lie below `root`; recursive: with what is mounted
+ * there. -ENOMEM. */
 MUST_CHECK int mount_copy_tree(struct mount *top, struct dentry *root, bool recursive,
 			       enum copy_how how, struct mount **out);
-/* Attaches the tree m to (parent, d), and copies of it wherever parent's changes propagate. Consumes m on success. */
+/* Attaches the tree m to (parent, d), and copies of it wherever parent's changes propagate.
+ * Consumes m on success. */
 MUST_CHECK int mount_attach(struct mount *m, struct mount *parent, struct dentry *d);
 /* The two halves of it: the copies, made (`trees`, by ns_node) and shown. */
 MUST_CHECK int mount_plan_copies(struct mount *top, struct mount *parent, struct dentry *d,
 				 struct list *trees);
 void mount_publish_copies(struct list *trees);
-/* Calls fn for each mount on `d` in a mount that receives parent's changes, parent itself not included. */
+/* Calls fn for each mount on `d` in a mount that receives parent's changes, parent itself not
+ * included. */
 int mount_for_each_copy(struct mount *parent, struct dentry *d,
 			int (*fn)(struct mount *m, void *ctx), void *ctx);
 void mount_set_shared(struct mount *m);

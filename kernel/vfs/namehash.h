@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * The hash of a directory entry's name: eight bytes a step, seeded at boot. Two forms that agree: over a name of known
- * length, and over the next component of a path while its end is being looked for (resolve.c).
+ * The hash of a directory entry's name: eight bytes a step, seeded at boot. Two forms that agree:
+ * over a name of known length, and over the next component of a path while its end is being looked
+ * for (resolve.c).
  */
 
 #include "lib/types.h"

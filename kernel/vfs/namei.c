@@ -1,7 +1,7 @@
 /*
- * Making and removing names. All take the same road: walk to the parent, lock it, look the last component up, check,
- * and call the file system, which attaches an inode to the negative dentry or takes the entry away. Errors come in
- * Linux's order: EEXIST before EROFS before EACCES.
+ * Making and removing names. All take the same road: walk to the parent, lock it, look the last
+ * component up, check, and call the file system, which attaches an inode to the negative dentry or
+ * takes the entry away. Errors come in Linux's order: EEXIST before EROFS before EACCES.
  */
 
 #include "vfs/namei.h"
@@ -59,8 +59,8 @@ static int parent_of(int dirfd, const char *name, struct walk_result *at)
 	return err;
 }
 
-/* Locks the parent and looks the last component up, for a name that is to be new. On success the directory is locked
- * and *d counted and negative. */
+/* Locks the parent and looks the last component up, for a name that is to be new. On success the
+ * directory is locked and *d counted and negative. */
 static int begin_create(const struct walk_result *at, bool is_dir, struct dentry **out) NO_TSA
 {
 	struct inode *dir = dentry_inode(at->path.dentry);
@@ -89,7 +89,8 @@ static int begin_create(const struct walk_result *at, bool is_dir, struct dentry
 	return err;
 }
 
-static void end_create(const struct walk_result *at, struct dentry *d, int err, uint32_t mask) NO_TSA
+static void end_create(const struct walk_result *at, struct dentry *d, int err, uint32_t mask)
+	NO_TSA
 {
 	struct inode *dir = dentry_inode(at->path.dentry);
 
@@ -197,7 +198,8 @@ int vfs_symlink(const char *target, int dirfd, const char *name)
 	return err;
 }
 
-/* proc(5), fs.protected_hardlinks: others' files only when they are harmless and one could use them anyway. */
+/* proc(5), fs.protected_hardlinks: others' files only when they are harmless and one could use them
+ * anyway. */
 static int may_link(const struct cred *c, struct inode *i)
 {
 	if (!vfs_protected_hardlinks || inode_owner_or_capable(c, i))

@@ -1,7 +1,8 @@
 /*
- * open(2). Without O_CREAT: walk, check, open. With it the walk stops at the parent, and the last component is looked
- * up (and made) there; when it is a symbolic link to be followed, the walk is taken up again in the link's text by the
- * walk that keeps references, until the last component is something else.
+ * open(2). Without O_CREAT: walk, check, open. With it the walk stops at the parent, and the last
+ * component is looked up (and made) there; when it is a symbolic link to be followed, the walk is
+ * taken up again in the link's text by the walk that keeps references, until the last component is
+ * something else.
  *
  * Checks on what exists come before the open file is made, truncation after it.
  */
@@ -40,7 +41,8 @@ static uint32_t file_mode_of(unsigned oflags)
 	return 0;
 }
 
-/* A writer of a regular file is counted, against execution and against a mount that becomes read-only. */
+/* A writer of a regular file is counted, against execution and against a mount that becomes
+ * read-only. */
 static int claim_write(struct file *f)
 {
 	int err;
@@ -208,8 +210,8 @@ struct creation {
 	bool created;
 };
 
-/* proc(5), fs.protected_fifos and protected_regular: in sticky directories that others may write to, O_CREAT does not
- * open what belongs to somebody else. */
+/* proc(5), fs.protected_fifos and protected_regular: in sticky directories that others may write
+ * to, O_CREAT does not open what belongs to somebody else. */
 static int may_open_in_sticky(const struct inode *dir, const struct inode *i)
 {
 	int level = S_ISFIFO(i->mode)  ? vfs_protected_fifos
@@ -222,7 +224,8 @@ static int may_open_in_sticky(const struct inode *dir, const struct inode *i)
 	return dir->mode & S_IWOTH || (dir->mode & S_IWGRP && level >= 2) ? -EACCES : 0;
 }
 
-/* The negative dentry found before the lock was taken still stands for the name; else looked up again. Consumes d. */
+/* The negative dentry found before the lock was taken still stands for the name; else looked up
+ * again. Consumes d. */
 static int recheck_locked(const struct walk_result *at, struct dentry *d, struct dentry **out)
 {
 	if (d != NULL &&

@@ -1,7 +1,7 @@
 /*
- * From a path back to its name: written from the end of the buffer towards its start, component by component, up
- * through mount points, until the given root or a place that has nothing above it. Renames and mounts meanwhile are
- * noticed by their counters, and the work is done again.
+ * From a path back to its name: written from the end of the buffer towards its start, component by
+ * component, up through mount points, until the given root or a place that has nothing above it.
+ * Renames and mounts meanwhile are noticed by their counters, and the work is done again.
  */
 
 #include "abi/errno.h"
@@ -24,7 +24,8 @@ static void prepend(struct backwards *b, const char *text, size_t n)
 	memcpy(b->p, text, n);
 }
 
-/* The name of d with a slash before it. A torn pair of pointer and length is not used (dcache_priv.h). */
+/* The name of d with a slash before it. A torn pair of pointer and length is not used
+ * (dcache_priv.h). */
 static void prepend_name(struct backwards *b, const struct dentry *d)
 {
 	const char *text;

@@ -1,7 +1,8 @@
 /*
- * Who may do what to an inode. The file system's user and group (fsuid, fsgid) and the effective capabilities of the
- * given credentials decide, as credentials(7), path_resolution(7) and capabilities(7) say. One class of mode bits
- * applies: the owner's, else the group's, else the others'.
+ * Who may do what to an inode. The file system's user and group (fsuid, fsgid) and the effective
+ * capabilities of the given credentials decide, as credentials(7), path_resolution(7) and
+ * capabilities(7) say. One class of mode bits applies: the owner's, else the group's, else the
+ * others'.
  */
 
 #include "abi/errno.h"
@@ -94,7 +95,8 @@ static int check_times(const struct cred *c, struct inode *i, const struct setat
 	}
 	if (!(a->valid & (SET_ATIME_NOW | SET_MTIME_NOW)) || a->valid & SET_SIZE)
 		return 0;
-	/* One to be set to now and the other left alone is for the owner only, both for those who may write. */
+	/* One to be set to now and the other left alone is for the owner only, both for those who
+	 * may write. */
 	if (!(a->valid & SET_ATIME_NOW) || !(a->valid & SET_MTIME_NOW))
 		return inode_owner_or_capable(c, i) ? 0 : -EPERM;
 	if (inode_is_immutable(i))
@@ -102,7 +104,8 @@ static int check_times(const struct cred *c, struct inode *i, const struct setat
 	return inode_owner_or_capable(c, i) ? 0 : inode_permission(c, i, PERM_WRITE);
 }
 
-/* Set-group-id goes with group execution, and else when the caller has nothing to do with the group. */
+/* Set-group-id goes with group execution, and else when the caller has nothing to do with the
+ * group. */
 static bool sgid_must_go(const struct cred *c, const struct inode *i, uint32_t mode)
 {
 	if (!(mode & S_ISGID))
@@ -110,7 +113,8 @@ static bool sgid_must_go(const struct cred *c, const struct inode *i, uint32_t m
 	return mode & S_IXGRP || !(cred_in_group(c, i->gid) || cred_has_cap(c, CAP_FSETID));
 }
 
-/* Whoever changes the owner must be allowed to change the mode; who writes or truncates need not. */
+/* Whoever changes the owner must be allowed to change the mode; who writes or truncates need not.
+ */
 static int drop_set_id(const struct cred *c, struct inode *i, struct setattr *a)
 {
 	uint32_t mode = a->valid & SET_MODE ? a->mode : i->mode & 07777;

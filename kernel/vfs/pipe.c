@@ -1,12 +1,13 @@
 /*
- * Pipes: a ring of slots, each a run of bytes in a page. write(2) fills pages of the pipe's own and appends to the
- * last one while it has room; splice(2) and tee(2) put in references to pages that exist elsewhere, which are
- * never written to. Readers and writers take pipe->lock for the whole copy: that makes writes of up to PIPE_BUF
- * bytes atomic, and the lock may be held while a user page is faulted in (PIPE precedes VMSPACE).
+ * Pipes: a ring of slots, each a run of bytes in a page. write(2) fills pages of the pipe's own and
+ * appends to the last one while it has room; splice(2) and tee(2) put in references to pages that
+ * exist elsewhere, which are never written to. Readers and writers take pipe->lock for the whole
+ * copy: that makes writes of up to PIPE_BUF bytes atomic, and the lock may be held while a user
+ * page is faulted in (PIPE precedes VMSPACE).
  *
- * A FIFO's pipe hangs on its inode while anybody has it open; the inode's lock orders the first open against the
- * last close. A stream has no offset: file->pos instead remembers writer_opens as an O_NONBLOCK reader found it, for
- * poll(2) reports EPOLLHUP only once a writer has come and gone.
+ * A FIFO's pipe hangs on its inode while anybody has it open; the inode's lock orders the first
+ * open against the last close. A stream has no offset: file->pos instead remembers writer_opens as
+ * an O_NONBLOCK reader found it, for poll(2) reports EPOLLHUP only once a writer has come and gone.
  *
  * Sources: pipe(7), pipe(2), fifo(7), POSIX.1-2024 write.
  */
@@ -114,7 +115,8 @@ MUST_CHECK static int wait_readable(struct pipe *p, bool nonblock) NO_TSA
 	while (pipe_is_empty(p) || p->read_pinned) {
 		if (p->writers == 0 && !p->read_pinned)
 			return 1;
-		err = nonblock ? -EAGAIN : wait_unlocked(&p->readable, &p->lock, THREAD_SLEEP_INTR, NSEC_MAX);
+		err = nonblock ? -EAGAIN
+			       : wait_unlocked(&p->readable, &p->lock, THREAD_SLEEP_INTR, NSEC_MAX);
 		if (err) {
 			mutex_unlock(&p->lock);
 			return err;
@@ -157,7 +159,8 @@ int pipe_begin_write(struct pipe *p, bool nonblock)
 
 	mutex_lock(&p->lock);
 	while (!err && p->readers > 0 && (pipe_is_full(p) || p->write_pinned))
-		err = nonblock ? -EAGAIN : wait_unlocked(&p->writable, &p->lock, THREAD_SLEEP_INTR, NSEC_MAX);
+		err = nonblock ? -EAGAIN
+			       : wait_unlocked(&p->writable, &p->lock, THREAD_SLEEP_INTR, NSEC_MAX);
 	if (p->readers == 0)
 		err = -EPIPE;
 	if (!err)
@@ -522,7 +525,8 @@ int pipe_open_pair(unsigned oflags, struct file **r, struct file **w)
 	p->files = 1;
 	p->readers = 1;
 	inode_get(i); /* for the second file */
-	if ((err = file_create_pseudo(i, "", &pipe_file_ops, NULL, O_RDONLY | (status & O_NONBLOCK), r))) {
+	if ((err = file_create_pseudo(i, "", &pipe_file_ops, NULL, O_RDONLY | (status & O_NONBLOCK),
+				      r))) {
 		i->pipe = NULL;
 		pipe_free(p);
 		inode_put(i);

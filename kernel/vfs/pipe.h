@@ -15,7 +15,8 @@ struct uio;
 
 enum { PIPE_SLOTS = 16, PIPE_ATOMIC = 4096, PIPE_MAX_BYTES = 1 << 20 };
 
-/* A run of bytes in one page. The page is counted; it may be shared with a page cache (splice) or another pipe (tee). */
+/* A run of bytes in one page. The page is counted; it may be shared with a page cache (splice) or
+ * another pipe (tee). */
 struct pipe_slot {
 	struct page *page;
 	uint32_t off, len;
@@ -30,11 +31,12 @@ struct pipe {
 	unsigned nslots;     /* power of two */
 	unsigned head, tail; /* slots written, slots consumed; free running */
 	unsigned readers, writers;
-	unsigned reader_opens, writer_opens; /* so that open(2) of a FIFO sees a peer that came and went */
-	unsigned files;      /* opens of a FIFO, both kinds */
-	struct page *spare;  /* one page kept for the next write */
-	bool read_pinned;    /* splice(2) holds the front slot: other readers wait */
-	bool write_pinned;   /* splice(2) is about to append: other writers wait */
+	unsigned reader_opens,
+		writer_opens; /* so that open(2) of a FIFO sees a peer that came and went */
+	unsigned files;       /* opens of a FIFO, both kinds */
+	struct page *spare;   /* one page kept for the next write */
+	bool read_pinned;     /* splice(2) holds the front slot: other readers wait */
+	bool write_pinned;    /* splice(2) is about to append: other writers wait */
 };
 
 extern const struct file_ops pipe_file_ops; /* inode->fops of FIFOs and pipes */
@@ -63,15 +65,15 @@ static inline struct pipe_slot *pipe_slot_at(struct pipe *p, unsigned i)
 /* Bytes waiting. */
 size_t pipe_bytes_locked(const struct pipe *p) HOLDS(&p->lock);
 
-/* F_SETPIPE_SZ: the size it got in bytes; -EBUSY when what is in it does not fit; -EPERM; -ENOMEM. */
+/* F_SETPIPE_SZ: the size it got in bytes; -EBUSY when what is in it does not fit; -EPERM; -ENOMEM.
+ */
 MUST_CHECK int64_t pipe_set_size(struct pipe *p, uint64_t bytes);
 
 /*
- * For splice(2), which reads or writes other files meanwhile and so cannot hold the lock: pins the front slot, or
- * room for one slot at the back.
- *   begin_read   0 and *slot, its page counted; 1 at end of file (nothing pinned)
- *   returns      -EAGAIN, -EPIPE, -ERESTARTSYS: nothing pinned
- *   end_read     consumes n bytes of it;  end_write: appends the page (reference consumed; NULL: nothing)
+ * For splice(2), which reads or writes other files meanwhile and so cannot hold the lock: pins the
+ * front slot, or room for one slot at the back. begin_read   0 and *slot, its page counted; 1 at
+ * end of file (nothing pinned) returns      -EAGAIN, -EPIPE, -ERESTARTSYS: nothing pinned end_read
+ * consumes n bytes of it;  end_write: appends the page (reference consumed; NULL: nothing)
  */
 MUST_CHECK int pipe_begin_read(struct pipe *p, bool nonblock, struct pipe_slot *slot);
 void pipe_end_read(struct pipe *p, struct pipe_slot *slot, size_t n);

@@ -1,8 +1,9 @@
 /*
- * poll(2) and select(2): one pass over the files asks for their state. Only when nothing is ready and the caller
- * may sleep does a second pass register a waiter on every queue that a file names; a wake-up then sets `triggered`
- * and wakes the thread, which scans again without registering anew. The order is the one that loses no
- * wake-up: registered, marked asleep, then `triggered` is checked.
+ * poll(2) and select(2): one pass over the files asks for their state. Only when nothing is ready
+ * and the caller may sleep does a second pass register a waiter on every queue that a file names; a
+ * wake-up then sets `triggered` and wakes the thread, which scans again without registering anew.
+ * The order is the one that loses no wake-up: registered, marked asleep, then `triggered` is
+ * checked.
  */
 
 #include "vfs/poll.h"

@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * Readiness. A poll method reports EPOLL* bits and names the wait queues on which changes are announced; there is
- * no global poll queue. The method calls poll_wait() for each queue BEFORE it looks at the state. It may take locks of rank EPOLL and above,
- * and must not wait for the state to change.
+ * Readiness. A poll method reports EPOLL* bits and names the wait queues on which changes are
+ * announced; there is no global poll queue. The method calls poll_wait() for each queue BEFORE it
+ * looks at the state. It may take locks of rank EPOLL and above, and must not wait for the state to
+ * change.
  */
 
 #include "abi/epoll.h"
@@ -24,7 +25,8 @@ static inline void poll_wait(struct poll_ctx *c, struct waitq *q)
 		c->queue(c, q);
 }
 
-/* The file's readiness now; ctx may be NULL. Files without a poll method are always readable and writable. */
+/* The file's readiness now; ctx may be NULL. Files without a poll method are always readable and
+ * writable. */
 uint32_t file_poll(struct file *f, struct poll_ctx *ctx);
 
 /* For file_put(): removes a closing file from every epoll. Set by the epoll code. */

@@ -1,6 +1,7 @@
 #pragma once
 
-/* What poll(2) and select(2) wait on: their state lives on the caller's stack, larger sets in chunks. */
+/* What poll(2) and select(2) wait on: their state lives on the caller's stack, larger sets in
+ * chunks. */
 
 #include "sched/wait.h"
 #include "vfs/poll.h"
@@ -31,12 +32,13 @@ struct pollset {
 };
 
 /*
- * The caller scans its files with pollset_check(); when none is ready it calls pollset_arm(), scans once more
- * (that registers), and then alternates pollset_sleep() and scans.
+ * The caller scans its files with pollset_check(); when none is ready it calls pollset_arm(), scans
+ * once more (that registers), and then alternates pollset_sleep() and scans.
  */
 void pollset_init(struct pollset *s);
 void pollset_fini(struct pollset *s); /* leaves every queue; before any of the files is put */
-uint32_t pollset_check(struct pollset *s, struct file *f, uint32_t interest); /* ready bits of interest|ERR|HUP */
+uint32_t pollset_check(struct pollset *s, struct file *f,
+		       uint32_t interest); /* ready bits of interest|ERR|HUP */
 void pollset_arm(struct pollset *s);
 
 /* 0: look again; -ETIMEDOUT; -ERESTARTSYS. Allocation failure of a scan is in s->ctx.error. */

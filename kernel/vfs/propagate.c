@@ -1,11 +1,12 @@
 /*
- * Shared subtrees (mount_namespaces(7)). Mounts that share changes form a group: a ring through `peers` with one
- * group_id. A slave has a master, some mount of a group, on whose list `slaves` it is; a mount may be slave and
- * shared at once. A mount made on one member of a group is made on all, and on the slaves of all, and so on: first
- * all copies are made (what can fail), then they are attached.
+ * Shared subtrees (mount_namespaces(7)). Mounts that share changes form a group: a ring through
+ * `peers` with one group_id. A slave has a master, some mount of a group, on whose list `slaves` it
+ * is; a mount may be slave and shared at once. A mount made on one member of a group is made on
+ * all, and on the slaves of all, and so on: first all copies are made (what can fail), then they
+ * are attached.
  *
- * The copies on a group's members are peers of each other; those on slaves are slaves of what was copied, and, where
- * the slaves share among themselves, a new group.
+ * The copies on a group's members are peers of each other; those on slaves are slaves of what was
+ * copied, and, where the slaves share among themselves, a new group.
  */
 
 #include "abi/errno.h"
@@ -124,7 +125,8 @@ int mount_copy_tree(struct mount *top, struct dentry *root, bool recursive, enum
 	return 0;
 }
 
-/* What a propagation makes before anything is seen: tops of trees, by ns_node, linked to their place. */
+/* What a propagation makes before anything is seen: tops of trees, by ns_node, linked to their
+ * place. */
 struct plan {
 	struct dentry *d;
 	struct list *trees;
@@ -184,7 +186,8 @@ static int plan_slaves_of(struct plan *plan, struct mount *master, struct mount 
 	return err;
 }
 
-/* Copies for the other members of member's group, and for the slaves of all. `tree` is what `skip` already has. */
+/* Copies for the other members of member's group, and for the slaves of all. `tree` is what `skip`
+ * already has. */
 static int plan_group(struct plan *plan, struct mount *member, struct mount *tree,
 		      struct mount *skip, unsigned depth)
 {

@@ -1,9 +1,11 @@
 /*
- * rename(2). Two parents are locked: the same one once; else the superblock's rename lock first, so that no other
- * rename can change who is below whom, then the ancestor, or by address when neither is one. With both locked both
- * names are looked up and everything is checked; then the file system moves the entries and the dentries follow.
+ * rename(2). Two parents are locked: the same one once; else the superblock's rename lock first, so
+ * that no other rename can change who is below whom, then the ancestor, or by address when neither
+ * is one. With both locked both names are looked up and everything is checked; then the file system
+ * moves the entries and the dentries follow.
  *
- * An inode that the rename removes is locked as well, below the directories. RENAME_EXCHANGE removes nothing.
+ * An inode that the rename removes is locked as well, below the directories. RENAME_EXCHANGE
+ * removes nothing.
  */
 
 #include "abi/errno.h"

@@ -1,10 +1,12 @@
 /*
- * One component at a time: find its end (hashing it on the way), look whether anything follows, move. A symbolic link
- * puts what remains of the present text on the stack, unless nothing remains, and goes on in its own text, from the
- * directory the link is in. So the component is the last of all exactly when its text is used up and the stack is
- * empty. Slashes at the end of the last text make the result a directory, and make a link there be followed.
+ * One component at a time: find its end (hashing it on the way), look whether anything follows,
+ * move. A symbolic link puts what remains of the present text on the stack, unless nothing remains,
+ * and goes on in its own text, from the directory the link is in. So the component is the last of
+ * all exactly when its text is used up and the stack is empty. Slashes at the end of the last text
+ * make the result a directory, and make a link there be followed.
  *
- * Names are read in words of eight bytes, which may read past a string's end but never across a page boundary.
+ * Names are read in words of eight bytes, which may read past a string's end but never across a
+ * page boundary.
  */
 
 #include "vfs/resolve.h"

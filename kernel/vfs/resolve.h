@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * Path resolution as a pure machine: it takes a path name apart, keeps what remains behind symbolic links, and asks
- * `ops` to move a place it knows nothing about. The kernel drives it twice, without and with reference counts
- * (walk.c), the host test over a literal tree.
- *   source       path_resolution(7), symlink(7), POSIX.1-2024 4.16 pathname resolution
+ * Path resolution as a pure machine: it takes a path name apart, keeps what remains behind symbolic
+ * links, and asks `ops` to move a place it knows nothing about. The kernel drives it twice, without
+ * and with reference counts (walk.c), the host test over a literal tree. source path_resolution(7),
+ * symlink(7), POSIX.1-2024 4.16 pathname resolution
  */
 
 #include "lib/types.h"
@@ -19,7 +19,8 @@ enum {
 
 /* All return 0, one of the above, or -errno, which ends the resolution and is returned. */
 struct resolve_ops {
-	/* Moves from the place, a directory that may be searched (-ENOTDIR, -EACCES), to its entry `name`. */
+	/* Moves from the place, a directory that may be searched (-ENOTDIR, -EACCES), to its entry
+	 * `name`. */
 	int (*child)(void *ctx, const char *name, uint32_t len, uint32_t hash);
 	int (*dot)(void *ctx);    /* stays: the same checks */
 	int (*dotdot)(void *ctx); /* the same checks, then up */
@@ -48,10 +49,11 @@ struct resolve {
 	enum resolve_last last_kind;
 };
 
-/* Begins at the caller's place, or at the root for an absolute name. The flags above are set by the caller before. */
+/* Begins at the caller's place, or at the root for an absolute name. The flags above are set by the
+ * caller before. */
 MUST_CHECK int resolve_begin(struct resolve *r, const char *name);
 MUST_CHECK int resolve_run(struct resolve *r);
 
-/* After a run with `parent` whose last component turned out to be a link (as child() would have said): goes on in its
- * text, again up to the last component. */
+/* After a run with `parent` whose last component turned out to be a link (as child() would have
+ * said): goes on in its text, again up to the last component. */
 MUST_CHECK int resolve_follow_last(struct resolve *r);

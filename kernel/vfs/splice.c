@@ -1,7 +1,8 @@
 /*
- * splice and its family. Data travels as counted pages: pages of a page cache go into a pipe without a copy, and
- * what comes out of a pipe is written to a file straight from the slot's page. Files without a page cache are read
- * into a fresh page. No pipe lock is held while another file works: the slot concerned is pinned (vfs/pipe.h).
+ * splice and its family. Data travels as counted pages: pages of a page cache go into a pipe
+ * without a copy, and what comes out of a pipe is written to a file straight from the slot's page.
+ * Files without a page cache are read into a fresh page. No pipe lock is held while another file
+ * works: the slot concerned is pinned (vfs/pipe.h).
  *
  * Sources: splice(2), tee(2), sendfile(2), copy_file_range(2).
  */
@@ -35,7 +36,8 @@ MUST_CHECK static int read_chunk(struct file *f, off64_t *pos, size_t len, struc
 		if ((uint64_t)*pos >= size)
 			return 1;
 		out->len = (uint32_t)MIN(MIN(len, PAGE_SIZE - out->off), size - (uint64_t)*pos);
-		if ((err = pagecache_get(&f->inode->object, (uint64_t)*pos >> PAGE_SHIFT, &out->page)))
+		if ((err = pagecache_get(&f->inode->object, (uint64_t)*pos >> PAGE_SHIFT,
+					 &out->page)))
 			return err;
 		*pos += out->len;
 		return 0;
@@ -61,7 +63,8 @@ static ssize64_t write_chunk(struct file *f, off64_t *pos, const struct chunk *c
 	return file_write(f, &u, f->ops->flags & FOP_STREAM ? NULL : pos);
 }
 
-static ssize64_t file_to_pipe(struct file *in, off64_t *pos, struct pipe *p, size_t len, bool nonblock)
+static ssize64_t file_to_pipe(struct file *in, off64_t *pos, struct pipe *p, size_t len,
+			      bool nonblock)
 {
 	size_t total = 0;
 	struct chunk c;
@@ -83,7 +86,8 @@ static ssize64_t file_to_pipe(struct file *in, off64_t *pos, struct pipe *p, siz
 	return total ? (ssize64_t)total : MIN(err, 0);
 }
 
-static ssize64_t pipe_to_file(struct pipe *p, struct file *out, off64_t *pos, size_t len, bool nonblock)
+static ssize64_t pipe_to_file(struct pipe *p, struct file *out, off64_t *pos, size_t len,
+			      bool nonblock)
 {
 	struct pipe_slot slot;
 	size_t total = 0;
@@ -107,7 +111,8 @@ static ssize64_t pipe_to_file(struct pipe *p, struct file *out, off64_t *pos, si
 }
 
 /* Moves (or, for tee, shares) one slot. */
-static ssize64_t pipe_to_pipe(struct pipe *in, struct pipe *out, size_t len, bool nonblock, bool consume)
+static ssize64_t pipe_to_pipe(struct pipe *in, struct pipe *out, size_t len, bool nonblock,
+			      bool consume)
 {
 	struct pipe_slot slot;
 	uint32_t n;
@@ -139,7 +144,8 @@ ssize64_t pipe_tee(struct file *in, struct file *out, size_t len, bool nonblock)
 	return len ? pipe_to_pipe(from, to, len, nonblock, false) : 0;
 }
 
-ssize64_t file_splice(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos, size_t len, bool nonblock)
+ssize64_t file_splice(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
+		      size_t len, bool nonblock)
 {
 	struct pipe *from = pipe_of(in), *to = pipe_of(out);
 
@@ -159,7 +165,8 @@ ssize64_t file_splice(struct file *in, off64_t *in_pos, struct file *out, off64_
 	return file_to_pipe(in, in_pos ? in_pos : &in->pos, to, len, nonblock);
 }
 
-ssize64_t file_copy(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos, size_t len)
+ssize64_t file_copy(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
+		    size_t len)
 {
 	off64_t *from = in_pos ? in_pos : &in->pos;
 	size_t total = 0;

@@ -1,7 +1,8 @@
 /*
- * File system types and superblocks. A superblock is counted by its mounts, and by whoever keeps it beyond them
- * (devtmpfs). When the last reference goes, its unused dentries are dropped, then its root, and the file system frees
- * what is left in kill. The struct itself outlives an epoch, for walkers read the flags through a mount.
+ * File system types and superblocks. A superblock is counted by its mounts, and by whoever keeps it
+ * beyond them (devtmpfs). When the last reference goes, its unused dentries are dropped, then its
+ * root, and the file system frees what is left in kill. The struct itself outlives an epoch, for
+ * walkers read the flags through a mount.
  */
 
 #include "vfs/inode.h"

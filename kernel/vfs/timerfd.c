@@ -1,8 +1,8 @@
 /*
- * timerfd(2): a timer whose expirations are read as a count. One kernel timer per file, in CLOCK_MONOTONIC; for a clock
- * that steps, the deadline is kept in that clock too and re-armed when it does. The count of a periodic timer is
- * computed at the time of reading from how much time has passed, so a short interval costs one interrupt per
- * read and not one per period.
+ * timerfd(2): a timer whose expirations are read as a count. One kernel timer per file, in
+ * CLOCK_MONOTONIC; for a clock that steps, the deadline is kept in that clock too and re-armed when
+ * it does. The count of a periodic timer is computed at the time of reading from how much time has
+ * passed, so a short interval costs one interrupt per read and not one per period.
  */
 
 #include "abi/errno.h"
@@ -17,13 +17,14 @@
 #include "vfs/poll.h"
 
 struct timerfd {
-	struct waitq wait;     /* its lock guards the rest; the callback takes it */
+	struct waitq wait; /* its lock guards the rest; the callback takes it */
 	struct timer timer;
-	struct list all_node;  /* in all_timerfds */
+	struct list all_node; /* in all_timerfds */
 	int clockid;
 	bool cancel_on_set, cancelled;
-	nsec_t next;           /* CLOCK_MONOTONIC of the next expiration that is not counted yet; 0: disarmed */
-	nsec_t next_real;      /* the same in the stepping clock, when absolute on one */
+	nsec_t next; /* CLOCK_MONOTONIC of the next expiration that is not counted yet; 0: disarmed
+		      */
+	nsec_t next_real; /* the same in the stepping clock, when absolute on one */
 	nsec_t interval;
 };
 
@@ -43,7 +44,8 @@ static void timerfd_fired(struct timer *t)
 	waitq_wake_all(&tf->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-/* The number of expirations up to now, and re-arms a periodic timer for the next one. wait.lock is held. */
+/* The number of expirations up to now, and re-arms a periodic timer for the next one. wait.lock is
+ * held. */
 static uint64_t collect_locked(struct timerfd *tf)
 {
 	nsec_t now = clock_mono();
@@ -100,7 +102,8 @@ static ssize64_t timerfd_read(struct file *f, struct uio *u, off64_t *pos)
 	if (n <= 0)
 		return n ? n : err;
 	count = (uint64_t)n;
-	return uio_put(u, &count, sizeof(count)) == sizeof(count) ? (ssize64_t)sizeof(count) : -EFAULT;
+	return uio_put(u, &count, sizeof(count)) == sizeof(count) ? (ssize64_t)sizeof(count)
+								  : -EFAULT;
 }
 
 static uint32_t timerfd_poll(struct file *f, struct poll_ctx *ctx)
@@ -133,9 +136,12 @@ static void timerfd_show_fdinfo(struct file *f, struct textbuf *t)
 
 	if (timerfd_get(f, &value, &interval))
 		return;
-	text_f(t, "clockid: %d\nticks: 0\nsettime flags: 0%o\nit_value: (%ld, %ld)\nit_interval: (%ld, %ld)\n",
-	       ((struct timerfd *)f->priv)->clockid, 0u, (long)(value / NSEC_PER_SEC), (long)(value % NSEC_PER_SEC),
-	       (long)(interval / NSEC_PER_SEC), (long)(interval % NSEC_PER_SEC));
+	text_f(t,
+	       "clockid: %d\nticks: 0\nsettime flags: 0%o\nit_value: (%ld, %ld)\nit_interval: "
+	       "(%ld, %ld)\n",
+	       ((struct timerfd *)f->priv)->clockid, 0u, (long)(value / NSEC_PER_SEC),
+	       (long)(value % NSEC_PER_SEC), (long)(interval / NSEC_PER_SEC),
+	       (long)(interval % NSEC_PER_SEC));
 }
 
 static const struct file_ops timerfd_ops = {
@@ -212,8 +218,8 @@ static void arm_locked(struct timerfd *tf, bool absolute, nsec_t value)
 		timer_arm(&tf->timer, tf->next);
 }
 
-int timerfd_set(struct file *f, bool absolute, bool cancel_on_set, nsec_t value, nsec_t interval, nsec_t *old_value,
-		nsec_t *old_interval)
+int timerfd_set(struct file *f, bool absolute, bool cancel_on_set, nsec_t value, nsec_t interval,
+		nsec_t *old_value, nsec_t *old_interval)
 {
 	struct timerfd *tf = f->priv;
 	nsec_t v, i;
@@ -241,7 +247,7 @@ void timerfd_clock_was_set(void)
 	struct timerfd *tf;
 
 	spin_lock(&all_lock);
-	list_for_each(tf, &all_timerfds, all_node) {
+	list_for_each (tf, &all_timerfds, all_node) {
 		irqstate_t s = spin_lock_irq(&tf->wait.lock);
 		bool wake = tf->cancel_on_set;
 

@@ -34,7 +34,8 @@ struct walk_result {
 	enum resolve_last last_kind;
 	bool slash;
 };
-/* Flags: walk_flags; parent: stop before the last component. start borrowed, NULL: the working directory. */
+/* Flags: walk_flags; parent: stop before the last component. start borrowed, NULL: the working
+ * directory. */
 MUST_CHECK int walk_run(const struct path *start, const char *name, unsigned flags, bool parent,
 			struct walk_result *out);
 /* From a descriptor: the file to be put is in *hold (may be NULL). */
@@ -42,7 +43,8 @@ struct fdref;
 MUST_CHECK int walk_start(int dirfd, const char *name, unsigned flags, struct fdref *hold,
 			  const struct path **start);
 
-/* The walk with references, one step at a time: for open(2), which goes on where a last component is a link. */
+/* The walk with references, one step at a time: for open(2), which goes on where a last component
+ * is a link. */
 struct refwalk;
 MUST_CHECK int refwalk_begin(const struct path *start, const char *name, unsigned flags,
 			     bool parent, struct refwalk **out);
@@ -56,8 +58,8 @@ void refwalk_end(struct refwalk *w);
 MUST_CHECK int may_follow_link(const struct cred *c, const struct inode *dir,
 			       const struct inode *link);
 
-/* The child `name` of the counted directory p: cache, revalidation, file system. Takes the directory's lock for
- * reading when it must. *out counted, may be negative. */
+/* The child `name` of the counted directory p: cache, revalidation, file system. Takes the
+ * directory's lock for reading when it must. *out counted, may be negative. */
 MUST_CHECK int walk_lookup(struct dentry *dir, const char *name, uint32_t len, uint32_t hash,
 			   struct dentry **out);
 

@@ -1,9 +1,10 @@
 /*
- * Path walk without locks or counts. Under an epoch nothing that the walk can reach is freed, so it needs only to know
- * that what it read belonged together: a dentry's sequence count says whether it was renamed while its name was being
- * compared, mount_seq whether the mount tree has changed since the start. The result alone is counted, and checked
- * again after that. What needs sleep or patience (a name that is not cached, revalidation, a symbolic link whose text
- * is not in memory, a permission method) makes it punt: the walk begins anew with references (walk_ref.c).
+ * Path walk without locks or counts. Under an epoch nothing that the walk can reach is freed, so it
+ * needs only to know that what it read belonged together: a dentry's sequence count says whether it
+ * was renamed while its name was being compared, mount_seq whether the mount tree has changed since
+ * the start. The result alone is counted, and checked again after that. What needs sleep or
+ * patience (a name that is not cached, revalidation, a symbolic link whose text is not in memory, a
+ * permission method) makes it punt: the walk begins anew with references (walk_ref.c).
  *
  * A mode that lets everybody search makes the permission check one comparison.
  */
@@ -38,8 +39,8 @@ struct fastwalk {
 int vfs_protected_symlinks = 1, vfs_protected_hardlinks = 1, vfs_protected_fifos,
     vfs_protected_regular;
 
-/* The calling thread alone uses its fsctx, or it takes the lock. (pivot_root(2) changes the fsctx of others, but not
- * without mount_seq, which the walk checks.) */
+/* The calling thread alone uses its fsctx, or it takes the lock. (pivot_root(2) changes the fsctx
+ * of others, but not without mount_seq, which the walk checks.) */
 static inline void fs_peek(struct fsctx *fs, bool root, struct path *out)
 {
 	const struct path *from;
@@ -238,7 +239,8 @@ static const struct resolve_ops fast_ops = {
 	.must_be_dir = fast_must_be_dir,
 };
 
-/* Counts the place. False: it has moved or is going; nothing is counted then. Ends the epoch section. */
+/* Counts the place. False: it has moved or is going; nothing is counted then. Ends the epoch
+ * section. */
 static bool fast_take(struct fastwalk *w)
 {
 	struct dentry *d = w->cur.dentry;

@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * Path walk. First without locks or counts under an epoch (checked against dentry->seq and mount changes); where
- * that cannot go on (uncached name, symbolic link that sleeps, revalidation), again with references.
+ * Path walk. First without locks or counts under an epoch (checked against dentry->seq and mount
+ * changes); where that cannot go on (uncached name, symbolic link that sleeps, revalidation), again
+ * with references.
  */
 
 #include "lib/types.h"
@@ -11,13 +12,16 @@
 struct file;
 
 enum walk_flags {
-	WALK_FOLLOW = 1,       /* follow a symbolic link at the end */
-	WALK_DIRECTORY = 2,    /* the result must be a directory (also: trailing slash) */
-	WALK_EMPTY = 4,        /* "" means the start (AT_EMPTY_PATH) */
+	WALK_FOLLOW = 1,    /* follow a symbolic link at the end */
+	WALK_DIRECTORY = 2, /* the result must be a directory (also: trailing slash) */
+	WALK_EMPTY = 4,     /* "" means the start (AT_EMPTY_PATH) */
 	WALK_NO_AUTOMOUNT = 8,
-	WALK_NO_SYMLINKS = 16, WALK_NO_MAGICLINKS = 32, WALK_NO_XDEV = 64, WALK_BENEATH = 128,
-	WALK_IN_ROOT = 256,    /* openat2(2) RESOLVE_* */
-	WALK_CACHED = 512,     /* -EAGAIN rather than sleeping */
+	WALK_NO_SYMLINKS = 16,
+	WALK_NO_MAGICLINKS = 32,
+	WALK_NO_XDEV = 64,
+	WALK_BENEATH = 128,
+	WALK_IN_ROOT = 256, /* openat2(2) RESOLVE_* */
+	WALK_CACHED = 512,  /* -EAGAIN rather than sleeping */
 };
 
 enum { PATH_MAX_BYTES = 4096, SYMLINK_MAX_DEPTH = 40 };
@@ -35,7 +39,8 @@ struct user_path {
 	char *heap;
 	char small[128];
 };
-MUST_CHECK int user_path_get(struct user_path *p, uaddr_t upath, unsigned flags); /* errors as pathname_get() */
+MUST_CHECK int user_path_get(struct user_path *p, uaddr_t upath,
+			     unsigned flags); /* errors as pathname_get() */
 static inline void user_path_put(struct user_path *p)
 {
 	if (UNLIKELY(p->heap != NULL))
@@ -43,12 +48,13 @@ static inline void user_path_put(struct user_path *p)
 }
 
 /*
- * Resolves `name` from dirfd (AT_FDCWD or an open directory) with the running thread's root and credentials.
- *   out          counted; the dentry is positive
- *   returns      0; -ENOENT; -ENOTDIR; -EACCES; -ELOOP; -EBADF; -ENAMETOOLONG; -EXDEV; -EIO …
+ * Resolves `name` from dirfd (AT_FDCWD or an open directory) with the running thread's root and
+ * credentials. out          counted; the dentry is positive returns      0; -ENOENT; -ENOTDIR;
+ * -EACCES; -ELOOP; -EBADF; -ENAMETOOLONG; -EXDEV; -EIO …
  */
 MUST_CHECK int walk_path(int dirfd, const char *name, unsigned flags, struct path *out);
-MUST_CHECK int walk_from(const struct path *start, const char *name, unsigned flags, struct path *out);
+MUST_CHECK int walk_from(const struct path *start, const char *name, unsigned flags,
+			 struct path *out);
 /* pathname_get + walk_path. */
 MUST_CHECK int walk_user(int dirfd, uaddr_t upath, unsigned flags, struct path *out);
 
@@ -58,19 +64,20 @@ MUST_CHECK int walk_user(int dirfd, uaddr_t upath, unsigned flags, struct path *
  *   last         points into `name`, *last_len bytes; "." and ".." are possible
  *   trailing_slash   set when the name ended in '/'
  */
-MUST_CHECK int walk_parent(int dirfd, const char *name, unsigned flags, struct path *parent, const char **last,
-			   size_t *last_len, bool *trailing_slash);
+MUST_CHECK int walk_parent(int dirfd, const char *name, unsigned flags, struct path *parent,
+			   const char **last, size_t *last_len, bool *trailing_slash);
 
 /*
  * The absolute path of p as seen from `root`, written at the END of buf.
- *   returns      pointer into buf; suffix " (deleted)" as Linux; outside of `root`: as seen from the root of the
- *                mount tree; of a file without a path: its name; NULL: too long
+ *   returns      pointer into buf; suffix " (deleted)" as Linux; outside of `root`: as seen from
+ * the root of the mount tree; of a file without a path: its name; NULL: too long
  */
 MUST_CHECK char *path_format(const struct path *p, const struct path *root, char *buf, size_t size);
 
-/* As above; *reachable: p lies below root and no mount on the way is detached. Without the prefix and suffix. */
-MUST_CHECK char *path_format_reach(const struct path *p, const struct path *root, char *buf, size_t size,
-				   bool *reachable);
+/* As above; *reachable: p lies below root and no mount on the way is detached. Without the prefix
+ * and suffix. */
+MUST_CHECK char *path_format_reach(const struct path *p, const struct path *root, char *buf,
+				   size_t size, bool *reachable);
 
 /* Working directory, root and umask, shared between tasks by CLONE_FS. */
 struct fsctx {
@@ -81,10 +88,12 @@ struct fsctx {
 };
 void walk_init(void); /* boot */
 uint32_t current_umask(void);
-void current_root(struct path *out); /* counted: the running thread's; kernel threads: mount_root_path */
+void current_root(
+	struct path *out); /* counted: the running thread's; kernel threads: mount_root_path */
 void current_cwd(struct path *out);
 /* proc(5), fs.protected_*: 0, 1 (and 2). */
-extern int vfs_protected_symlinks, vfs_protected_hardlinks, vfs_protected_fifos, vfs_protected_regular;
+extern int vfs_protected_symlinks, vfs_protected_hardlinks, vfs_protected_fifos,
+	vfs_protected_regular;
 MUST_CHECK struct fsctx *fsctx_create(const struct path *root); /* cwd = root; NULL: no memory */
 MUST_CHECK struct fsctx *fsctx_dup(struct fsctx *f);
 void fsctx_get(struct fsctx *f);

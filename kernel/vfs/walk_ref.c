@@ -1,10 +1,11 @@
 /*
- * Path walk with references: for names that are not cached, for links and directories whose methods sleep, and for the
- * restricted resolutions of openat2(2). The place is counted; a link's text and inode are kept until the walk ends,
- * since what remains of the text may still be needed.
+ * Path walk with references: for names that are not cached, for links and directories whose methods
+ * sleep, and for the restricted resolutions of openat2(2). The place is counted; a link's text and
+ * inode are kept until the walk ends, since what remains of the text may still be needed.
  *
- * RESOLVE_BENEATH and RESOLVE_IN_ROOT must not let ".." escape while a directory on the way is moved elsewhere: such a
- * step is refused with EAGAIN when any rename or mount happened since the walk began.
+ * RESOLVE_BENEATH and RESOLVE_IN_ROOT must not let ".." escape while a directory on the way is
+ * moved elsewhere: such a step is refused with EAGAIN when any rename or mount happened since the
+ * walk began.
  */
 
 #include "abi/errno.h"

@@ -1,7 +1,7 @@
 /*
- * The rules of the name spaces, xattr(7): user.* on regular files and directories, by the mode bits, and in sticky
- * directories by the owner alone; trusted.* for CAP_SYS_ADMIN, and invisible to others; security.* read by all, set
- * with CAP_SYS_ADMIN, file capabilities with CAP_SETFCAP.
+ * The rules of the name spaces, xattr(7): user.* on regular files and directories, by the mode
+ * bits, and in sticky directories by the owner alone; trusted.* for CAP_SYS_ADMIN, and invisible to
+ * others; security.* read by all, set with CAP_SYS_ADMIN, file capabilities with CAP_SETFCAP.
  */
 
 #include "vfs/xattr.h"

@@ -1,6 +1,7 @@
 #pragma once
 
-/* Extended attributes by path: name spaces, permissions (xattr(7)), then the file system's methods. */
+/* Extended attributes by path: name spaces, permissions (xattr(7)), then the file system's methods.
+ */
 
 #include "lib/types.h"
 #include "vfs/walk.h"
@@ -9,7 +10,8 @@
  * getxattr(2) and its family on a place that is known.
  *   name         kernel string of 1 … 255 bytes
  *   size         0: only the length is asked for
- *   returns      length or 0; -EOPNOTSUPP; -ENODATA; -ERANGE; -EPERM; -EACCES; -EEXIST; -ENOSPC; -EROFS
+ *   returns      length or 0; -EOPNOTSUPP; -ENODATA; -ERANGE; -EPERM; -EACCES; -EEXIST; -ENOSPC;
+ * -EROFS
  */
 MUST_CHECK ssize64_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t size);
 MUST_CHECK int vfs_setxattr(const struct path *p, const char *name, const void *value, size_t size,

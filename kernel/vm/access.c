@@ -2,9 +2,10 @@
  * Reaching into an address space without running in it: copies for exec, ptrace, /proc/PID/mem and
  * process_vm_readv(2); faulting ranges in; what a futex word is.
  *
- * A page is found through the table, counted, and looked up again: if the leaf has not changed, the count keeps
- * the page while it is copied through the direct map. For a write the leaf must be writable, or the page be a private one
- * that only this leaf counts, so that the bytes land where the space sees them.
+ * A page is found through the table, counted, and looked up again: if the leaf has not changed, the
+ * count keeps the page while it is copied through the direct map. For a write the leaf must be
+ * writable, or the page be a private one that only this leaf counts, so that the bytes land where
+ * the space sees them.
  */
 #include <arch/upcall.h>
 
@@ -68,7 +69,8 @@ put:
 	return false;
 }
 
-/* Pins the page at addr, faulting it in as often as it takes. On success vs->lock is held for reading. */
+/* Pins the page at addr, faulting it in as often as it takes. On success vs->lock is held for
+ * reading. */
 static bool pin(struct vm_fault *f, uint64_t addr, struct pinned *out) NO_TSA
 {
 	for (unsigned tries = 0; tries < 64; tries++) {
@@ -134,7 +136,8 @@ static int populate_error(enum fault_result res)
 	}
 }
 
-/* for_write says what is wanted of writable memory: shared mappings are only read, so as not to dirty files. */
+/* for_write says what is wanted of writable memory: shared mappings are only read, so as not to
+ * dirty files. */
 int vm_populate(struct vmspace *vs, uint64_t addr, uint64_t len, bool for_write)
 {
 	uint64_t end = addr + page_round_up(len), size = PAGE_SIZE, va = page_round_down(addr);

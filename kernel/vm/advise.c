@@ -1,11 +1,11 @@
 /*
  * madvise and msync.
  *
- * Advice that changes VMA flags is an edit of the tree (lock for writing). Advice about pages walks the VMAs of the
- * range with the lock held for reading: leaves are taken out by exchange, which faults in parallel tolerate.
- * MADV_FREE drops the pages at once, which the manual page allows. A hole makes the result -ENOMEM after the rest has been
- * done, as Linux does.
- *   source       madvise(2), msync(2)
+ * Advice that changes VMA flags is an edit of the tree (lock for writing). Advice about pages walks
+ * the VMAs of the range with the lock held for reading: leaves are taken out by exchange, which
+ * faults in parallel tolerate. MADV_FREE drops the pages at once, which the manual page allows. A
+ * hole makes the result -ENOMEM after the rest has been done, as Linux does. source madvise(2),
+ * msync(2)
  */
 #include "abi/errno.h"
 #include "sched/thread.h"
@@ -78,7 +78,8 @@ static int check_advice(const struct vma *v, int advice)
 	return advice == MADV_REMOVE && !(v->max_prot & PROT_WRITE) ? -EACCES : 0;
 }
 
-/* The VMAs of [start, end): *err is -ENOMEM when there is a hole, or why the walk must end; returns where it ends. */
+/* The VMAs of [start, end): *err is -ENOMEM when there is a hole, or why the walk must end; returns
+ * where it ends. */
 static uint64_t check_range(struct vmspace *vs, uint64_t start, uint64_t end, int advice, int *err)
 {
 	struct vma *v = vma_find_from(&vs->vmas, start);
@@ -144,7 +145,8 @@ static int drop_pages(struct vmspace *vs, uint64_t start, uint64_t end, int advi
 	return why;
 }
 
-/* A part of a file mapping with counted owners, so that the lock can be dropped while it is worked on. */
+/* A part of a file mapping with counted owners, so that the lock can be dropped while it is worked
+ * on. */
 struct part {
 	struct vmobject *object;
 	struct file *file;
@@ -153,7 +155,8 @@ struct part {
 	uint32_t flags;
 };
 
-/* The next part at or after *at, below end. False: none. *hole: something was skipped. Lock held for reading. */
+/* The next part at or after *at, below end. False: none. *hole: something was skipped. Lock held
+ * for reading. */
 static bool next_part(struct vmspace *vs, uint64_t at, uint64_t end, struct part *p, bool *hole)
 {
 	struct vma *v = vma_find_from(&vs->vmas, at);
@@ -177,7 +180,8 @@ static bool next_part(struct vmspace *vs, uint64_t at, uint64_t end, struct part
 	return true;
 }
 
-/* Calls fn for each part of [start, end) without the lock. The first error ends it; else -ENOMEM after a hole. */
+/* Calls fn for each part of [start, end) without the lock. The first error ends it; else -ENOMEM
+ * after a hole. */
 static int for_each_part(struct vmspace *vs, uint64_t start, uint64_t end,
 			 int (*fn)(const struct part *p, int arg), int arg)
 {

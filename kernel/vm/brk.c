@@ -1,8 +1,8 @@
 /*
- * The program break: two addresses (brk_start, brk) and no VMA of its own. Growing makes ordinary anonymous memory in
- * [old, new), shrinking unmaps whatever lies in [new, old), so that mmap(MAP_FIXED), munmap, mprotect or mremap inside
- * the heap cannot confuse it (pitfall 3). The decision is vma_plan_brk(), which the host tests run.
- *   source       brk(2)
+ * The program break: two addresses (brk_start, brk) and no VMA of its own. Growing makes ordinary
+ * anonymous memory in [old, new), shrinking unmaps whatever lies in [new, old), so that
+ * mmap(MAP_FIXED), munmap, mprotect or mremap inside the heap cannot confuse it (pitfall 3). The
+ * decision is vma_plan_brk(), which the host tests run. source       brk(2)
  */
 #include "abi/errno.h"
 #include "vm/vm_priv.h"

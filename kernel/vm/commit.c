@@ -1,8 +1,8 @@
 /*
- * Commit accounting (vm.overcommit_memory): pages of private writable and shared anonymous memory that were promised.
- * Mode 0 refuses a single request larger than all memory; mode 1 refuses nothing; mode 2 keeps the sum below
- * ratio percent of memory. There is no swap to add.
- *   source       proc(5), vm.overcommit_*
+ * Commit accounting (vm.overcommit_memory): pages of private writable and shared anonymous memory
+ * that were promised. Mode 0 refuses a single request larger than all memory; mode 1 refuses
+ * nothing; mode 2 keeps the sum below ratio percent of memory. There is no swap to add. source
+ * proc(5), vm.overcommit_*
  */
 #include "abi/errno.h"
 #include "vm/vm_priv.h"

@@ -3,22 +3,23 @@
  *
  *   what is there        access      outcome
  *   nothing, anonymous   read        the shared zero page, read-only (PTE_SPECIAL: not counted)
- *                        write       a zeroed page; a 2 MiB block where the VMA holds one and memory is plenty
- *   nothing, object      any         fault_file.c
- *   leaf, allowed        any         spurious: another CPU was first. Never allocate again (pitfall 1)
- *   leaf, read-only      write       copy-on-write: nobody else counts the page: made writable; else copied
- *                                    (shared mappings of files: fault_file.c notes the dirty page)
- *   no VMA               -           below a growing stack: it grows; else SIGSEGV, SEGV_MAPERR
- *   VMA forbids it       -           SIGSEGV, SEGV_ACCERR
+ *                        write       a zeroed page; a 2 MiB block where the VMA holds one and
+ * memory is plenty nothing, object      any         fault_file.c leaf, allowed        any spurious:
+ * another CPU was first. Never allocate again (pitfall 1) leaf, read-only      write copy-on-write:
+ * nobody else counts the page: made writable; else copied (shared mappings of files: fault_file.c
+ * notes the dirty page) no VMA               -           below a growing stack: it grows; else
+ * SIGSEGV, SEGV_MAPERR VMA forbids it       -           SIGSEGV, SEGV_ACCERR
  *
- * Locking: vs->lock for reading, so faults of one space run in parallel, and the tree, the VMAs and the table pages
- * stay as they are. Leaves change by compare-and-exchange from the value that the decision was made on; whoever
- * loses has done nothing, and the access simply runs again. Growing a stack needs the lock for writing.
+ * Locking: vs->lock for reading, so faults of one space run in parallel, and the tree, the VMAs and
+ * the table pages stay as they are. Leaves change by compare-and-exchange from the value that the
+ * decision was made on; whoever loses has done nothing, and the access simply runs again. Growing a
+ * stack needs the lock for writing.
  *
- * Copy-on-write: the new page goes in, the old translation is shot down, then the old page is put (pitfalls 21, 26). The
- * old page cannot be written meanwhile: every leaf of a page that is counted twice is read-only, and a writer copies.
- * "Counted once" is stable in the fault: only fork adds a count, and fork holds our lock for writing. A borrower's
- * passing count (vm_access) costs a copy, nothing else.
+ * Copy-on-write: the new page goes in, the old translation is shot down, then the old page is put
+ * (pitfalls 21, 26). The old page cannot be written meanwhile: every leaf of a page that is counted
+ * twice is read-only, and a writer copies. "Counted once" is stable in the fault: only fork adds a
+ * count, and fork holds our lock for writing. A borrower's passing count (vm_access) costs a copy,
+ * nothing else.
  */
 #include <arch/upcall.h>
 
@@ -92,7 +93,8 @@ static bool map_huge(struct vm_fault *f)
 	return true;
 }
 
-/* A 2 MiB leaf is there. Written to while shared, it is split, and the next round copies one small page. */
+/* A 2 MiB leaf is there. Written to while shared, it is split, and the next round copies one small
+ * page. */
 static enum fault_result huge_present(struct vm_fault *f, _Atomic pte_t *slot)
 {
 	pte_t pte = atomic_load_explicit(slot, memory_order_acquire);
@@ -127,7 +129,8 @@ static enum fault_result fault_anon(struct vm_fault *f)
 	return f->write ? anon_write(f, slot) : anon_read(f, slot);
 }
 
-/* A new page with what the leaf shows now. Device frames and the vDSO are copied too, when they are RAM. */
+/* A new page with what the leaf shows now. Device frames and the vDSO are copied too, when they are
+ * RAM. */
 static struct page *copy_page(pte_t pte, struct page *old)
 {
 	bool zero = !old && pte_paddr(pte) == vm_zero_paddr;
@@ -181,7 +184,8 @@ enum fault_result vm_fault_present(struct vm_fault *f, _Atomic pte_t *slot, pte_
 		arch_tlb_flush_page(f->va);
 		return FAULT_DONE;
 	}
-	/* ptrace reads a PROT_NONE page: the leaf stays as it is, the reader goes through the direct map. */
+	/* ptrace reads a PROT_NONE page: the leaf stays as it is, the reader goes through the
+	 * direct map. */
 	return f->force ? FAULT_DONE : FAULT_ACCERR;
 }
 
@@ -219,7 +223,8 @@ static enum fault_result grow_stack(struct vmspace *vs, uint64_t addr)
 	return FAULT_DONE;
 }
 
-/* No VMA at addr: the slow half of vm_fault_find(). Lock: reading in; on DONE reading out, else none. */
+/* No VMA at addr: the slow half of vm_fault_find(). Lock: reading in; on DONE reading out, else
+ * none. */
 static NOINLINE enum fault_result find_stack(struct vmspace *vs, uint64_t addr) NO_TSA
 {
 	struct vma *v = vma_find_from(&vs->vmas, addr);

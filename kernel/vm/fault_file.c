@@ -2,19 +2,20 @@
  * Page faults in VMAs that map an object: files, shared memory, devices.
  *
  *   access              outcome
- *   read                the cached page, read-only; up to 15 cached neighbours with it (fault-around)
- *   write, private      a copy of the cached page, never the page itself
- *   write, shared       page_mkwrite(), the leaf becomes writable, then the page is marked dirty
- *   beyond the end      SIGBUS
+ *   read                the cached page, read-only; up to 15 cached neighbours with it
+ * (fault-around) write, private      a copy of the cached page, never the page itself write, shared
+ * page_mkwrite(), the leaf becomes writable, then the page is marked dirty beyond the end SIGBUS
  *   device              its frame, not counted (PTE_SPECIAL)
  *
- * Truncation: o->lock is held for reading from the look at the size to the installed leaf. pagecache_truncate() takes
- * pages out of the index under o->lock held for writing, after the smaller size has been published, and only then
- * walks the mappings. So a leaf either was there before that walk, which removes it, or its fault saw the new size.
+ * Truncation: o->lock is held for reading from the look at the size to the installed leaf.
+ * pagecache_truncate() takes pages out of the index under o->lock held for writing, after the
+ * smaller size has been published, and only then walks the mappings. So a leaf either was there
+ * before that walk, which removes it, or its fault saw the new size.
  *
- * Dirty pages: the leaf is made writable first and the page marked dirty second, both before the access runs.
- * Write-back clears the mark first and write-protects second. In whatever order the four happen, a page that
- * can be written is marked, or will be write-protected by the write-back that cleared the mark.
+ * Dirty pages: the leaf is made writable first and the page marked dirty second, both before the
+ * access runs. Write-back clears the mark first and write-protects second. In whatever order the
+ * four happen, a page that can be written is marked, or will be write-protected by the write-back
+ * that cleared the mark.
  */
 #include "abi/errno.h"
 #include "vm/pagecache.h"
@@ -60,8 +61,8 @@ static enum fault_result fault_error(int err)
 	return err == -ENOMEM ? FAULT_NOMEM : err == -EINTR ? FAULT_KILLED : FAULT_BUS;
 }
 
-/* The cached neighbours of a page that was just mapped through `slot`: those of its aligned 64 KiB. They are not marked
- * used: the CPU does that when they are. */
+/* The cached neighbours of a page that was just mapped through `slot`: those of its aligned 64 KiB.
+ * They are not marked used: the CPU does that when they are. */
 static void map_around(struct vm_fault *f, _Atomic pte_t *slot, unsigned flags)
 {
 	struct vma *v = f->vma;

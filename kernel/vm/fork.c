@@ -1,14 +1,15 @@
 /*
  * fork: a second space with the same VMAs.
  *
- * Only leaves of private pages are copied: anonymous memory, and private file mappings in which something was written
- * (has_private). Everything else faults in again, 16 pages at a time. Private pages become read-only on both sides and
- * are counted once more; the next write on either side copies, or takes the page when it is the last one to
- * count it. The parent is flushed once, at the end (pitfalls 15, 17): until then another thread of it may write
- * through an old translation, which is as if it had written before the fork.
+ * Only leaves of private pages are copied: anonymous memory, and private file mappings in which
+ * something was written (has_private). Everything else faults in again, 16 pages at a time. Private
+ * pages become read-only on both sides and are counted once more; the next write on either side
+ * copies, or takes the page when it is the last one to count it. The parent is flushed once, at the
+ * end (pitfalls 15, 17): until then another thread of it may write through an old translation,
+ * which is as if it had written before the fork.
  *
- * One page is not shared but copied at once: the one under the user's stack pointer, which both sides write within
- * their next few instructions; sharing it would cost two faults.
+ * One page is not shared but copied at once: the one under the user's stack pointer, which both
+ * sides write within their next few instructions; sharing it would cost two faults.
  */
 #include "abi/errno.h"
 #include "lib/string.h"

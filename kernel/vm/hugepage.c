@@ -1,6 +1,6 @@
 /*
- * Counts of 2 MiB blocks. See the header for the idea: a block never has a count of its own, hence no state in which
- * a block is half one thing and half another.
+ * Counts of 2 MiB blocks. See the header for the idea: a block never has a count of its own, hence
+ * no state in which a block is half one thing and half another.
  */
 #include "vm/hugepage.h"
 
@@ -54,7 +54,8 @@ static void free_block(struct page *head)
 	page_free(head, HUGE_ORDER);
 }
 
-/* The branch is hardly ever taken; the fence keeps the compiler from computing `dead` without one every time. */
+/* The branch is hardly ever taken; the fence keeps the compiler from computing `dead` without one
+ * every time. */
 static inline void drop(struct page *p, uint64_t bit, uint64_t *dead)
 {
 	if (UNLIKELY(atomic_fetch_sub_explicit(&p->ref, 1, memory_order_acq_rel) == 1)) {

@@ -3,8 +3,8 @@
 #include "vm/vm_priv.h"
 #include "vm/pagecache.h"
 
-/* The scheduler's hook at each switch of threads, interrupts off. Kernel threads run on the kernel's own table
- * (pitfalls 4 and 22). */
+/* The scheduler's hook at each switch of threads, interrupts off. Kernel threads run on the
+ * kernel's own table (pitfalls 4 and 22). */
 static void switch_vm(struct vmspace *prev, struct vmspace *next)
 {
 	(void)prev;

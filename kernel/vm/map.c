@@ -1,10 +1,11 @@
 /*
- * mmap and munmap: choosing an address, checking the limits, putting a VMA in place of what was there.
+ * mmap and munmap: choosing an address, checking the limits, putting a VMA in place of what was
+ * there.
  *
- * Plan: everything that may fail (limits, commit charge, nodes, splitting 2 MiB leaves at the ends) comes first and
- * leaves the space as it was. Commit: old pages are cleared, shot down and freed, then the tree changes; nothing of
- * it can fail. All under the lock held for writing, so no fault sees the middle.
- *   source       mmap(2), munmap(2), Linux's behaviour where they are silent
+ * Plan: everything that may fail (limits, commit charge, nodes, splitting 2 MiB leaves at the ends)
+ * comes first and leaves the space as it was. Commit: old pages are cleared, shot down and freed,
+ * then the tree changes; nothing of it can fail. All under the lock held for writing, so no fault
+ * sees the middle. source       mmap(2), munmap(2), Linux's behaviour where they are silent
  */
 #include "abi/errno.h"
 #include "core/ktrace.h"
@@ -26,7 +27,8 @@ static bool hint_is_free(const struct vmspace *vs, uint64_t hint, uint64_t len, 
 int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len, uint32_t how, bool anonymous,
 		      uint64_t *out)
 {
-	/* Whole 2 MiB blocks are aligned to be mapped as such. Other lengths are packed, so that they merge. */
+	/* Whole 2 MiB blocks are aligned to be mapped as such. Other lengths are packed, so that
+	 * they merge. */
 	uint64_t align = anonymous && len && IS_ALIGNED(len, HUGE_SIZE) ? HUGE_SIZE : PAGE_SIZE;
 	uint64_t high = how & VM_MAP_BELOW_4G ? LOW_END : USER_END;
 	const struct vma_tree *t = &vs->vmas;
@@ -47,7 +49,8 @@ int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len, uint32_t 
 	return vma_find_gap(t, len, PAGE_SIZE, vm_mmap_min_addr, USER_END, true, out) ? 0 : -ENOMEM;
 }
 
-/* Checks what the caller asked for and settles the address in v. `replaced`: something is there already. */
+/* Checks what the caller asked for and settles the address in v. `replaced`: something is there
+ * already. */
 static int settle_range(struct vmspace *vs, const struct vm_map_args *a, struct vma *v,
 			bool *replaced)
 {

@@ -1,7 +1,7 @@
 /*
- * mlock and mlockall: memory that is there when it is used and stays. Nothing is swapped out here, so locking means
- * counting it against RLIMIT_MEMLOCK, faulting it in, and that reclaim leaves its file pages mapped (rmap.c).
- *   source       mlock(2), mlockall(2)
+ * mlock and mlockall: memory that is there when it is used and stays. Nothing is swapped out here,
+ * so locking means counting it against RLIMIT_MEMLOCK, faulting it in, and that reclaim leaves its
+ * file pages mapped (rmap.c). source       mlock(2), mlockall(2)
  */
 #include "abi/errno.h"
 #include "vm/vm_priv.h"

@@ -1,16 +1,19 @@
 /*
  * The pages of an object: finding, making and filling them, and taking them away.
  *
- * Finding takes no lock. A reader finds p in the radix tree, counts it unless its count is zero, and checks that it is
- * still this object's page at this index: whoever takes a page out clears page->cache.object before dropping the
- * object's count, so a page that was freed and used again in between is recognised, and the stray count given back.
+ * Finding takes no lock. A reader finds p in the radix tree, counts it unless its count is zero,
+ * and checks that it is still this object's page at this index: whoever takes a page out clears
+ * page->cache.object before dropping the object's count, so a page that was freed and used again in
+ * between is recognised, and the stray count given back.
  *
- * Making: the new page goes into the index locked (PG_LOCKED) and not yet valid; the thread that put it in fills it, others
- * wait. A fill that fails leaves the page there, not valid: the next comer tries again. Pages of memory-only objects
- * are zeroed before they go in and are valid at once. A page is always whole: file systems zero what lies beyond the
- * end of the file, and the size says what may be read of it (pitfall 13).
+ * Making: the new page goes into the index locked (PG_LOCKED) and not yet valid; the thread that
+ * put it in fills it, others wait. A fill that fails leaves the page there, not valid: the next
+ * comer tries again. Pages of memory-only objects are zeroed before they go in and are valid at
+ * once. A page is always whole: file systems zero what lies beyond the end of the file, and the
+ * size says what may be read of it (pitfall 13).
  *
- * Waiting for PG_LOCKED and PG_WRITEBACK uses hashed wait queues, woken only when PG_WAITERS says so.
+ * Waiting for PG_LOCKED and PG_WRITEBACK uses hashed wait queues, woken only when PG_WAITERS says
+ * so.
  */
 #include "vm/pagecache.h"
 
@@ -184,7 +187,8 @@ int pagecache_insert(struct vmobject *o, uint64_t index, struct page *p, unsigne
 	return 0;
 }
 
-/* A new page at index, counted for the caller; PG_LOCKED when it still has to be filled. -EEXIST: lost a race. */
+/* A new page at index, counted for the caller; PG_LOCKED when it still has to be filled. -EEXIST:
+ * lost a race. */
 static int add_page(struct vmobject *o, uint64_t index, struct page **out)
 {
 	bool fill = o->ops->read_page;
@@ -274,7 +278,8 @@ void pagecache_detach_locked(struct vmobject *o, struct page *p)
 	p->cache.object = NULL;
 }
 
-/* Takes up to `max` pages of [*first, last] out of the index; *first moves on. Their counts pass to the caller. */
+/* Takes up to `max` pages of [*first, last] out of the index; *first moves on. Their counts pass to
+ * the caller. */
 static unsigned detach_some(struct vmobject *o, uint64_t *first, uint64_t last, struct page **pages,
 			    unsigned max)
 {
@@ -291,9 +296,9 @@ static unsigned detach_some(struct vmobject *o, uint64_t *first, uint64_t last, 
 }
 
 /*
- * Takes [first, last] out. o->lock is held for writing while pages leave the index, so that no fault is between finding one
- * and mapping it; it is not held while their write-back is waited for, since write-back needs the locks of spaces
- * whose faults wait for o->lock.
+ * Takes [first, last] out. o->lock is held for writing while pages leave the index, so that no
+ * fault is between finding one and mapping it; it is not held while their write-back is waited for,
+ * since write-back needs the locks of spaces whose faults wait for o->lock.
  */
 static void drop_range(struct vmobject *o, uint64_t first, uint64_t last)
 {

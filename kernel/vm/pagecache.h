@@ -1,6 +1,7 @@
 #pragma once
 
-/* Pages of a vmobject, for file systems and for faults. Contracts speak of vm/vmobject.h's locks. */
+/* Pages of a vmobject, for file systems and for faults. Contracts speak of vm/vmobject.h's locks.
+ */
 
 #include "lib/types.h"
 #include "vm/vmobject.h"
@@ -18,11 +19,11 @@ MUST_CHECK int pagecache_get(struct vmobject *o, uint64_t index, struct page **o
 MUST_CHECK int pagecache_get_locked(struct vmobject *o, uint64_t index, struct page **out);
 
 /*
- * read(2) and write(2) through the cache. The caller (file system) holds inode->lock as it needs, has checked
- * limits, and after a write updates size and times. User memory is copied without page locks; a fault on the
- * very page being copied is harmless.
- *   size         bytes in the file: reads end there
- *   returns      bytes moved (short at end of file or on a fault after some bytes); -EFAULT, -ENOSPC, -ENOMEM, -EIO
+ * read(2) and write(2) through the cache. The caller (file system) holds inode->lock as it needs,
+ * has checked limits, and after a write updates size and times. User memory is copied without page
+ * locks; a fault on the very page being copied is harmless. size         bytes in the file: reads
+ * end there returns      bytes moved (short at end of file or on a fault after some bytes);
+ * -EFAULT, -ENOSPC, -ENOMEM, -EIO
  */
 MUST_CHECK ssize64_t pagecache_read(struct vmobject *o, off64_t pos, struct uio *u, uint64_t size);
 MUST_CHECK ssize64_t pagecache_write(struct vmobject *o, off64_t pos, struct uio *u);
@@ -30,11 +31,13 @@ MUST_CHECK ssize64_t pagecache_write(struct vmobject *o, off64_t pos, struct uio
 /* Kernel copies (symlinks, exec headers, initramfs). Same returns. */
 MUST_CHECK ssize64_t pagecache_read_kernel(struct vmobject *o, off64_t pos, void *buf, size_t n,
 					   uint64_t size);
-MUST_CHECK ssize64_t pagecache_write_kernel(struct vmobject *o, off64_t pos, const void *buf, size_t n);
+MUST_CHECK ssize64_t pagecache_write_kernel(struct vmobject *o, off64_t pos, const void *buf,
+					    size_t n);
 
 /*
- * Cuts the object to new_size bytes: pages beyond are unmapped everywhere and dropped, the tail of the last page
- * is zeroed. The caller has already published the smaller size and holds inode->lock for writing.
+ * Cuts the object to new_size bytes: pages beyond are unmapped everywhere and dropped, the tail of
+ * the last page is zeroed. The caller has already published the smaller size and holds inode->lock
+ * for writing.
  */
 void pagecache_truncate(struct vmobject *o, uint64_t new_size);
 

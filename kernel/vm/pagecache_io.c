@@ -1,12 +1,14 @@
 /*
  * read(2) and write(2) through the page cache.
  *
- * User memory is copied while the page is only counted: no lock is held that the fault of a user page could need, not even
- * when that is the very page being copied (pitfall: mmap a file and write it to itself).
+ * User memory is copied while the page is only counted: no lock is held that the fault of a user
+ * page could need, not even when that is the very page being copied (pitfall: mmap a file and write
+ * it to itself).
  *
- * A write that replaces a whole page that is not cached does not read it first, nor zero it: it fills a page that nobody
- * sees yet, and puts it into the index afterwards. When that loses a race, or the copy stops at a bad address,
- * what was copied goes into the page that is (or is then made) there.
+ * A write that replaces a whole page that is not cached does not read it first, nor zero it: it
+ * fills a page that nobody sees yet, and puts it into the index afterwards. When that loses a race,
+ * or the copy stops at a bad address, what was copied goes into the page that is (or is then made)
+ * there.
  */
 #include "abi/errno.h"
 #include "core/epoch.h"
@@ -16,7 +18,8 @@
 #include "vm/uio.h"
 #include "vm/vm_priv.h"
 
-/* A page for reading, counted; NULL in *out for a hole of a memory-only object: it reads as zeroes and stays one. */
+/* A page for reading, counted; NULL in *out for a hole of a memory-only object: it reads as zeroes
+ * and stays one. */
 static int get_for_read(struct vmobject *o, uint64_t index, struct page **out)
 {
 	if (LIKELY((*out = pagecache_find(o, index))))
@@ -57,7 +60,8 @@ ssize64_t pagecache_read(struct vmobject *o, off64_t pos, struct uio *u, uint64_
 	return done ? done : err;
 }
 
-/* Copies n bytes into the page at index, which is made and filled as needed. Bytes copied, or -errno when none. */
+/* Copies n bytes into the page at index, which is made and filled as needed. Bytes copied, or
+ * -errno when none. */
 static ssize64_t write_part(struct vmobject *o, uint64_t index, size_t off, struct uio *u, size_t n)
 {
 	struct page *p;

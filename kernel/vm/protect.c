@@ -1,9 +1,9 @@
 /*
- * mprotect. The range is walked once to find how far it can go: to the first hole (-ENOMEM) or the first VMA that may
- * not have the protection (-EACCES). What comes before is changed as a whole, as Linux does; the rest is untouched.
- * Leaves follow the VMAs at once: access taken away is taken from the leaf and shot down; access granted is put in where
- * no other rule stands against it (a private page that nobody shares may be written without a fault).
- *   source       mprotect(2)
+ * mprotect. The range is walked once to find how far it can go: to the first hole (-ENOMEM) or the
+ * first VMA that may not have the protection (-EACCES). What comes before is changed as a whole, as
+ * Linux does; the rest is untouched. Leaves follow the VMAs at once: access taken away is taken
+ * from the leaf and shot down; access granted is put in where no other rule stands against it (a
+ * private page that nobody shares may be written without a fault). source       mprotect(2)
  */
 #include "abi/errno.h"
 #include "vm/hugepage.h"
@@ -33,7 +33,8 @@ static bool gains_data(const struct protect *p, const struct vma *v)
 	       !(v->flags & (VMA_SHARED | VMA_GROWSDOWN));
 }
 
-/* How far the change can go from its first VMA v; *err says why it ends before `end`. Counts the nodes it takes. */
+/* How far the change can go from its first VMA v; *err says why it ends before `end`. Counts the
+ * nodes it takes. */
 static uint64_t plan_range(struct protect *p, struct vma *v, uint64_t start, uint64_t end, int *err)
 {
 	uint64_t at = start, stop, pages;

@@ -1,9 +1,10 @@
 /*
- * The page table of a space, as the mmap family changes it: taking leaves out, cutting 2 MiB leaves at the ends of a
- * range, giving unneeded table pages back, and the last teardown.
+ * The page table of a space, as the mmap family changes it: taking leaves out, cutting 2 MiB leaves
+ * at the ends of a range, giving unneeded table pages back, and the last teardown.
  *
- * Leaves are taken out by compare-and-exchange, so that whatever another CPU (a fault, the hardware's accessed and dirty bits) put
- * there last is what we get. Their pages go into a gather, which frees them after the shootdown.
+ * Leaves are taken out by compare-and-exchange, so that whatever another CPU (a fault, the
+ * hardware's accessed and dirty bits) put there last is what we get. Their pages go into a gather,
+ * which frees them after the shootdown.
  */
 #include "abi/errno.h"
 #include "vm/hugepage.h"
@@ -64,7 +65,8 @@ static void count_zapped(struct zap *z, const struct page *p, uint64_t size)
 		z->file++;
 }
 
-/* Leaves that this kind of zap passes over. A page that was used since reclaim last came by gets another round. */
+/* Leaves that this kind of zap passes over. A page that was used since reclaim last came by gets
+ * another round. */
 static bool should_stay(const struct zap *z, _Atomic pte_t *slot, pte_t pte)
 {
 	if (z->how == ZAP_ALL)
@@ -79,8 +81,8 @@ static bool should_stay(const struct zap *z, _Atomic pte_t *slot, pte_t pte)
 }
 
 /*
- * With the lock held for reading a fault may split a 2 MiB leaf at any moment. Its slot then holds a table, which
- * must not be taken out: its leaves are walked instead.
+ * With the lock held for reading a fault may split a 2 MiB leaf at any moment. Its slot then holds
+ * a table, which must not be taken out: its leaves are walked instead.
  */
 static inline int zap_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
 {
@@ -129,7 +131,8 @@ struct blocks {
 	uint64_t first, last; /* addresses, 2 MiB aligned; empty: equal */
 };
 
-/* Unlinks the tables of `b`, free of VMAs, with upper tables that nothing but `b` is under. `keep` counts as in use. */
+/* Unlinks the tables of `b`, free of VMAs, with upper tables that nothing but `b` is under. `keep`
+ * counts as in use. */
 static void unlink_blocks(struct tlb_gather *g, struct vma *next, struct blocks b,
 			  struct blocks keep)
 {
@@ -166,8 +169,9 @@ static void drop_spare(struct tlb_gather *g, struct blocks keep)
 }
 
 /*
- * Most unmaps end at the first test: some VMA still uses the table. A small range that leaves a block empty keeps its
- * tables for the next mmap, which is likely to come to the same place; one such block is kept for each space.
+ * Most unmaps end at the first test: some VMA still uses the table. A small range that leaves a
+ * block empty keeps its tables for the next mmap, which is likely to come to the same place; one
+ * such block is kept for each space.
  */
 void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, uint64_t end)
 {
@@ -207,7 +211,8 @@ static inline __attribute__((always_inline)) int teardown_leaf(void *ctx, _Atomi
 	return 0;
 }
 
-/* All VMAs up to v are done with: tables that `next` does not need go. Those shared with it go in its turn. */
+/* All VMAs up to v are done with: tables that `next` does not need go. Those shared with it go in
+ * its turn. */
 static void unlink_behind(struct vmspace *vs, const struct vma *v, const struct vma *next)
 {
 	uint64_t first = ALIGN_DOWN(v->start, HUGE_SIZE), last = ALIGN_UP(v->end, HUGE_SIZE);

@@ -1,14 +1,17 @@
 /*
- * Reclaim: giving clean file pages back when memory runs low. A clock hand goes round each object with backing: a page
- * that was used since the last pass (PG_REFERENCED) gets another round; one that is clean and counted by the index alone
- * goes; one that is also mapped is unmapped first, where no lock has to be waited for. Dirty pages are left to
- * write-back. Anonymous and memory-only pages have nowhere to go: there is no swap.
+ * Reclaim: giving clean file pages back when memory runs low. A clock hand goes round each object
+ * with backing: a page that was used since the last pass (PG_REFERENCED) gets another round; one
+ * that is clean and counted by the index alone goes; one that is also mapped is unmapped first,
+ * where no lock has to be waited for. Dirty pages are left to write-back. Anonymous and memory-only
+ * pages have nowhere to go: there is no swap.
  *
- * Reclaim runs inside allocations, under whatever locks the caller holds. It therefore only tries locks above the
- * spinlocks, and its own mutual exclusion is a flag: a second thread that finds it set simply gets nothing.
+ * Reclaim runs inside allocations, under whatever locks the caller holds. It therefore only tries
+ * locks above the spinlocks, and its own mutual exclusion is a flag: a second thread that finds it
+ * set simply gets nothing.
  *
- * Taking a page out: its count goes from 1 (the index's) to 0 by compare-and-exchange under tree_lock, so a lookup
- * that runs at the same time either counted it before, and the exchange fails, or finds a zero and looks again.
+ * Taking a page out: its count goes from 1 (the index's) to 0 by compare-and-exchange under
+ * tree_lock, so a lookup that runs at the same time either counted it before, and the exchange
+ * fails, or finds a zero and looks again.
  */
 #include "vm/pagecache.h"
 #include "vm/vm_priv.h"
@@ -42,7 +45,8 @@ static bool evict_locked(struct vmobject *o, struct page *p)
 	return true;
 }
 
-/* Looks at the next pages of o. Evicted ones go to `out`; a mapped one that could go is noted in *mapped (its index). */
+/* Looks at the next pages of o. Evicted ones go to `out`; a mapped one that could go is noted in
+ * *mapped (its index). */
 static unsigned scan(struct vmobject *o, struct page **out, uint64_t *mapped, bool *more)
 {
 	unsigned n = 0;
@@ -77,8 +81,8 @@ static void count_evicted(struct vmobject *o, unsigned n)
 }
 
 /*
- * One pass over o, ended early when enough was found. Where mapped pages stopped the hand, they and their neighbours are
- * unmapped, and the hand goes back to them once.
+ * One pass over o, ended early when enough was found. Where mapped pages stopped the hand, they and
+ * their neighbours are unmapped, and the hand goes back to them once.
  */
 static uint64_t reclaim_object(struct vmobject *o, uint64_t want)
 {

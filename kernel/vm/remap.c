@@ -1,11 +1,11 @@
 /*
  * mremap: shrinks by unmapping the tail, grows in place when the next pages are free, else moves.
  *
- * A move takes the leaves along; no page is copied. All tables the new place needs are allocated while nothing has
- * changed yet, and 2 MiB leaves that would not be aligned there are split. The commit puts the new VMA in, moves leaf by
- * leaf, shoots the old range down and takes the old VMA out. Walks over the object's mappings cannot miss a page on
- * its way: the new VMA is at the tail of the list before the lock is released.
- *   source       mremap(2)
+ * A move takes the leaves along; no page is copied. All tables the new place needs are allocated
+ * while nothing has changed yet, and 2 MiB leaves that would not be aligned there are split. The
+ * commit puts the new VMA in, moves leaf by leaf, shoots the old range down and takes the old VMA
+ * out. Walks over the object's mappings cannot miss a page on its way: the new VMA is at the tail
+ * of the list before the lock is released. source       mremap(2)
  */
 #include "abi/errno.h"
 #include "vm/vm_priv.h"
@@ -113,8 +113,9 @@ struct move {
 };
 
 /*
- * Plan: room for each leaf at its new place. A 2 MiB leaf goes into an empty slot of that level; where a table is in
- * the way (an empty one: the place is free) it is split, and the table takes the parts.
+ * Plan: room for each leaf at its new place. A 2 MiB leaf goes into an empty slot of that level;
+ * where a table is in the way (an empty one: the place is free) it is split, and the table takes
+ * the parts.
  */
 static int prepare_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
 {
@@ -151,7 +152,8 @@ static int move_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
 	return 0;
 }
 
-/* With MREMAP_FIXED all 2 MiB leaves of both places are split, so that only 4 KiB leaves and tables meet. */
+/* With MREMAP_FIXED all 2 MiB leaves of both places are split, so that only 4 KiB leaves and tables
+ * meet. */
 static int plan_move(struct remap *r, struct move *m, uint64_t len)
 {
 	bool fixed = r->flags & MREMAP_FIXED;
@@ -171,7 +173,8 @@ static int plan_move(struct remap *r, struct move *m, uint64_t len)
 	return arch_pt_walk(m->pt, r->old, end, prepare_leaf, m);
 }
 
-/* The old place, when it keeps its VMA (MREMAP_DONTUNMAP), has no pages left; else it goes as in munmap. */
+/* The old place, when it keeps its VMA (MREMAP_DONTUNMAP), has no pages left; else it goes as in
+ * munmap. */
 static void leave_old(struct remap *r, uint64_t moved)
 {
 	struct vmspace *vs = r->vs;
@@ -182,7 +185,8 @@ static void leave_old(struct remap *r, uint64_t moved)
 		vm_unmap_locked(&r->e, vs, r->old, r->old + r->old_len);
 }
 
-/* The plan failed: tables made for the new place go again, so that none is left that no VMA has use for. */
+/* The plan failed: tables made for the new place go again, so that none is left that no VMA has use
+ * for. */
 static void drop_tables(struct remap *r)
 {
 	uint64_t end = r->new_addr + r->new_len;

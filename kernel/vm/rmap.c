@@ -1,19 +1,22 @@
 /*
- * From an object to the leaves that map it: the walk over its VMAs for truncation, write-back and reclaim.
+ * From an object to the leaves that map it: the walk over its VMAs for truncation, write-back and
+ * reclaim.
  *
- * The list of VMAs is under a spinlock, but looking at a VMA's leaves needs its space's lock (rank VMSPACE, sleeping,
- * above everything an object has). So the walk keeps its place with a cursor in the list, counts the space, drops the
- * spinlock, and takes the space's lock for reading: the tree, the table pages and every VMA's bounds then stay.
+ * The list of VMAs is under a spinlock, but looking at a VMA's leaves needs its space's lock (rank
+ * VMSPACE, sleeping, above everything an object has). So the walk keeps its place with a cursor in
+ * the list, counts the space, drops the spinlock, and takes the space's lock for reading: the tree,
+ * the table pages and every VMA's bounds then stay.
  *
- * Why no leaf is missed, although VMAs come, go, move and grow meanwhile: VMAs enter the list at the tail, and one that
- * grows goes back to the tail; both happen, like any move of leaves, inside one hold of the space's lock for writing. So at
- * any time every leaf lies in a VMA that the cursor has not passed, or was put there by a fault after the walk
- * began; and what faults may put there is the caller's to exclude (truncation: the page is out of the index already;
- * write-back: the fault marks the page dirty again).
+ * Why no leaf is missed, although VMAs come, go, move and grow meanwhile: VMAs enter the list at
+ * the tail, and one that grows goes back to the tail; both happen, like any move of leaves, inside
+ * one hold of the space's lock for writing. So at any time every leaf lies in a VMA that the cursor
+ * has not passed, or was put there by a fault after the walk began; and what faults may put there
+ * is the caller's to exclude (truncation: the page is out of the index already; write-back: the
+ * fault marks the page dirty again).
  *
- * After the lock is ours the VMA may be gone, even freed: it is touched again only if it still stands directly in
- * front of the cursor. A space whose count has fallen to zero is skipped: nobody can run in it, and its leaves and
- * their counts go with it.
+ * After the lock is ours the VMA may be gone, even freed: it is touched again only if it still
+ * stands directly in front of the cursor. A space whose count has fallen to zero is skipped: nobody
+ * can run in it, and its leaves and their counts go with it.
  */
 #include "vm/vm_priv.h"
 
@@ -22,7 +25,8 @@ static struct vma *vma_at(struct list *l)
 	return list_entry(l, struct vma, object_node);
 }
 
-/* Moves the cursor behind the next VMA; cursors of other walks (without a space) are passed over. */
+/* Moves the cursor behind the next VMA; cursors of other walks (without a space) are passed over.
+ */
 static struct vma *step(struct vmobject *o, struct vma *cursor)
 {
 	struct list *l = cursor->object_node.next;
@@ -49,7 +53,8 @@ static bool still_before(struct vmobject *o, struct vma *cursor, const struct vm
 	return same;
 }
 
-/* The addresses in v of pages [first, last]; false: none. Without v's lock the answer may be old, see visit(). */
+/* The addresses in v of pages [first, last]; false: none. Without v's lock the answer may be old,
+ * see visit(). */
 static bool overlap(const struct vma *v, uint64_t first, uint64_t last, uint64_t *start,
 		    uint64_t *end)
 {
@@ -100,7 +105,8 @@ void rmap_walk(struct vmobject *o, uint64_t first, uint64_t last, bool nowait, r
 	while ((v = step(o, &w.cursor))) {
 		struct vmspace *vs = v->vs;
 
-		/* A VMA that does not overlap now can only come to do so by growing, and is then seen again. */
+		/* A VMA that does not overlap now can only come to do so by growing, and is then
+		 * seen again. */
 		if (!overlap(v, first, last, &start, &end) || !ref_tryget(&vs->users))
 			continue;
 		spin_unlock(&o->mappings_lock);

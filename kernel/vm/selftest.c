@@ -1,8 +1,9 @@
 /*
- * Self-test of address spaces inside the kernel, for debug builds (`debug=selftest`): random maps, unmaps, protections,
- * moves, breaks, advice and forks against a model of one byte per page; the same with failing allocations; threads that
- * fault in a space that others change; truncation and write-back under them. At the end every page must be free again:
- * a count that is wrong anywhere shows as a leak, or as a poisoned page.
+ * Self-test of address spaces inside the kernel, for debug builds (`debug=selftest`): random maps,
+ * unmaps, protections, moves, breaks, advice and forks against a model of one byte per page; the
+ * same with failing allocations; threads that fault in a space that others change; truncation and
+ * write-back under them. At the end every page must be free again: a count that is wrong anywhere
+ * shows as a leak, or as a poisoned page.
  */
 #ifdef KEVLAR_DEBUG
 
@@ -20,7 +21,8 @@
 enum { PAGES = 1024 + 512, MODELS = 3, RW = PROT_READ | PROT_WRITE };
 #define BASE 0x10000000ul
 
-/* What a space should hold: per page, the byte that its first byte has, and what may be done with it. */
+/* What a space should hold: per page, the byte that its first byte has, and what may be done with
+ * it. */
 struct model {
 	struct vmspace *vs;
 	uint8_t value[PAGES];
@@ -339,7 +341,8 @@ static void test_file(void)
 	KASSERT(atomic_load(&fake.refs) == 0 && pagecache_dirty_pages() == 0);
 }
 
-/* Threads in one space: some store and check, one unmaps and maps again, one truncates and syncs. */
+/* Threads in one space: some store and check, one unmaps and maps again, one truncates and syncs.
+ */
 static struct vmspace *race_vs;
 static uint64_t race_shared;
 static _Atomic unsigned race_running;
@@ -422,7 +425,8 @@ static void race_truncator(void *arg)
 	for (unsigned i = 0; !atomic_load(&race_stop); i++) {
 		fake.size = (i % 64) << PAGE_SHIFT;
 		pagecache_truncate(&fake.object, fake.size);
-		/* Nothing beyond may be left anywhere: the index is empty, and so is every mapping. */
+		/* Nothing beyond may be left anywhere: the index is empty, and so is every mapping.
+		 */
 		KASSERT(pagecache_next_data(&fake.object, i % 64, 64) == 64);
 		KASSERT(poke(race_shared + (63 << PAGE_SHIFT), 1) == -EFAULT);
 		fake.size = 64 << PAGE_SHIFT;

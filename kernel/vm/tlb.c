@@ -1,13 +1,15 @@
 /*
  * TLB shootdown.
  *
- * The order that makes it right: the entry is changed (an atomic operation, hence a full fence), then pt.active is
- * read, then those CPUs are asked, then the page is freed. A CPU that was not in the mask when we looked sets its bit
- * (arch_pt_switch(), also atomic) before it walks the table, so it sees the new entry. Interrupts are on while we wait
- * and handlers need no lock, so two CPUs that shoot at each other both make progress.
+ * The order that makes it right: the entry is changed (an atomic operation, hence a full fence),
+ * then pt.active is read, then those CPUs are asked, then the page is freed. A CPU that was not in
+ * the mask when we looked sets its bit (arch_pt_switch(), also atomic) before it walks the table,
+ * so it sees the new entry. Interrupts are on while we wait and handlers need no lock, so two CPUs
+ * that shoot at each other both make progress.
  *
- * Up to FLUSH_PAGES pages are invalidated one by one, larger ranges by dropping all user translations. INVLPG also
- * drops the paging-structure caches (SDM vol. 3A 4.10.4.1), which unlinked table pages need.
+ * Up to FLUSH_PAGES pages are invalidated one by one, larger ranges by dropping all user
+ * translations. INVLPG also drops the paging-structure caches (SDM vol. 3A 4.10.4.1), which
+ * unlinked table pages need.
  */
 #include "vm/tlb.h"
 

@@ -1,6 +1,6 @@
 /*
- * The cursor over a scattered buffer. Every mover goes segment by segment; a user segment ends early at a bad
- * address, and the cursor stands exactly behind the last byte that was moved.
+ * The cursor over a scattered buffer. Every mover goes segment by segment; a user segment ends
+ * early at a bad address, and the cursor stands exactly behind the last byte that was moved.
  */
 #include "vm/uio.h"
 
@@ -165,7 +165,8 @@ void uio_truncate(struct uio *u, size_t n)
 	u->resid = MIN(u->resid, n);
 }
 
-/* Reads a byte of the page at `at`, and for writing puts it back by a compare-and-exchange that changes nothing. */
+/* Reads a byte of the page at `at`, and for writing puts it back by a compare-and-exchange that
+ * changes nothing. */
 static int touch(uint64_t at, bool for_write)
 {
 	uaddr_t word = UADDR(at & ~3ull);

@@ -1,7 +1,8 @@
 /*
- * Copies between kernel and user memory. The instructions that touch user memory are the port's (<arch/usercopy.h>); here
- * errors become numbers and ktrace gets the bytes that really crossed: from the kernel's side of the copy, never by a
- * second read of memory that another thread may have changed. With the group off that is one predicted branch.
+ * Copies between kernel and user memory. The instructions that touch user memory are the port's
+ * (<arch/usercopy.h>); here errors become numbers and ktrace gets the bytes that really crossed:
+ * from the kernel's side of the copy, never by a second read of memory that another thread may have
+ * changed. With the group off that is one predicted branch.
  */
 #include "vm/usercopy.h"
 

@@ -17,8 +17,8 @@ MUST_CHECK int clear_user(uaddr_t dst, size_t n);
 MUST_CHECK ssize64_t strncpy_from_user(char *dst, uaddr_t src, size_t size);
 
 /*
- * Extensible structures (clone3, openat2, sched_setattr): copies the smaller of the two sizes and zeroes the
- * rest; -E2BIG when the user's surplus is not zero.
+ * Extensible structures (clone3, openat2, sched_setattr): copies the smaller of the two sizes and
+ * zeroes the rest; -E2BIG when the user's surplus is not zero.
  */
 MUST_CHECK int copy_struct_from_user(void *dst, size_t ksize, uaddr_t src, size_t usize);
 

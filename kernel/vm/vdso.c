@@ -1,7 +1,7 @@
 /*
- * The vDSO in a space: the clock's data page and, right behind it, the image. Both are frames of one object that is
- * never freed: index 0 is the data page, the image follows. The image is copied into pages of its own at boot, since
- * in the kernel's image it need not begin at a page.
+ * The vDSO in a space: the clock's data page and, right behind it, the image. Both are frames of
+ * one object that is never freed: index 0 is the data page, the image follows. The image is copied
+ * into pages of its own at boot, since in the kernel's image it need not begin at a page.
  */
 #include <arch/elf.h>
 

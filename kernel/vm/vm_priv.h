@@ -20,12 +20,15 @@ struct slab_cache;
 MUST_CHECK int vm_edit_begin(struct vma_edit *e, struct vmspace *vs, unsigned nodes);
 /* Under vs->lock for writing, once the tree has changed: dead VMAs leave their objects' lists. */
 void vm_edit_retire(struct vma_edit *e);
-/* Without vs->lock: frees spare and dead VMAs, dropping objects and files (which may sleep, and take locks of any rank). */
+/* Without vs->lock: frees spare and dead VMAs, dropping objects and files (which may sleep, and
+ * take locks of any rank). */
 void vm_edit_end(struct vma_edit *e);
 
-/* Adds (or with a negative count takes away) `pages` with the attributes of v to the space's counts. */
+/* Adds (or with a negative count takes away) `pages` with the attributes of v to the space's
+ * counts. */
 void vm_account(struct vmspace *vs, const struct vma *v, int64_t pages);
-/* Takes what lies in [start, end), from its first VMA v on, off the counts and the commit charge: before an unmap. */
+/* Takes what lies in [start, end), from its first VMA v on, off the counts and the commit charge:
+ * before an unmap. */
 void vm_unaccount_range(struct vmspace *vs, struct vma *v, uint64_t start, uint64_t end);
 
 static inline bool vma_is_data(const struct vma *v)
@@ -61,7 +64,8 @@ bool vm_wants_commit(uint32_t flags,
 		     uint32_t prot); /* VMA flags: private writable memory that must be backed */
 
 /* --- map.c --- */
-/* Unmaps [start, end) with the lock held for writing; `e` has the nodes, 2 MiB leaves at the ends are split. */
+/* Unmaps [start, end) with the lock held for writing; `e` has the nodes, 2 MiB leaves at the ends
+ * are split. */
 void vm_unmap_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end);
 /* As vm_unmap_locked(), but table pages stay: something new comes there at once. */
 void vm_clear_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end);
@@ -73,7 +77,8 @@ MUST_CHECK int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len
 unsigned vm_pte_flags(
 	uint32_t prot); /* PTE_WRITE left out: copy-on-write and dirty tracking decide */
 
-/* The bits of a leaf that one flag makes the difference of: a constant, where pte_flags() would be a computation. */
+/* The bits of a leaf that one flag makes the difference of: a constant, where pte_flags() would be
+ * a computation. */
 static inline pte_t pte_bits(unsigned flag)
 {
 	return pte_make(0, PTE_READ | PTE_EXEC | flag) ^ pte_make(0, PTE_READ | PTE_EXEC);
@@ -122,8 +127,9 @@ static inline void vma_mark_private(struct vma *v)
 }
 
 /*
- * arch_pt_walk() for ranges of moderate size: one look-up for each 2 MiB, then leaf after leaf, with fn inlined. Ranges that
- * may be vast and empty take arch_pt_walk() itself, which skips by the upper levels.
+ * arch_pt_walk() for ranges of moderate size: one look-up for each 2 MiB, then leaf after leaf,
+ * with fn inlined. Ranges that may be vast and empty take arch_pt_walk() itself, which skips by the
+ * upper levels.
  */
 static inline __attribute__((always_inline)) int vm_walk(struct vmspace *vs, uint64_t start,
 							 uint64_t end, pt_walk_fn *fn, void *ctx)
@@ -151,8 +157,9 @@ static inline __attribute__((always_inline)) int vm_walk(struct vmspace *vs, uin
 }
 
 /*
- * Splits 2 MiB leaves that contain `start` or `end` inside; v is the first VMA with an end behind `start`. 0 or -ENOMEM.
- * Lock held. Whoever may cut a VMA in two calls it, so a 2 MiB leaf always lies in one VMA, and small VMAs have none.
+ * Splits 2 MiB leaves that contain `start` or `end` inside; v is the first VMA with an end behind
+ * `start`. 0 or -ENOMEM. Lock held. Whoever may cut a VMA in two calls it, so a 2 MiB leaf always
+ * lies in one VMA, and small VMAs have none.
  */
 MUST_CHECK int vm_split_ends(struct vmspace *vs, const struct vma *v, uint64_t start, uint64_t end);
 /* Clears leaves of [start, end) into g. Lock held at least for reading. */
@@ -163,12 +170,13 @@ enum zap_how {
 };
 void vm_zap(struct tlb_gather *g, uint64_t start, uint64_t end, enum zap_how how);
 /*
- * Unlinks table pages that [start, end), free by now in the tree, does not need any more; `next` is the VMA behind it.
- * Lock held for writing. Every table page of a space lies at least partly under one of its VMAs: vm_teardown()
- * finds them all that way.
+ * Unlinks table pages that [start, end), free by now in the tree, does not need any more; `next` is
+ * the VMA behind it. Lock held for writing. Every table page of a space lies at least partly under
+ * one of its VMAs: vm_teardown() finds them all that way.
  */
 void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, uint64_t end);
-/* Frees everything that a space without users maps, and the table pages. The VMAs are still in the tree. */
+/* Frees everything that a space without users maps, and the table pages. The VMAs are still in the
+ * tree. */
 void vm_teardown(struct vmspace *vs);
 void vm_update_hiwater(struct vmspace *vs);
 
@@ -184,11 +192,13 @@ struct vm_fault {
 	bool major; /* out: the page had to be read */
 };
 
-/* One attempt at f, whose VMA is known; the lock is held for reading. DONE: the access may be tried again. */
+/* One attempt at f, whose VMA is known; the lock is held for reading. DONE: the access may be tried
+ * again. */
 enum fault_result vm_fault_locked(struct vm_fault *f);
 /* A leaf is there: spurious, copy-on-write, or permissions to add. */
 enum fault_result vm_fault_present(struct vm_fault *f, _Atomic pte_t *slot, pte_t pte);
-/* Finds the VMA (growing a stack) and tries. On DONE only vs->lock is still held for reading; else it is not. */
+/* Finds the VMA (growing a stack) and tries. On DONE only vs->lock is still held for reading; else
+ * it is not. */
 enum fault_result vm_fault_find(struct vm_fault *f, uint64_t addr);
 /* fault_file.c: VMAs with an object. */
 enum fault_result vm_fault_object(struct vm_fault *f);
@@ -201,9 +211,11 @@ void fault_init(void);
 typedef void rmap_fn(void *ctx, struct vma *v, uint64_t start, uint64_t end);
 void rmap_walk(struct vmobject *o, uint64_t first, uint64_t last, bool nowait, rmap_fn *fn,
 	       void *ctx);
-/* Takes pages [first, last] of o out of all mappings; with_private: copies in private mappings too (truncation). */
+/* Takes pages [first, last] of o out of all mappings; with_private: copies in private mappings too
+ * (truncation). */
 void rmap_unmap(struct vmobject *o, uint64_t first, uint64_t last, bool with_private);
-/* Reclaim: only what was not used lately, in spaces whose lock is free, and not locked in memory. */
+/* Reclaim: only what was not used lately, in spaces whose lock is free, and not locked in memory.
+ */
 void rmap_unmap_unused(struct vmobject *o, uint64_t first, uint64_t last);
 void rmap_write_protect(struct vmobject *o, uint64_t first, uint64_t last);
 
@@ -229,16 +241,18 @@ void page_wake(struct page *p);
 enum { TAG_DIRTY, TAG_WRITEBACK };
 enum { LRU_SHMEM = 1 }; /* page->cache.lru: of a memory-only object */
 
-/* Takes p, counted by the caller, out of its object. tree_lock held. The object's count on p passes to the caller. */
+/* Takes p, counted by the caller, out of its object. tree_lock held. The object's count on p passes
+ * to the caller. */
 void pagecache_detach_locked(struct vmobject *o, struct page *p);
 void pagecache_count(struct vmobject *o, int64_t pages); /* npages and the global counts */
 void pagecache_drop_all(struct vmobject *o);             /* no user is left */
-/* Objects with backing, for write-back and reclaim: the next after `prev` (NULL: first), pinned; prev is unpinned. */
+/* Objects with backing, for write-back and reclaim: the next after `prev` (NULL: first), pinned;
+ * prev is unpinned. */
 struct vmobject *vmobject_next_backed(struct vmobject *prev);
 void vmobject_unpin(struct vmobject *o);
 void pagecache_cleaned(struct vmobject *o); /* a page of o has lost PG_DIRTY */
-/* Puts p (kind PAGE_CACHE, counted by the caller) into the index with `flags`; the object counts it too. 0, -EEXIST,
- * -ENOMEM. */
+/* Puts p (kind PAGE_CACHE, counted by the caller) into the index with `flags`; the object counts it
+ * too. 0, -EEXIST, -ENOMEM. */
 MUST_CHECK int pagecache_insert(struct vmobject *o, uint64_t index, struct page *p, unsigned flags);
 uint64_t pagecache_dirty_pages(void);
 

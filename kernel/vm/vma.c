@@ -1,12 +1,12 @@
 /*
- * The VMA tree: a red-black tree by start address in which every node knows the usable free bytes in front of it
- * and the largest such gap of its subtree. The gap belongs to the VMA behind it, so that a change of one VMA's bounds
- * touches two summaries: its own and its successor's. The room behind the last VMA belongs to nobody and is looked
- * at separately.
+ * The VMA tree: a red-black tree by start address in which every node knows the usable free bytes
+ * in front of it and the largest such gap of its subtree. The gap belongs to the VMA behind it, so
+ * that a change of one VMA's bounds touches two summaries: its own and its successor's. The room
+ * behind the last VMA belongs to nobody and is looked at separately.
  *
- * Invariants (vma_tree_is_valid): VMAs are page aligned, not empty, disjoint and end at or below `limit`; gap and
- * max_gap are what the neighbours say. A growing stack keeps VMA_STACK_GUARD free below itself: the gap is
- * shorter by that much, so a search never places anything there.
+ * Invariants (vma_tree_is_valid): VMAs are page aligned, not empty, disjoint and end at or below
+ * `limit`; gap and max_gap are what the neighbours say. A growing stack keeps VMA_STACK_GUARD free
+ * below itself: the gap is shorter by that much, so a search never places anything there.
  */
 #include "vm/vma.h"
 
@@ -209,8 +209,9 @@ static inline bool fit(struct gap_search *s, uint64_t start, uint64_t end, bool 
 }
 
 /*
- * The highest (lowest) room in front of a VMA of the subtree at n. Subtrees without a large enough gap are skipped,
- * and so are those outside the window. Recurses on one side only: depth <= 2 log2(count).
+ * The highest (lowest) room in front of a VMA of the subtree at n. Subtrees without a large enough
+ * gap are skipped, and so are those outside the window. Recurses on one side only: depth <= 2
+ * log2(count).
  */
 static bool search_down(struct gap_search *s, struct rbnode *n)
 {

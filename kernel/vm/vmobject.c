@@ -1,10 +1,12 @@
 /*
- * vmobjects: initialisation, end, and the list of those with backing, which write-back and reclaim walk.
+ * vmobjects: initialisation, end, and the list of those with backing, which write-back and reclaim
+ * walk.
  *
- * The list holds no references, because an object whose count has reached zero is still on it until vmobject_fini().
- * A walk pins the object it works on instead, and fini waits for the pins: it first leaves the list, so no new
- * pin can come. Memory-only objects (tmpfs, shared anonymous memory) are on no list: their pages are never evicted, and
- * creating and deleting such files touches nothing global.
+ * The list holds no references, because an object whose count has reached zero is still on it until
+ * vmobject_fini(). A walk pins the object it works on instead, and fini waits for the pins: it
+ * first leaves the list, so no new pin can come. Memory-only objects (tmpfs, shared anonymous
+ * memory) are on no list: their pages are never evicted, and creating and deleting such files
+ * touches nothing global.
  *
  * Shared anonymous memory is a vmobject with a count and a size of its own.
  */
@@ -87,7 +89,8 @@ void vmobject_fini(struct vmobject *o)
 		pagecache_drop_all(o);
 }
 
-/* `prev` keeps its place in the list by being pinned; if it has left the list meanwhile, the walk starts over or ends. */
+/* `prev` keeps its place in the list by being pinned; if it has left the list meanwhile, the walk
+ * starts over or ends. */
 struct vmobject *vmobject_next_backed(struct vmobject *prev)
 {
 	struct vmobject *o = NULL;

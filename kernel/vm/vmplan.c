@@ -2,8 +2,8 @@
  * Edits of a VMA tree. Each keeps the tree valid after every step, so that a bug shows at once in
  * vma_tree_is_valid(), and touches only the VMAs of its range and their direct neighbours.
  *
- * Joining: of two equal neighbours the lower one stays and grows. A grown VMA is reported, because a truncation
- * that walks an object's mappings must see it again (vm/rmap.c).
+ * Joining: of two equal neighbours the lower one stays and grows. A grown VMA is reported, because
+ * a truncation that walks an object's mappings must see it again (vm/rmap.c).
  */
 #include "vm/vmplan.h"
 

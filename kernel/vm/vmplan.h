@@ -1,16 +1,18 @@
 #pragma once
 
 /*
- * Edits of a VMA tree: which VMAs an mmap, munmap, mprotect, mremap or brk cuts, splits, drops and joins (pure module
- * vmplan.c: no locks, no allocation). An edit is planned by asking how many nodes it needs and adding so many spare
- * ones; carrying it out cannot fail. VMAs that the edit takes out are handed back in `dead`.
+ * Edits of a VMA tree: which VMAs an mmap, munmap, mprotect, mremap or brk cuts, splits, drops and
+ * joins (pure module vmplan.c: no locks, no allocation). An edit is planned by asking how many
+ * nodes it needs and adding so many spare ones; carrying it out cannot fail. VMAs that the edit
+ * takes out are handed back in `dead`.
  */
 
 #include "lib/types.h"
 #include "vm/vma.h"
 
 struct vma_edit_ops {
-	/* v begins to exist (a new mapping, or the second half of a split): it takes its references. */
+	/* v begins to exist (a new mapping, or the second half of a split): it takes its
+	 * references. */
 	void (*born)(struct vma *v);
 	/* v covers more of its object than before. */
 	void (*grown)(struct vma *v);
@@ -38,8 +40,8 @@ static inline void vma_edit_add_spare(struct vma_edit *e, struct vma *v)
 /* Takes a spare node, which must be there. */
 struct vma *vma_edit_take_spare(struct vma_edit *e);
 
-/* How many spare nodes vma_edit_unmap() and vma_edit_change() of [start, end) will take: 0 … 1, 0 … 2. The first VMA of
- * the range, vma_find_from(start), is `v` here and below; it may be NULL. */
+/* How many spare nodes vma_edit_unmap() and vma_edit_change() of [start, end) will take: 0 … 1, 0
+ * … 2. The first VMA of the range, vma_find_from(start), is `v` here and below; it may be NULL. */
 static inline unsigned vma_nodes_for_unmap(const struct vma *v, uint64_t start, uint64_t end)
 {
 	return v && v->start < start && v->end > end;
@@ -50,27 +52,27 @@ unsigned vma_nodes_for_change(const struct vma_tree *t, uint64_t start, uint64_t
 struct vma *vma_edit_unmap(struct vma_edit *e, struct vma *v, uint64_t start, uint64_t end);
 
 /*
- * Puts v, whose range is free, into the tree or lets neighbours that it continues take its range over.
- *   v            initialised but without references: born() takes them. It was a spare node; when neighbours
- *                took over, it is one again
- *   returns      the VMA that now covers the range
+ * Puts v, whose range is free, into the tree or lets neighbours that it continues take its range
+ * over. v            initialised but without references: born() takes them. It was a spare node;
+ * when neighbours took over, it is one again returns      the VMA that now covers the range
  */
 struct vma *vma_edit_map(struct vma_edit *e, struct vma *v);
 
-/* Calls apply(ctx, v) for each VMA of [start, end), cut to the range, then joins what has become equal. */
+/* Calls apply(ctx, v) for each VMA of [start, end), cut to the range, then joins what has become
+ * equal. */
 void vma_edit_change(struct vma_edit *e, struct vma *v, uint64_t start, uint64_t end,
 		     void (*apply)(void *ctx, struct vma *v), void *ctx);
 
-/* Makes v, in the tree, cover [start, end) as well, which is free and adjacent. Upwards it may meet and join the next
- * VMA; downwards it never joins. */
+/* Makes v, in the tree, cover [start, end) as well, which is free and adjacent. Upwards it may meet
+ * and join the next VMA; downwards it never joins. */
 void vma_edit_grow(struct vma_edit *e, struct vma *v, uint64_t start, uint64_t end);
 
 /* Fills `out` with what v says about [start, start+len), placed at `at`; without references. */
 void vma_slice(const struct vma *v, uint64_t start, uint64_t len, uint64_t at, struct vma *out);
 
 /*
- * What brk(want) means. The break is two addresses and owns no VMA: growing makes fresh anonymous memory where
- * nothing may be, with one free page above; shrinking unmaps whatever lies there.
+ * What brk(want) means. The break is two addresses and owns no VMA: growing makes fresh anonymous
+ * memory where nothing may be, with one free page above; shrinking unmaps whatever lies there.
  *   source       brk(2), and Linux's behaviour
  */
 enum brk_action { BRK_REFUSE, BRK_MOVE, BRK_GROW, BRK_SHRINK };

@@ -1,14 +1,16 @@
 /*
  * Life of an address space, and the bookkeeping every edit of its tree shares.
  *
- * References: each thread that runs in a space holds one, and so do borrowers that look in from outside (/proc, ptrace,
- * walks over an object's mappings). VMAs hold their object and file; nothing below holds the space, so there is no
- * cycle. The last reference takes everything down; no CPU has the table loaded by then, because a thread gives its
- * space back only after it has switched to the kernel's own table.
+ * References: each thread that runs in a space holds one, and so do borrowers that look in from
+ * outside (/proc, ptrace, walks over an object's mappings). VMAs hold their object and file;
+ * nothing below holds the space, so there is no cycle. The last reference takes everything down; no
+ * CPU has the table loaded by then, because a thread gives its space back only after it has
+ * switched to the kernel's own table.
  *
- * Edits: vm_edit_begin() allocates nodes (may fail), vma_edit_*() change the tree (cannot), vm_edit_retire() takes dead
- * VMAs out of their objects' lists while the lock is still held, vm_edit_end() frees them after it has been released,
- * because dropping a file may take locks of any rank.
+ * Edits: vm_edit_begin() allocates nodes (may fail), vma_edit_*() change the tree (cannot),
+ * vm_edit_retire() takes dead VMAs out of their objects' lists while the lock is still held,
+ * vm_edit_end() frees them after it has been released, because dropping a file may take locks of
+ * any rank.
  */
 #include "vm/vmspace.h"
 

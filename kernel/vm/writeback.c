@@ -1,13 +1,14 @@
 /*
  * Dirty pages and their way to the backing.
  *
- * A dirty page has PG_DIRTY and, in objects with write_page, a tag in the index. The order of write-back: clear mark and tag,
- * write-protect all shared leaves, write. A store through a leaf that was still writable lands before the write; a later
- * one faults and marks the page again (fault_file.c). PG_WRITEBACK and its tag say that a write is on its way;
- * it keeps a second one of the same page out, and truncation waits for it.
+ * A dirty page has PG_DIRTY and, in objects with write_page, a tag in the index. The order of
+ * write-back: clear mark and tag, write-protect all shared leaves, write. A store through a leaf
+ * that was still writable lands before the write; a later one faults and marks the page again
+ * (fault_file.c). PG_WRITEBACK and its tag say that a write is on its way; it keeps a second one of
+ * the same page out, and truncation waits for it.
  *
- * A kernel thread writes what has been dirty for a while, every few seconds while there is anything dirty, and at once
- * when more than an eighth of memory is.
+ * A kernel thread writes what has been dirty for a while, every few seconds while there is anything
+ * dirty, and at once when more than an eighth of memory is.
  */
 #include "abi/errno.h"
 #include "core/clock.h"

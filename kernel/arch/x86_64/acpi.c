@@ -1,7 +1,8 @@
 /*
- * Finds the ACPI tables: the RSDP from the loader, or in the BIOS areas; then RSDT or XSDT and the four tables that
- * matter here. Read once; the tables are mapped through the port's window and stay mapped, which PCI
- * drivers may need (MCFG). No AML is executed. A machine without ACPI may have an MP table instead.
+ * Finds the ACPI tables: the RSDP from the loader, or in the BIOS areas; then RSDT or XSDT and the
+ * four tables that matter here. Read once; the tables are mapped through the port's window and stay
+ * mapped, which PCI drivers may need (MCFG). No AML is executed. A machine without ACPI may have an
+ * MP table instead.
  */
 
 #include "arch/x86_64/acpi_tables.h"
@@ -31,7 +32,8 @@ const struct acpi_info *acpi(void)
 	return &info;
 }
 
-/* Readable bytes of the firmware: the first MiB is in the direct map, the rest goes through the window. */
+/* Readable bytes of the firmware: the first MiB is in the direct map, the rest goes through the
+ * window. */
 static const void *firmware(paddr_t pa, size_t n)
 {
 	if (pa + n <= HUGE_SIZE)
@@ -67,7 +69,8 @@ static const struct rsdp *rsdp_scan(paddr_t from, paddr_t to)
 	return NULL;
 }
 
-/* ACPI 5.2.5.1: the first KiB of the EBDA, whose segment is at 40:0E, or the BIOS read-only area. */
+/* ACPI 5.2.5.1: the first KiB of the EBDA, whose segment is at 40:0E, or the BIOS read-only area.
+ */
 static const struct rsdp *rsdp_find(void)
 {
 	const struct rsdp *r = boot_rsdp ? firmware(boot_rsdp, sizeof(*r)) : NULL;
@@ -108,7 +111,8 @@ static void read_root(const struct acpi_header *root, size_t entry_size)
 	}
 }
 
-/* MP specification 4: the EBDA's first KiB, the last KiB of base memory, the BIOS read-only area. */
+/* MP specification 4: the EBDA's first KiB, the last KiB of base memory, the BIOS read-only area.
+ */
 static void mptable_init(void)
 {
 	static const struct {

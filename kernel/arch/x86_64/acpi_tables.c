@@ -1,6 +1,6 @@
 /*
- * See acpi_tables.h. Fields are fetched by offset with a bound, so a short table reads as zeroes and an entry
- * that runs over the end stops the walk.
+ * See acpi_tables.h. Fields are fetched by offset with a bound, so a short table reads as zeroes
+ * and an entry that runs over the end stops the walk.
  */
 
 #include "arch/x86_64/acpi_tables.h"
@@ -51,7 +51,8 @@ static void add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t flags)
 		info->apic_id[info->ncpus++] = apic_id;
 }
 
-/* MPS INTI flags: polarity 0 as the bus (ISA: high), 1 high, 3 low; trigger 0 as the bus (edge), 1 edge, 3 level. */
+/* MPS INTI flags: polarity 0 as the bus (ISA: high), 1 high, 3 low; trigger 0 as the bus (edge), 1
+ * edge, 3 level. */
 static void add_override(struct acpi_info *info, unsigned irq, uint32_t gsi, unsigned flags)
 {
 	if (irq < ACPI_ISA_IRQS)

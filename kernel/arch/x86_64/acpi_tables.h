@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Reading ACPI tables from bytes: what MADT, FADT, HPET and the DSDT's \_S5_ say. Pure; every length is checked,
- * since firmware writes these tables. Source: ACPI 6.4 chapters 4 and 5.
+ * Reading ACPI tables from bytes: what MADT, FADT, HPET and the DSDT's \_S5_ say. Pure; every
+ * length is checked, since firmware writes these tables. Source: ACPI 6.4 chapters 4 and 5.
  */
 
 #include "lib/types.h"
@@ -59,5 +59,6 @@ void acpi_read_madt(struct acpi_info *info, const struct acpi_header *t);
 void acpi_read_fadt(struct acpi_info *info, const struct acpi_header *t);
 void acpi_read_hpet(struct acpi_info *info, const struct acpi_header *t);
 
-/* Finds the package \_S5_ in n bytes of AML without interpreting them: a name, a package, small integers. */
+/* Finds the package \_S5_ in n bytes of AML without interpreting them: a name, a package, small
+ * integers. */
 void acpi_read_s5(struct acpi_info *info, const uint8_t *aml, size_t n);

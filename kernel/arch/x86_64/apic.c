@@ -1,7 +1,8 @@
 /*
- * The local APIC: interrupt acknowledgement, IPIs, and the one-shot timer. x2APIC (MSRs) where the CPU has it, else
- * its registers in memory. The timer takes absolute TSC deadlines where it can; else it counts down at a
- * calibrated rate, at most 2^32 ticks at a time: an interrupt that comes before the deadline re-arms silently.
+ * The local APIC: interrupt acknowledgement, IPIs, and the one-shot timer. x2APIC (MSRs) where the
+ * CPU has it, else its registers in memory. The timer takes absolute TSC deadlines where it can;
+ * else it counts down at a calibrated rate, at most 2^32 ticks at a time: an interrupt that comes
+ * before the deadline re-arms silently.
  *
  * Source: SDM vol. 3A ch. 10 (10.5.4 timer, 10.6 IPIs, 10.12 x2APIC).
  */
@@ -195,7 +196,8 @@ static void timer_stop(void)
 		reg_write(REG_TIMER_INITIAL, 0);
 }
 
-/* An interrupt between the two would be harmless, since it sees the new deadline; but the caller has them off. */
+/* An interrupt between the two would be harmless, since it sees the new deadline; but the caller
+ * has them off. */
 void arch_timer_set(nsec_t deadline)
 {
 	this_cpu(timer_deadline) = deadline;

@@ -1,7 +1,7 @@
 /*
- * Offsets for the assembly files. This file is compiled to assembly text, never assembled: each DEF leaves a
- * line `.ascii "->NAME value"`, from which arch.mk makes asm_offsets.h. Of struct thread the port knows the beginning,
- * struct thread_head; sched asserts that they agree.
+ * Offsets for the assembly files. This file is compiled to assembly text, never assembled: each DEF
+ * leaves a line `.ascii "->NAME value"`, from which arch.mk makes asm_offsets.h. Of struct thread
+ * the port knows the beginning, struct thread_head; sched asserts that they agree.
  */
 
 #include <arch/context.h>

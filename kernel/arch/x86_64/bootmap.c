@@ -1,6 +1,7 @@
 /*
- * See bootmap.h. All starts and ends are cut points; between two neighbouring ones the kind of memory does not
- * change, so it is found by asking every raw range, and equal neighbours are joined.
+ * See bootmap.h. All starts and ends are cut points; between two neighbouring ones the kind of
+ * memory does not change, so it is found by asking every raw range, and equal neighbours are
+ * joined.
  */
 
 #include "arch/x86_64/bootmap.h"
@@ -51,7 +52,8 @@ static void append(struct boot_info *info, paddr_t start, paddr_t end, bool usab
 		info->range[info->nranges++] = (struct boot_range){ start, end, usable };
 }
 
-/* Whole pages: the cut points of usable ranges move inwards, which joining them first makes possible. */
+/* Whole pages: the cut points of usable ranges move inwards, which joining them first makes
+ * possible. */
 static void trim(struct boot_info *info)
 {
 	unsigned out = 0;

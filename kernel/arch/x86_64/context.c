@@ -1,9 +1,11 @@
 /*
- * Threads as the CPU sees them: the stack switch, what goes with it (TLS bases, FPU), and the first moments of a
- * new thread. A thread's user registers are the struct regs at the very top of its kernel stack.
+ * Threads as the CPU sees them: the stack switch, what goes with it (TLS bases, FPU), and the first
+ * moments of a new thread. A thread's user registers are the struct regs at the very top of its
+ * kernel stack.
  *
- * User state (FPU, FS and GS base) stays in the registers while a kernel thread runs; `user_owner` names the thread
- * whose state that is, so that a thread which slept and comes back to the same CPU finds it there.
+ * User state (FPU, FS and GS base) stays in the registers while a kernel thread runs; `user_owner`
+ * names the thread whose state that is, so that a thread which slept and comes back to the same CPU
+ * finds it there.
  */
 
 #include <arch/context.h>
@@ -33,7 +35,8 @@ void arch_fpu_set_alloc(void *(*alloc)(void), void (*free)(void *))
 	fpu_free = free;
 }
 
-/* ---- FS and GS base: FSGSBASE lets the user change them without us, so then the registers are the truth ---- */
+/* ---- FS and GS base: FSGSBASE lets the user change them without us, so then the registers are the
+ * truth ---- */
 
 static uint64_t user_fs_read(const struct arch_thread *a)
 {

@@ -1,7 +1,8 @@
 /*
- * What this CPU can do, and switching it on: CPUID is read once on the boot CPU, the others are taken to be alike.
- * Everything that needs no support from the rest of the kernel is used where it is there: NX, SMEP, SMAP,
- * UMIP, FSGSBASE, XSAVE with AVX and AVX-512. Protection keys, AMX and MPX stay off.
+ * What this CPU can do, and switching it on: CPUID is read once on the boot CPU, the others are
+ * taken to be alike. Everything that needs no support from the rest of the kernel is used where it
+ * is there: NX, SMEP, SMAP, UMIP, FSGSBASE, XSAVE with AVX and AVX-512. Protection keys, AMX and
+ * MPX stay off.
  *
  * Source: SDM vol. 2A CPUID, vol. 3A 2.5 (control registers), 5.8.8 (SYSCALL), 11.12 (PAT).
  */

@@ -1,6 +1,6 @@
 /*
- * What user space asks about the CPU: /proc/cpuinfo in the words of Linux's (proc_cpuinfo(5)), AT_HWCAP; and the
- * kernel's own backtrace.
+ * What user space asks about the CPU: /proc/cpuinfo in the words of Linux's (proc_cpuinfo(5)),
+ * AT_HWCAP; and the kernel's own backtrace.
  */
 
 #include <arch/elf.h>
@@ -111,7 +111,8 @@ void arch_cpuinfo(struct textbuf *t, unsigned cpu)
 	       x86_cpu.f1_eax & 15);
 	text_f(t, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
 	text_f(t, "cache size\t: %u KB\n", cache_kib());
-	/* each CPU a package of its own: what software gains from topology is not worth guessing at */
+	/* each CPU a package of its own: what software gains from topology is not worth guessing at
+	 */
 	text_f(t, "physical id\t: %u\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n", cpu);
 	text_f(t, "apicid\t\t: %u\ninitial apicid\t: %u\n", cpu_apic_id(cpu), cpu_apic_id(cpu));
 	text_f(t, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n",

@@ -1,7 +1,7 @@
 /*
- * Descriptor tables: per CPU a GDT and a TSS (kernel stack for entries from user mode, three interrupt stacks),
- * and one IDT for all. There is no 32-bit code segment, so user code is always 64-bit and CS and SS of
- * user mode have one value each.
+ * Descriptor tables: per CPU a GDT and a TSS (kernel stack for entries from user mode, three
+ * interrupt stacks), and one IDT for all. There is no 32-bit code segment, so user code is always
+ * 64-bit and CS and SS of user mode have one value each.
  *
  * Source: SDM vol. 3A 3.4.5, 6.14, 7.7.
  */
@@ -99,7 +99,8 @@ void desc_load(void *stacks)
 	}
 	__asm__ volatile("lgdt %0; lidt %1" : : "m"(gdtr), "m"(idtr) : "memory");
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS) : "memory");
-	/* CS: the boot GDT, which has the same selector, is about to go; loading GS would clear its base. */
+	/* CS: the boot GDT, which has the same selector, is about to go; loading GS would clear its
+	 * base. */
 	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
 			 :
 			 : "i"(SEL_KERNEL_CS)

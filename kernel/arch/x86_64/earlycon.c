@@ -1,6 +1,6 @@
 /*
- * Polled output to the first serial port, for messages before its driver and after everything else has failed. The
- * rate is the loader's; a port that is not there reads as 0xff and is left alone.
+ * Polled output to the first serial port, for messages before its driver and after everything else
+ * has failed. The rate is the loader's; a port that is not there reads as 0xff and is left alone.
  */
 
 #include <arch/boot.h>

@@ -1,6 +1,7 @@
 /*
- * The exception table: pairs (instruction that may fault, where to go on), written next to the instruction by the
- * EX macro and its C counterpart (uaccess.h). Sorted once at boot, so that a lookup is a binary search.
+ * The exception table: pairs (instruction that may fault, where to go on), written next to the
+ * instruction by the EX macro and its C counterpart (uaccess.h). Sorted once at boot, so that a
+ * lookup is a binary search.
  */
 
 #include "arch/x86_64/x86_priv.h"

@@ -1,7 +1,7 @@
 /*
- * FPU state. The kernel itself does not use vector registers (but for copy.S, which puts them back), so they
- * hold the running thread's values all the time; arch_switch() saves and loads them eagerly. XSAVEOPT or
- * XSAVE, standard format, where the CPU has it; FXSAVE otherwise.
+ * FPU state. The kernel itself does not use vector registers (but for copy.S, which puts them
+ * back), so they hold the running thread's values all the time; arch_switch() saves and loads them
+ * eagerly. XSAVEOPT or XSAVE, standard format, where the CPU has it; FXSAVE otherwise.
  *
  * Source: SDM vol. 1 ch. 13, 10.5.1 (FXSAVE image).
  */
@@ -22,7 +22,8 @@ enum {
 
 uint32_t fpu_size = LEGACY_SIZE;
 
-/* The legacy part and a header with no component in use: enough for XRSTOR to make everything initial. */
+/* The legacy part and a header with no component in use: enough for XRSTOR to make everything
+ * initial. */
 static uint8_t fpu_initial[LEGACY_SIZE + HEADER_SIZE] ALIGNED(64);
 
 static void xsetbv(uint64_t v)
@@ -95,8 +96,8 @@ fault:
 }
 
 /*
- * The image is the user's and may change under our hands: XRSTOR itself checks it (#GP for reserved bits in
- * MXCSR or the header), and such a fault goes through the exception table like any other.
+ * The image is the user's and may change under our hands: XRSTOR itself checks it (#GP for reserved
+ * bits in MXCSR or the header), and such a fault goes through the exception table like any other.
  */
 bool fpu_restore_user(uaddr_t area, bool xsave)
 {

@@ -1,7 +1,7 @@
 /*
- * I/O APICs: global interrupt lines to vectors. Lines are masked until someone asks for one; ISA lines are edge
- * and active high unless the MADT overrides that, the others level and active low, as PCI has them. The
- * 8259s are masked for good.
+ * I/O APICs: global interrupt lines to vectors. Lines are masked until someone asks for one; ISA
+ * lines are edge and active high unless the MADT overrides that, the others level and active low,
+ * as PCI has them. The 8259s are masked for good.
  *
  * Source: 82093AA data sheet; ACPI 5.2.12; SDM vol. 3A 10.11 (messages).
  */

@@ -1,12 +1,13 @@
 /*
  * Page tables of user address spaces: four levels, 4 KiB and 2 MiB leaves (SDM vol. 3A 4.5).
  *
- * Table entries go from 0 to "table" by compare-and-exchange, so faults may build them in parallel; the loser of a
- * race frees its page. They go back to 0 only in arch_pt_unlink_tables(), which excludes faults. A page-directory
- * entry is 0, a table, or a 2 MiB leaf (bit 7, present or PROT_NONE).
+ * Table entries go from 0 to "table" by compare-and-exchange, so faults may build them in parallel;
+ * the loser of a race frees its page. They go back to 0 only in arch_pt_unlink_tables(), which
+ * excludes faults. A page-directory entry is 0, a table, or a 2 MiB leaf (bit 7, present or
+ * PROT_NONE).
  *
- * `active` is set before CR3 is loaded and cleared after another table is, so that a shootdown never misses a CPU;
- * it may find one that is just leaving, which flushes once too often.
+ * `active` is set before CR3 is loaded and cleared after another table is, so that a shootdown
+ * never misses a CPU; it may find one that is just leaving, which flushes once too often.
  */
 
 #include <arch/mmu.h>
@@ -240,8 +241,8 @@ struct unlink {
 	paddr_t chain;
 };
 
-/* A page-aligned address as first word is an entry that is not present: a CPU that still walks the table sees
- * nothing there. */
+/* A page-aligned address as first word is an entry that is not present: a CPU that still walks the
+ * table sees nothing there. */
 static void chain_table(struct unlink *u, _Atomic pte_t *slot)
 {
 	paddr_t pa = pte_paddr(load(slot));
@@ -252,7 +253,8 @@ static void chain_table(struct unlink *u, _Atomic pte_t *slot)
 	atomic_fetch_sub_explicit(&u->pt->ntables, 1, memory_order_relaxed);
 }
 
-/* The tables that the entries of `table` for [start, end) point to, 1 << shift bytes each; deepest first. */
+/* The tables that the entries of `table` for [start, end) point to, 1 << shift bytes each; deepest
+ * first. */
 static void unlink_level(struct unlink *u, paddr_t table, unsigned shift, uint64_t start,
 			 uint64_t end)
 {

@@ -1,7 +1,7 @@
 /*
- * The kernel's own mappings: direct map, image by section, KVA, and the port's window for registers and tables of the
- * firmware. The top-level entries are complete before the first user address space copies them and never
- * change afterwards; below them everybody shares the same tables.
+ * The kernel's own mappings: direct map, image by section, KVA, and the port's window for registers
+ * and tables of the firmware. The top-level entries are complete before the first user address
+ * space copies them and never change afterwards; below them everybody shares the same tables.
  */
 
 #include <arch/boot.h>
@@ -22,8 +22,8 @@ uint16_t kernel_slots[8];
 
 static uintptr_t window_next = ARCH_WINDOW_BASE;
 
-/* The entry for va in the table of `shift`, with tables made on the way. The kernel's tables change in one thread
- * at a time: boot, then pmm/kva under its lock. NULL: no memory. */
+/* The entry for va in the table of `shift`, with tables made on the way. The kernel's tables change
+ * in one thread at a time: boot, then pmm/kva under its lock. NULL: no memory. */
 static uint64_t *kernel_entry(uint64_t va, unsigned shift, paddr_t (*alloc)(void))
 {
 	uint64_t *e = &kernel_pml4[va >> 39 & 511];
@@ -75,7 +75,8 @@ static void map_image(const char *from, const char *to, uint64_t flags, paddr_t 
 		*boot_entry(va, 12, alloc) = (va - KERNEL_BASE) | flags;
 }
 
-/* The first 2 MiB go in whole: firmware tables are looked for there, and the fixed MTRRs say what is device. */
+/* The first 2 MiB go in whole: firmware tables are looked for there, and the fixed MTRRs say what
+ * is device. */
 static void map_all_ram(paddr_t (*alloc)(void))
 {
 	map_direct(0, HUGE_SIZE, alloc);
@@ -101,7 +102,8 @@ void arch_map_memory(paddr_t (*alloc)(void))
 		       rw = KERNEL_RW | x86_pte_nx;
 	unsigned direct = DIRECT_MAP_BASE >> 39 & 511;
 
-	/* The new tables grow beside the old ones, which boot_pml4 has too: the CPU stays on that meanwhile. */
+	/* The new tables grow beside the old ones, which boot_pml4 has too: the CPU stays on that
+	 * meanwhile. */
 	write_cr3(virt_to_phys(boot_pml4));
 	kernel_pml4[direct] = 0;
 	kernel_pdpt[510] = 0;

@@ -1,6 +1,6 @@
 /*
- * See mptable.h. What it says goes where the MADT's information goes: an interrupt entry of the ISA bus is an interrupt
- * source override.
+ * See mptable.h. What it says goes where the MADT's information goes: an interrupt entry of the ISA
+ * bus is an interrupt source override.
  */
 
 #include "arch/x86_64/mptable.h"
@@ -35,7 +35,8 @@ uint64_t mptable_find(const uint8_t *mem, size_t n)
 	return 0;
 }
 
-/* An interrupt entry: +2 flags, +4 source bus, +5 source line, +6 I/O APIC id, +7 its input. One I/O APIC at line 0. */
+/* An interrupt entry: +2 flags, +4 source bus, +5 source line, +6 I/O APIC id, +7 its input. One
+ * I/O APIC at line 0. */
 static void read_interrupt(struct acpi_info *info, const uint8_t *e, int isa_bus)
 {
 	unsigned flags = u16_at(e + 2), irq = e[5];

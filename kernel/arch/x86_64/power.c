@@ -1,7 +1,7 @@
 /*
- * Power-off and reset without AML: sleep type 5 into PM1 control (or the sleep control register of hardware-reduced
- * machines), the FADT's reset register, and the older ways behind them. A machine without ACPI (a microVM) is left
- * by a reset, which its monitor takes as the end.
+ * Power-off and reset without AML: sleep type 5 into PM1 control (or the sleep control register of
+ * hardware-reduced machines), the FADT's reset register, and the older ways behind them. A machine
+ * without ACPI (a microVM) is left by a reset, which its monitor takes as the end.
  *
  * Source: ACPI 4.8.3.2.1, 4.8.3.6, 4.8.3.7; PIIX3/ICH9 data sheets (0xcf9); 8042.
  */

@@ -1,7 +1,7 @@
 /*
- * What the PVH loader says (hvm_start_info, Xen docs/misc/pvh, public/arch-x86/hvm/start_info.h: the layout is part
- * of the boot protocol): memory map, command line, first module = initrd, RSDP. Everything is copied
- * into the image here, since the originals lie in memory that becomes free.
+ * What the PVH loader says (hvm_start_info, Xen docs/misc/pvh, public/arch-x86/hvm/start_info.h:
+ * the layout is part of the boot protocol): memory map, command line, first module = initrd, RSDP.
+ * Everything is copied into the image here, since the originals lie in memory that becomes free.
  */
 
 #include <arch/upcall.h>

@@ -1,6 +1,7 @@
 /*
- * The CMOS clock (MC146818): read between its updates, twice alike; BCD or binary, 12 or 24 hours. It counts UTC,
- * as Linux guests have it. Source: MC146818A data sheet; FADT for the century register.
+ * The CMOS clock (MC146818): read between its updates, twice alike; BCD or binary, 12 or 24 hours.
+ * It counts UTC, as Linux guests have it. Source: MC146818A data sheet; FADT for the century
+ * register.
  */
 
 #include <arch/boot.h>

@@ -1,5 +1,6 @@
 /*
- * See rtc_date.h. Days by the civil calendar with years that begin in March, so that the leap day is the last one.
+ * See rtc_date.h. Days by the civil calendar with years that begin in March, so that the leap day
+ * is the last one.
  */
 
 #include "arch/x86_64/rtc_date.h"

@@ -1,12 +1,14 @@
 /*
- * Signal frames, bit for bit those that Linux programs know (abi/x86_64/signal.h). On the user's stack, downwards:
+ * Signal frames, bit for bit those that Linux programs know (abi/x86_64/signal.h). On the user's
+ * stack, downwards:
  *
  *   red zone 128 bytes (not on a fresh alternate stack)
  *   FP state, 64-byte aligned: XSAVE image, then FP_XSTATE_MAGIC2
  *   rt_sigframe, so that rsp + 8 is a multiple of 16 at the handler's first instruction
  *
- * The FPU goes straight from the registers to user memory and back; XRSTOR checks what it loads. sigreturn trusts
- * nothing: segments are fixed, flags are masked, an address outside the user's half is refused.
+ * The FPU goes straight from the registers to user memory and back; XRSTOR checks what it loads.
+ * sigreturn trusts nothing: segments are fixed, flags are masked, an address outside the user's
+ * half is refused.
  *
  * Source: x86-64 psABI 3.2.2, 3.4; sigaction(2), sigaltstack(2); SDM vol. 1 13.4, 13.8.
  */

@@ -1,10 +1,11 @@
 /*
- * The other CPUs. They are numbered in MADT order, the boot CPU first. All are started at once (INIT, then start-up
- * IPIs); each finds its own row of ap_table by its APIC id, takes stack and GS base from it, and raises
- * `alive`. A page below 1 MiB holds the real-mode start of boot.S while they come up.
+ * The other CPUs. They are numbered in MADT order, the boot CPU first. All are started at once
+ * (INIT, then start-up IPIs); each finds its own row of ap_table by its APIC id, takes stack and GS
+ * base from it, and raises `alive`. A page below 1 MiB holds the real-mode start of boot.S while
+ * they come up.
  *
- * Source: SDM vol. 3A 8.4.4.1 (the 10 ms after INIT are for buses that no longer exist; not waited for under
- * a hypervisor).
+ * Source: SDM vol. 3A 8.4.4.1 (the 10 ms after INIT are for buses that no longer exist; not waited
+ * for under a hypervisor).
  */
 
 #include <arch/upcall.h>

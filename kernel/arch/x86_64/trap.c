@@ -2,14 +2,14 @@
  * Exceptions and interrupts, after the entry code: who is told.
  *
  *   page fault, user       → page_fault(), interrupts on: resolved, or a signal is pending
- *   page fault, kernel     with an exception-table entry, at a user address → page_fault(); else the fix-up
- *   other exception, user  → user_trap() with Linux's signal and si_code
- *   other, kernel          exception table, or panic
- *   timer, IPI             acknowledged, then tick() or ipi_received()
- *   device                 irq_dispatch(), acknowledged before (edge) or after the handlers (level); none of
- *                          them switches threads, that happens on the way to user mode
+ *   page fault, kernel     with an exception-table entry, at a user address → page_fault(); else
+ * the fix-up other exception, user  → user_trap() with Linux's signal and si_code other, kernel
+ * exception table, or panic timer, IPI             acknowledged, then tick() or ipi_received()
+ *   device                 irq_dispatch(), acknowledged before (edge) or after the handlers
+ * (level); none of them switches threads, that happens on the way to user mode
  *
- * NMI, #DF and #MC come on stacks of their own (entry_paranoid) and never switch or return to a changed state.
+ * NMI, #DF and #MC come on stacks of their own (entry_paranoid) and never switch or return to a
+ * changed state.
  */
 
 #include "abi/signal.h"

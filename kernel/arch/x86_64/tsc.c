@@ -4,12 +4,12 @@
  *   CPUID 0x15            the TSC is a ratio of a crystal whose frequency is given
  *   CPUID 0x40000010      a hypervisor says it, in kHz
  *   pvclock (KVM)         a hypervisor's scale factor from TSC to nanoseconds
- *   measured              against the APIC timer where it is known to run at 1 GHz (QEMU's and KVM's), the
- *                         HPET, or channel 2 of the 8254
+ *   measured              against the APIC timer where it is known to run at 1 GHz (QEMU's and
+ * KVM's), the HPET, or channel 2 of the 8254
  *
- * A measurement reads (reference, TSC) pairs; the TSC is read before and after the reference, and of several pairs the
- * one with the smallest gap counts, so that an interruption by the host does not. It ends as soon as the two
- * gaps are below 100 ppm of the distance, after 2 ms at the latest.
+ * A measurement reads (reference, TSC) pairs; the TSC is read before and after the reference, and
+ * of several pairs the one with the smallest gap counts, so that an interruption by the host does
+ * not. It ends as soon as the two gaps are below 100 ppm of the distance, after 2 ms at the latest.
  */
 
 #include <arch/io.h>
@@ -111,7 +111,8 @@ static uint64_t read_hpet(void)
 	return hpet[0xf0 / 4];
 }
 
-/* HPET specification 1.0a 2.3: bits 63:32 of the capabilities are the period in fs; bit 0 of 0x10 enables. */
+/* HPET specification 1.0a 2.3: bits 63:32 of the capabilities are the period in fs; bit 0 of 0x10
+ * enables. */
 static uint64_t hpet_open(void)
 {
 	uint32_t period;

@@ -1,6 +1,7 @@
 #pragma once
 
-/* The C counterpart of asm_macros.inc: opening user memory, and instructions on it that may fault. */
+/* The C counterpart of asm_macros.inc: opening user memory, and instructions on it that may fault.
+ */
 
 #include "lib/types.h"
 

@@ -1,6 +1,6 @@
 /*
- * User memory for C: range checks, strings and the atomic operations of futexes. The copying itself is in
- * copy.S. A range is checked against USER_END before it is touched, so that a fault in these
+ * User memory for C: range checks, strings and the atomic operations of futexes. The copying itself
+ * is in copy.S. A range is checked against USER_END before it is touched, so that a fault in these
  * instructions is always at a user's address.
  */
 
@@ -39,7 +39,8 @@ size_t arch_clear_user(uaddr_t dst, size_t n)
 	return x86_clear_user((void *)dst.a, n);
 }
 
-/* The flag is this CPU's: the kernel is not preempted, and interrupt handlers do not touch user memory. */
+/* The flag is this CPU's: the kernel is not preempted, and interrupt handlers do not touch user
+ * memory. */
 static void nofault_set(uint32_t v)
 {
 	__asm__ volatile("movl %0, %%gs:%c1"
@@ -95,15 +96,16 @@ fault:
 	return false;
 }
 
-/* The lowest zero byte of v has its top bit set in the result (bits above it may be wrong); 0: none. */
+/* The lowest zero byte of v has its top bit set in the result (bits above it may be wrong); 0:
+ * none. */
 static inline uint64_t zero_bytes(uint64_t v)
 {
 	return (v - 0x0101010101010101ul) & ~v & 0x8080808080808080ul;
 }
 
 /*
- * Eight bytes at a time while a word neither crosses a page (the next one may not be mapped) nor leaves dst;
- * else one. Returns the string's length, `max` when it is longer, or -EFAULT.
+ * Eight bytes at a time while a word neither crosses a page (the next one may not be mapped) nor
+ * leaves dst; else one. Returns the string's length, `max` when it is longer, or -EFAULT.
  */
 static ssize64_t copy_string(char *dst, uint64_t src, size_t max)
 {

@@ -2,7 +2,8 @@
 
 /* Numbers of the architecture, for C and assembly: SDM vol. 3A ch. 2 and 3, vol. 4 ch. 2. */
 
-/* Selectors; the user's are the ones Linux programs see in signal frames. SYSRET derives CS and SS from 0x20 | 3. */
+/* Selectors; the user's are the ones Linux programs see in signal frames. SYSRET derives CS and SS
+ * from 0x20 | 3. */
 #define SEL_KERNEL_CS 0x10
 #define SEL_KERNEL_DS 0x18
 #define SEL_USER_BASE 0x23

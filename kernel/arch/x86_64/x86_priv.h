@@ -142,10 +142,12 @@ void trap_paranoid(struct regs *r, unsigned vector);
 extern _Atomic bool x86_cpus_stopping;
 
 /* ---- mmu_init.c ---- */
-/* Maps physical memory or registers into the port's window, for ever. NULL: no room or no memory. */
+/* Maps physical memory or registers into the port's window, for ever. NULL: no room or no memory.
+ */
 void *window_map(paddr_t pa, size_t bytes, unsigned flags);
 extern uint64_t kernel_pml4[512], kernel_pdpt[512], boot_pml4[512], boot_pdpt_image[512];
-/* The entries of kernel_pml4 that are in use, all in the upper half: what an address space copies. */
+/* The entries of kernel_pml4 that are in use, all in the upper half: what an address space copies.
+ */
 extern unsigned kernel_nslots;
 extern uint16_t kernel_slots[8];
 paddr_t pt_page_alloc(void); /* mmu.c: through arch_pt_set_alloc() */

@@ -1,7 +1,7 @@
 /*
- * devtmpfs is a tmpfs superblock that the kernel keeps: every mount shows the same tree. The nodes of registered
- * devices are made straight in it, below its root dentry, without walk or permission; user space may change the tree
- * as it likes, and a node that it has made itself is left alone.
+ * devtmpfs is a tmpfs superblock that the kernel keeps: every mount shows the same tree. The nodes
+ * of registered devices are made straight in it, below its root dentry, without walk or permission;
+ * user space may change the tree as it likes, and a node that it has made itself is left alone.
  */
 
 #include "fs/devtmpfs/devtmpfs.h"

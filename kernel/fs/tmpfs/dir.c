@@ -46,8 +46,8 @@ struct tmpfs_dirent *tmpfs_dir_find(const struct tmpfs_dir *d, const char *name,
 	return e;
 }
 
-/* A larger table, when there is memory for one: a smaller one works as well, only slower. Without any, the slots are
- * searched. */
+/* A larger table, when there is memory for one: a smaller one works as well, only slower. Without
+ * any, the slots are searched. */
 static void grow_hash(struct tmpfs_dir *d)
 {
 	uint32_t n = d->nbuckets ? 2 * d->nbuckets : 2 * TMPFS_LINEAR;
@@ -176,8 +176,8 @@ void tmpfs_dir_fini(struct tmpfs_dir *d)
 	kfree(d->bucket);
 }
 
-/* For getdents64(2): records straight into its buffer, with all that changes in registers. Returns the slot after the
- * last one that was taken. */
+/* For getdents64(2): records straight into its buffer, with all that changes in registers. Returns
+ * the slot after the last one that was taken. */
 static uint64_t fill_records(const struct tmpfs_dir *d, uint64_t slot, struct dirent_buf *b)
 {
 	uint8_t *at = b->buf + b->used, *last = b->last, *next;

@@ -1,9 +1,9 @@
 /*
- * Contents of tmpfs files: their page cache. Holes are pages that are not there; they read as zeroes without being
- * made. Writing, allocating and punching hold the inode's lock for writing.
+ * Contents of tmpfs files: their page cache. Holes are pages that are not there; they read as
+ * zeroes without being made. Writing, allocating and punching hold the inode's lock for writing.
  *
- * A memfd is such a file without a name, on an instance of its own that nobody can mount. Its seals are in
- * inode->seals; whoever changes contents or size asks them under the lock.
+ * A memfd is such a file without a name, on an instance of its own that nobody can mount. Its seals
+ * are in inode->seals; whoever changes contents or size asks them under the lock.
  */
 
 #include "abi/errno.h"

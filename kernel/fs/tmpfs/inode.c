@@ -1,7 +1,7 @@
 /*
- * tmpfs inodes. A directory entry holds its inode, so the last reference to one goes only after its last name, or with
- * the whole file system. The pages of a regular file are its page cache, never written anywhere; what they and
- * the inodes count for is kept per superblock.
+ * tmpfs inodes. A directory entry holds its inode, so the last reference to one goes only after its
+ * last name, or with the whole file system. The pages of a regular file are its page cache, never
+ * written anywhere; what they and the inodes count for is kept per superblock.
  */
 
 #include "abi/errno.h"

@@ -1,6 +1,6 @@
 /*
- * Names in tmpfs directories. The caller holds the directory's lock, and the victim's when something is removed. What
- * may fail comes first: inode, entry, slot; then the directory changes.
+ * Names in tmpfs directories. The caller holds the directory's lock, and the victim's when
+ * something is removed. What may fail comes first: inode, entry, slot; then the directory changes.
  */
 
 #include "abi/errno.h"
@@ -29,7 +29,8 @@ static int tmpfs_lookup(struct inode *dir, struct dentry *d)
 	return 0;
 }
 
-/* Enters i, counted by the caller for the entry, under d's name; the dentry gets a reference of its own. */
+/* Enters i, counted by the caller for the entry, under d's name; the dentry gets a reference of its
+ * own. */
 static int add_entry(struct inode *dir, struct dentry *d, struct inode *i)
 {
 	struct tmpfs_dir *td = &tmpfs_i(dir)->dir;

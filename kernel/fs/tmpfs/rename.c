@@ -1,7 +1,8 @@
 /*
- * rename(2) in tmpfs. An entry that is replaced keeps its slot and name, and gets the other inode; an entry renamed
- * inside its directory keeps its slot and gets another name. So a reader of the directory meets every inode that is
- * there all the time once, and a program that renames what it reads comes to an end.
+ * rename(2) in tmpfs. An entry that is replaced keeps its slot and name, and gets the other inode;
+ * an entry renamed inside its directory keeps its slot and gets another name. So a reader of the
+ * directory meets every inode that is there all the time once, and a program that renames what it
+ * reads comes to an end.
  */
 
 #include "abi/errno.h"

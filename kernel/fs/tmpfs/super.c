@@ -1,6 +1,7 @@
 /*
- * tmpfs instances and their options, tmpfs(5): size, nr_blocks, nr_inodes, mode, uid, gid. The default is half of
- * memory, and an inode for every two pages of it. ramfs is the same without limits, and knows mode alone.
+ * tmpfs instances and their options, tmpfs(5): size, nr_blocks, nr_inodes, mode, uid, gid. The
+ * default is half of memory, and an inode for every two pages of it. ramfs is the same without
+ * limits, and knows mode alone.
  */
 
 #include "abi/errno.h"
@@ -98,7 +99,8 @@ static bool parse_one(struct options *o, const char *opt)
 		return parse_u32(v, &o->uid);
 	if (has_option(opt, "gid", &v))
 		return parse_u32(v, &o->gid);
-	/* About what there is none of here: huge pages, NUMA, swap, and numbers that are 64 bits wide anyway. */
+	/* About what there is none of here: huge pages, NUMA, swap, and numbers that are 64 bits
+	 * wide anyway. */
 	return has_option(opt, "huge", &v) || has_option(opt, "mpol", &v) ||
 	       str_eq(opt, "inode64") || str_eq(opt, "inode32") || str_eq(opt, "noswap");
 }
@@ -267,8 +269,8 @@ static void tmpfs_show_options(struct superblock *sb, struct textbuf *t)
 }
 
 /*
- * No mount, open file or dentry is left; what remains is held by directory entries. Entries are freed without putting
- * what they hold, then each inode is freed by force.
+ * No mount, open file or dentry is left; what remains is held by directory entries. Entries are
+ * freed without putting what they hold, then each inode is freed by force.
  */
 static void tmpfs_kill(struct superblock *sb)
 {

@@ -14,8 +14,8 @@ void tmpfs_init(void); /* boot, after vfs_init(): registers tmpfs and ramfs */
 /* The type of the first mount (mount_init_root): a tmpfs that /proc/mounts calls "rootfs". */
 const struct fs_type *tmpfs_type(void);
 
-/* For other file systems made of a tmpfs (devtmpfs): a superblock of type t with an empty root directory of mode 0755.
- * -ENOMEM. */
+/* For other file systems made of a tmpfs (devtmpfs): a superblock of type t with an empty root
+ * directory of mode 0755. -ENOMEM. */
 MUST_CHECK int tmpfs_create_super(const struct fs_type *t, struct superblock **out);
 
 /*
@@ -27,7 +27,8 @@ MUST_CHECK int tmpfs_open_memfd(const char *name, bool allow_sealing, unsigned o
 				struct file **out);
 
 /*
- * The inode an initramfs fills: writes n bytes at pos straight into its page cache and makes the file that long. The
- * inode is a tmpfs regular file that nobody else has open. Bytes written, or -ENOSPC, -ENOMEM.
+ * The inode an initramfs fills: writes n bytes at pos straight into its page cache and makes the
+ * file that long. The inode is a tmpfs regular file that nobody else has open. Bytes written, or
+ * -ENOSPC, -ENOMEM.
  */
 MUST_CHECK ssize64_t tmpfs_append(struct inode *i, uint64_t pos, const void *buf, size_t n);

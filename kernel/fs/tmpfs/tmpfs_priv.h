@@ -28,10 +28,11 @@ struct tmpfs_dirent {
 };
 
 /*
- * Entries live in numbered slots: an entry keeps its slot as long as it is in the directory, also through a rename
- * there, and the slot's number is its readdir position. So removing entries moves no other, and a reader
- * meets each entry that stays exactly once. A slot holds a pointer, or an odd word: the next free slot's
- * number plus one, times two, plus one. Beyond LINEAR entries a hash table finds names.
+ * Entries live in numbered slots: an entry keeps its slot as long as it is in the directory, also
+ * through a rename there, and the slot's number is its readdir position. So removing entries moves
+ * no other, and a reader meets each entry that stays exactly once. A slot holds a pointer, or an
+ * odd word: the next free slot's number plus one, times two, plus one. Beyond LINEAR entries a hash
+ * table finds names.
  *
  * All under the inode's lock.
  */

@@ -1,4 +1,5 @@
-/* Extended attributes in memory: a list per inode. Permissions have been checked (vfs/xattr.c); locks are held. */
+/* Extended attributes in memory: a list per inode. Permissions have been checked (vfs/xattr.c);
+ * locks are held. */
 
 #include "abi/errno.h"
 #include "abi/xattr.h"

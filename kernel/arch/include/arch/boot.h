@@ -20,30 +20,34 @@ struct boot_info {
 };
 
 /*
- * Filled by the port's entry code before kernel_main(). Ranges are whole pages. The kernel image and the initrd
- * lie inside usable ranges; the pages that the port keeps for itself do not (page 0, the start-up code of
- * the other CPUs). cmdline is a copy inside the image, valid until arch_free_init().
+ * Filled by the port's entry code before kernel_main(). Ranges are whole pages. The kernel image
+ * and the initrd lie inside usable ranges; the pages that the port keeps for itself do not (page 0,
+ * the start-up code of the other CPUs). cmdline is a copy inside the image, valid until
+ * arch_free_init().
  */
 extern struct boot_info boot_info;
 
-/* Early port set-up on the boot CPU: CPU features, descriptor tables, traps. First call of kernel_main(). */
+/* Early port set-up on the boot CPU: CPU features, descriptor tables, traps. First call of
+ * kernel_main(). */
 void arch_early_init(void);
 
 /*
- * Maps all RAM (the direct map; until now it covers the first 4 GiB, writable) and the kernel image by section: text
- * read-only, the rest not executable, guard pages out.
- *   alloc    a zeroed physical page below 4 GiB, or 0 (which panics: nothing can run without)
+ * Maps all RAM (the direct map; until now it covers the first 4 GiB, writable) and the kernel image
+ * by section: text read-only, the rest not executable, guard pages out. alloc    a zeroed physical
+ * page below 4 GiB, or 0 (which panics: nothing can run without)
  */
 void arch_map_memory(paddr_t (*alloc)(void));
 
-/* Interrupt controllers, ACPI tables, timer calibration: after the allocators work and arch_cpus_init(). */
+/* Interrupt controllers, ACPI tables, timer calibration: after the allocators work and
+ * arch_cpus_init(). */
 void arch_devices_init(void);
 
-/* Gives the memory of the start-up code and data back; their addresses are dead afterwards. Once, after
- * arch_cpus_start(), by pmm_free_boot_range. */
+/* Gives the memory of the start-up code and data back; their addresses are dead afterwards. Once,
+ * after arch_cpus_start(), by pmm_free_boot_range. */
 void arch_free_init(void (*free)(paddr_t start, paddr_t end));
 
-/* A polled serial port for `earlycon` and panic, owned by the port; NULL when there is none. Any time. */
+/* A polled serial port for `earlycon` and panic, owned by the port; NULL when there is none. Any
+ * time. */
 struct log_sink;
 struct log_sink *arch_earlycon(void);
 

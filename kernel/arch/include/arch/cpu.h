@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * The CPU a port runs on: identity, interrupts, idling, the counter. Inlines are in <arch/cpu_inline.h>,
- * the port's own (kernel/arch/x86_64/include/arch/), so that hot paths carry no call.
+ * The CPU a port runs on: identity, interrupts, idling, the counter. Inlines are in
+ * <arch/cpu_inline.h>, the port's own (kernel/arch/x86_64/include/arch/), so that hot paths carry
+ * no call.
  */
 
 #include "lib/types.h"
@@ -20,12 +21,13 @@ typedef uint64_t irqstate_t; /* opaque: whether interrupts were on */
  *   void       arch_irq_enable(void), arch_irq_disable(void)
  *   bool       arch_irqs_enabled(void)
  *   void       arch_pause(void)              in spin loops
- *   uint64_t   arch_counter(void)            constant-rate counter, same on all CPUs; not serialising
- *   struct thread *arch_curthread(void)      the running thread (gs-relative)
- *   void       arch_curthread_set(struct thread *)   the first thread of a CPU; later arch_switch() does it
+ *   uint64_t   arch_counter(void)            constant-rate counter, same on all CPUs; not
+ * serialising struct thread *arch_curthread(void)      the running thread (gs-relative) void
+ * arch_curthread_set(struct thread *)   the first thread of a CPU; later arch_switch() does it
  */
 
-/* Enables interrupts and halts until one arrives, without a window between the two. Returns with them off. */
+/* Enables interrupts and halts until one arrives, without a window between the two. Returns with
+ * them off. */
 void arch_idle(void);
 
 NORETURN void arch_halt_forever(void);
@@ -37,22 +39,22 @@ bool arch_hw_random(uint64_t *out);
 uint64_t arch_counter_hz(void);
 
 /*
- * Finds the CPUs (ACPI MADT), sets ncpus, and gives each its per-CPU area (core/percpu.h). Boot CPU, once, after
- * arch_map_memory() and arch_pt_set_alloc().
- *   alloc    n zeroed pages, contiguous for the kernel (kva_alloc), or NULL: ncpus ends there
+ * Finds the CPUs (ACPI MADT), sets ncpus, and gives each its per-CPU area (core/percpu.h). Boot
+ * CPU, once, after arch_map_memory() and arch_pt_set_alloc(). alloc    n zeroed pages, contiguous
+ * for the kernel (kva_alloc), or NULL: ncpus ends there
  */
 void arch_cpus_init(void *(*alloc)(size_t pages));
 
 /*
- * Starts the other CPUs, all at once; each ends in the upcall cpu_start(), on the stack of the thread that `idle`
- * made for it, with that thread as curthread(). Returns when all have arrived, or after 1 s without the
- * rest, which are named in the log. After arch_devices_init().
- *   idle     sched_create_idle; NULL from it leaves that CPU alone (no memory, maxcpus=)
+ * Starts the other CPUs, all at once; each ends in the upcall cpu_start(), on the stack of the
+ * thread that `idle` made for it, with that thread as curthread(). Returns when all have arrived,
+ * or after 1 s without the rest, which are named in the log. After arch_devices_init(). idle
+ * sched_create_idle; NULL from it leaves that CPU alone (no memory, maxcpus=)
  */
 void arch_cpus_start(struct thread *(*idle)(unsigned cpu));
 
-/* The one-shot timer of this CPU: the upcall tick() at counter-derived monotonic time `deadline` or at once
- * when that has passed; NSEC_MAX stops it. */
+/* The one-shot timer of this CPU: the upcall tick() at counter-derived monotonic time `deadline` or
+ * at once when that has passed; NSEC_MAX stops it. */
 void arch_timer_set(nsec_t deadline);
 
 /* Inside tick(): whether it interrupted user mode. */
@@ -61,7 +63,8 @@ bool arch_irq_from_user(void);
 /* Frequency of that timer, and what it is, for the log. */
 uint64_t arch_timer_hz(void);
 
-/* Inter-processor interrupts: the upcall ipi_received() on every CPU of the mask. Never this CPU. */
+/* Inter-processor interrupts: the upcall ipi_received() on every CPU of the mask. Never this CPU.
+ */
 void arch_ipi_send(uint64_t cpumask);
 
 /* Stops all other CPUs, by NMI: for panic. */

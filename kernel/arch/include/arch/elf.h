@@ -6,8 +6,8 @@
 
 #include <arch/elf_inline.h>
 /* which provides: ARCH_ELF_MACHINE (e_machine), ARCH_ELF_PLATFORM ("x86_64"), ARCH_UTS_MACHINE,
- * ARCH_PIE_BASE (where ET_DYN without interpreter conflict goes before randomisation), ARCH_STACK_TOP,
- * ARCH_MMAP_RND_BITS, ARCH_STACK_RND_PAGES, ARCH_BRK_RND_PAGES */
+ * ARCH_PIE_BASE (where ET_DYN without interpreter conflict goes before randomisation),
+ * ARCH_STACK_TOP, ARCH_MMAP_RND_BITS, ARCH_STACK_RND_PAGES, ARCH_BRK_RND_PAGES */
 
 uint64_t arch_hwcap(void);       /* AT_HWCAP */
 uint64_t arch_hwcap2(void);      /* AT_HWCAP2 */

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * I/O ports, for drivers of devices that live there (8250, CMOS, PCI configuration by mechanism 1). A machine
- * without ports has ARCH_HAS_PORTS 0 and lacks the functions.
+ * I/O ports, for drivers of devices that live there (8250, CMOS, PCI configuration by mechanism 1).
+ * A machine without ports has ARCH_HAS_PORTS 0 and lacks the functions.
  */
 
 #include "lib/types.h"

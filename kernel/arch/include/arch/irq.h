@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * What core/irq.c asks of a port: vectors, the lines that lead to them, and messages. A vector is a small number
- * below ARCH_NVECTORS; the port calls irq_dispatch(vector), interrupts off, for every interrupt on one.
+ * What core/irq.c asks of a port: vectors, the lines that lead to them, and messages. A vector is a
+ * small number below ARCH_NVECTORS; the port calls irq_dispatch(vector), interrupts off, for every
+ * interrupt on one.
  */
 
 #include "lib/types.h"

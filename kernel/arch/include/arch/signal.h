@@ -19,12 +19,13 @@ struct signal_frame_info {
 
 /*
  * Pushes an rt_sigframe and sets r to enter the handler.
- *   returns      0; -EFAULT the stack cannot take it (the caller forces SIGSEGV); r is then unchanged
- *   source       x86-64 psABI (red zone), sigaction(2), SDM vol. 1 13.4 (XSAVE area)
+ *   returns      0; -EFAULT the stack cannot take it (the caller forces SIGSEGV); r is then
+ * unchanged source       x86-64 psABI (red zone), sigaction(2), SDM vol. 1 13.4 (XSAVE area)
  */
 MUST_CHECK int arch_signal_push(struct regs *r, const struct signal_frame_info *i,
 				const struct abi_siginfo *si);
 
-/* rt_sigreturn: restores r and the FPU from the frame at the user's stack pointer. Every value is checked: user
- * segments, no privileged flags, canonical addresses. -EFAULT / -EINVAL: the caller forces SIGSEGV. */
+/* rt_sigreturn: restores r and the FPU from the frame at the user's stack pointer. Every value is
+ * checked: user segments, no privileged flags, canonical addresses. -EFAULT / -EINVAL: the caller
+ * forces SIGSEGV. */
 MUST_CHECK int arch_signal_return(struct regs *r, uint64_t *mask, struct abi_stack *ss);

@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * The functions that a port calls: the only way up from arch/. Each is defined by the layer named. Besides these a
- * port uses core's log.h, panic.h, percpu.h, spinlock.h, irq.h and clock_mono() of clock.h.
+ * The functions that a port calls: the only way up from arch/. Each is defined by the layer named.
+ * Besides these a port uses core's log.h, panic.h, percpu.h, spinlock.h, irq.h and clock_mono() of
+ * clock.h.
  */
 
 #include "lib/types.h"
@@ -26,8 +27,9 @@ enum fault_flags {
 	FAULT_EXEC = 16
 };
 
-/* vm: a page fault, interrupts on where they were. In kernel mode false: not resolved, use the exception table.
- * In user mode always true: resolved, or a signal is pending. `code` is enum fault_flags. */
+/* vm: a page fault, interrupts on where they were. In kernel mode false: not resolved, use the
+ * exception table. In user mode always true: resolved, or a signal is pending. `code` is enum
+ * fault_flags. */
 bool page_fault(struct regs *r, uint64_t addr, unsigned code);
 
 /* proc: another exception in user mode: becomes signal `sig`, si_code `code`, si_addr `addr`. */

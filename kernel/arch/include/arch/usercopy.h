@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * The only instructions that touch user memory. Ranges are checked against USER_END here; a fault that the
- * address space cannot resolve ends the copy through the exception table. vm/usercopy.h is the interface
- * for everybody else (ktrace of bytes, typed helpers).
+ * The only instructions that touch user memory. Ranges are checked against USER_END here; a fault
+ * that the address space cannot resolve ends the copy through the exception table. vm/usercopy.h is
+ * the interface for everybody else (ktrace of bytes, typed helpers).
  */
 
 #include "lib/types.h"
@@ -17,7 +17,8 @@ size_t arch_clear_user(uaddr_t dst, size_t n);
 size_t arch_copy_from_user_nofault(void *dst, uaddr_t src, size_t n);
 size_t arch_copy_to_user_nofault(uaddr_t dst, const void *src, size_t n);
 
-/* Copies a string up to its NUL. Returns its length without the NUL, max when none was found, -EFAULT. */
+/* Copies a string up to its NUL. Returns its length without the NUL, max when none was found,
+ * -EFAULT. */
 ssize64_t arch_strncpy_from_user(char *dst, uaddr_t src, size_t max);
 
 /* Atomic operations on a user's aligned 32-bit word; 0 or -EFAULT. */

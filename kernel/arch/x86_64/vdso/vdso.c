@@ -1,7 +1,7 @@
 /*
- * The vDSO: clock_gettime and its relatives without entering the kernel. Linked as a shared object at 0, mapped
- * anywhere; the kernel maps the page with struct vdso_data read-only just before it. No relocations, no
- * writable data, nothing called from outside.
+ * The vDSO: clock_gettime and its relatives without entering the kernel. Linked as a shared object
+ * at 0, mapped anywhere; the kernel maps the page with struct vdso_data read-only just before it.
+ * No relocations, no writable data, nothing called from outside.
  *
  * Source: vdso(7); core/vdso_data.h for the arithmetic, which core/clock.c does alike.
  */
@@ -14,7 +14,8 @@
 enum { NR_gettimeofday = 96, NR_time = 201, NR_clock_gettime = 228, NR_clock_getres = 229 };
 #define NSEC 1000000000ul
 
-/* The linker script puts it one page before the image. Hidden, or it would be looked for in other objects. */
+/* The linker script puts it one page before the image. Hidden, or it would be looked for in other
+ * objects. */
 #pragma GCC visibility push(hidden)
 extern const struct vdso_data vdso_data;
 #pragma GCC visibility pop

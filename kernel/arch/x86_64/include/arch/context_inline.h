@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * x86-64 part of <arch/context.h>. The layout is what the entry code pushes; from r15 to ss it is also
- * what ptrace(2) and core dumps call the general registers. Code outside the port uses the accessors:
- * those that set something also set `full`, which sends the thread back to user mode by IRET (SYSRET
- * would hand out rcx and r11 as copies of rip and rflags).
+ * x86-64 part of <arch/context.h>. The layout is what the entry code pushes; from r15 to ss it is
+ * also what ptrace(2) and core dumps call the general registers. Code outside the port uses the
+ * accessors: those that set something also set `full`, which sends the thread back to user mode by
+ * IRET (SYSRET would hand out rcx and r11 as copies of rip and rflags).
  */
 
 #include "lib/types.h"

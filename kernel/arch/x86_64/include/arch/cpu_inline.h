@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * x86-64 part of <arch/cpu.h>. In kernel mode GS points to this CPU's copy of `struct cpu_area`, which also
- * carries the offset of the CPU's variables (core/percpu.h) and what the entry code needs before it has a stack.
+ * x86-64 part of <arch/cpu.h>. In kernel mode GS points to this CPU's copy of `struct cpu_area`,
+ * which also carries the offset of the CPU's variables (core/percpu.h) and what the entry code
+ * needs before it has a stack.
  */
 
 #include "lib/types.h"

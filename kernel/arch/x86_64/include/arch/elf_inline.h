@@ -1,6 +1,7 @@
 #pragma once
 
-/* x86-64 part of <arch/elf.h>: x86-64 psABI; the sizes of the random parts are those Linux programs know. */
+/* x86-64 part of <arch/elf.h>: x86-64 psABI; the sizes of the random parts are those Linux programs
+ * know. */
 
 #define ARCH_ELF_MACHINE  62 /* EM_X86_64 */
 #define ARCH_ELF_PLATFORM "x86_64"

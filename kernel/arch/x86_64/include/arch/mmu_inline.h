@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * x86-64 part of <arch/mmu.h>: SDM vol. 3A 4.5. A leaf without PTE_READ keeps its page but is not present for
- * the CPU (PROT_NONE): the P bit is off and X86_PTE_NONE is on. The PAT bit is never used, so bit 7
- * always means "2 MiB leaf"; the PAT register is programmed to PA0 WB, PA1 WC, PA2 UC-, PA3 UC.
+ * x86-64 part of <arch/mmu.h>: SDM vol. 3A 4.5. A leaf without PTE_READ keeps its page but is not
+ * present for the CPU (PROT_NONE): the P bit is off and X86_PTE_NONE is on. The PAT bit is never
+ * used, so bit 7 always means "2 MiB leaf"; the PAT register is programmed to PA0 WB, PA1 WC, PA2
+ * UC-, PA3 UC.
  */
 
 #include <arch/pte.h>

@@ -3,9 +3,9 @@
 /*
  * x86-64 part of <arch/page.h>: the upper half of the address space.
  *
- *   ffff8000_00000000  direct map of physical memory, 64 TiB, 1 GiB or 2 MiB pages, never executable
- *   ffffc900_00000000  KVA, 512 GiB: one slot of the top table, so that every address space shares its tables
- *   ffffffff_80000000  physical 0: the kernel image, from 1 MiB on
+ *   ffff8000_00000000  direct map of physical memory, 64 TiB, 1 GiB or 2 MiB pages, never
+ * executable ffffc900_00000000  KVA, 512 GiB: one slot of the top table, so that every address
+ * space shares its tables ffffffff_80000000  physical 0: the kernel image, from 1 MiB on
  *   ffffffff_c0000000  the port's own window: device registers and ACPI tables
  */
 
@@ -19,7 +19,8 @@
 #define ARCH_WINDOW_BASE 0xffffffffc0000000ul
 #define ARCH_WINDOW_END  0xffffffffffe00000ul
 
-/* The last page below the canonical hole stays unmapped: SYSCALL there would leave a RIP that SYSRET faults on. */
+/* The last page below the canonical hole stays unmapped: SYSCALL there would leave a RIP that
+ * SYSRET faults on. */
 #define USER_END 0x00007ffffffff000ul
 
 static inline void *phys_to_virt(paddr_t pa)
