@@ -79,6 +79,7 @@ check:
 
 docs:
 	@tools/gen-docs
+	@tools/gen-locking
 
 clean:
 	rm -rf build

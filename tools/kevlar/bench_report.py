@@ -110,7 +110,11 @@ def cells(results: Results, row: str) -> list[str]:
 
 
 def _cell(column: Column, row: str) -> str:
-    return "FAILED" if column.failure(row) else number(column.count(row))
+    if column.failure(row):
+        return "FAILED"
+    unit = bench_rows.describe(row).unit
+    text = number(column.count(row))
+    return text if unit == "instructions" or text == "-" else f"{text} {unit}"
 
 
 def remark(results: Results, row: str) -> str:

@@ -2,14 +2,18 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tarfile
 import tempfile
-from typing import BinaryIO
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Iterator
 
 from . import cpio, deps, initramfs
 from .errors import Failure
+from .ui import warn
 
 SUITE = "bookworm"
 PACKAGES = ("bash coreutils grep sed mawk gawk findutils diffutils tar gzip bzip2 xz-utils bc perl python3 "
@@ -32,9 +36,9 @@ def make_debian(out: BinaryIO, include: list[str]) -> None:
     command += ['--customize-hook=printf "kevlar\\n" > "$1/etc/hostname"',
                 '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*',
                 *(f"--aptopt={line}" for line in _settings()), SUITE, "-", *_sources()]
-    with tempfile.TemporaryFile() as errors, subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-            start_new_session=True) as process:
+    with _scratch() as scratch, tempfile.TemporaryFile() as errors, subprocess.Popen(
+            command, env=dict(os.environ, TMPDIR=scratch), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
         try:
             initramfs.from_tar_stream(process.stdout, out)
             is_whole = True
@@ -48,6 +52,21 @@ def make_debian(out: BinaryIO, include: list[str]) -> None:
         if process.wait() != 0 or not is_whole:
             errors.seek(0)
             raise Failure(f"mmdebstrap failed: {_first_error(errors.read())}")
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A directory that is gone afterwards; mmdebstrap's helpers run as other users, too."""
+    path = tempfile.mkdtemp(prefix="kevlar-root-")
+    os.chmod(path, 0o1777)
+    try:
+        yield path
+    finally:
+        mounts = Path("/proc/self/mounts").read_text("utf-8", "replace")
+        if path in mounts:  # what is mounted there is not ours to remove
+            warn(f"{path} is left behind, with file systems mounted in it")
+        else:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _end(process: subprocess.Popen) -> None:
