@@ -47,7 +47,7 @@ static struct pi_waiter *first_waiter(const struct vm_futex_key *k, const struct
 	struct pi_waiter *w;
 
 	list_for_each (w, b, node)
-		if (w != but && futex_key_equal(&w->ref.key, k))
+		if (futex_key_equal(&w->ref.key, k) && w != but)
 			return w;
 	return NULL;
 }

@@ -212,7 +212,7 @@ static int find_own_task(int tid, struct task **out)
 /* CPU-time clocks by number: of this process and its threads; others can only be read. */
 static int set_cpu_clock(struct posix_timer *pt, int id)
 {
-	uint32_t nr = (uint32_t) ~(id >> 3);
+	uint32_t nr = ~((uint32_t)id >> 3) & UINT32_MAX >> 3;
 
 	pt->is_cpu = true;
 	pt->cpu_kind = CPUCLOCK_SCHED;

@@ -195,7 +195,7 @@ static struct pid *wait_pid(int32_t nr, bool own_group)
 
 int64_t sys_wait4(int32_t nr, uaddr_t wstatus, uint32_t options, uaddr_t rusage)
 {
-	struct abi_rusage ru;
+	struct abi_rusage ru = { 0 };
 	struct wait_args a = {
 		.type = nr == -1 ? P_ALL
 			: nr > 0 ? P_PID
@@ -297,7 +297,7 @@ static int put_waitid_info(uaddr_t infop, const struct wait_args *a, int64_t fou
 
 int64_t sys_waitid(int32_t idtype, int32_t id, uaddr_t infop, uint32_t options, uaddr_t rusage)
 {
-	struct abi_rusage ru;
+	struct abi_rusage ru = { 0 };
 	struct wait_args a = {
 		.type = idtype,
 		.options = (int)options,
