@@ -38,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_ROWS = 256, RESULTS = 3, DIED = 999 };
+enum { MAX_ROWS = 256, RESULTS = 3, DIED = 999, SETTLE = 200000 };
 
 static uint64_t target = 2000000;
 static unsigned batches = 3;
@@ -201,6 +201,7 @@ static void clear_away(void)
 	while (waitpid(-1, NULL, WNOHANG) >= 0)
 		usleep(10000);
 	signal(SIGCHLD, SIG_DFL);
+	usleep(SETTLE);
 }
 
 /* One row in its own process; everything it started is gone afterwards. */

@@ -13,6 +13,19 @@ enum { PAGE = 4096, PAGES = 256 };
 static char *memory;
 static int fd;
 
+/* A page that stays, so that its page table does; it differs in protection, so that nothing merges.
+ */
+static int neighbour_setup(struct run *r)
+{
+	char *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+
+	if (at == MAP_FAILED)
+		return failed_libc(r, "mmap");
+	*at = 1;
+	return 0;
+}
+
 static int map_op(struct run *r)
 {
 	for (uint64_t i = 0; i < r->n; i++) {
@@ -180,7 +193,7 @@ static int huge_op(struct run *r)
 }
 
 const struct row mm_rows[] = {
-	{ "mmap-munmap", NULL, map_op, 0, 0 },
+	{ "mmap-munmap", neighbour_setup, map_op, 0, 0 },
 	{ "fault-anonymous", small_setup, touch_op, 0, PAGES },
 	{ "fault-read-write", small_setup, anonymous_op, 0, PAGES },
 	{ "fault-2m", huge_setup, huge_op, 0, 0 },

@@ -8,6 +8,7 @@ import fnmatch
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,7 @@ BEST = ("mitigations=off", "init_on_alloc=0")
 MACHINE_ROWS = ("boot", "memory")
 GROWTH_MEMORY = 2048  # MiB: 30,000 tasks
 WALL_SECONDS = 0.02   # a batch
+TREES_KEPT = 3        # of --against
 
 
 @dataclass
@@ -88,7 +90,8 @@ def select(patterns: list[str], there_are: list[str]) -> list[str]:
                  or fnmatch.fnmatchcase(name, pattern + "@*")
                  or bench_rows.describe(name).group == pattern]
         if not found:
-            raise Failure(f"bench: there is no row or group {pattern!r} (see ./kevlar bench --list)", BAD_USAGE)
+            raise Failure(f"bench: there is no row or group {pattern!r} (see ./kevlar bench --list)",
+                          BAD_USAGE)
         chosen.update(found)
     return [name for name in known if name in chosen]
 
@@ -96,7 +99,8 @@ def select(patterns: list[str], there_are: list[str]) -> list[str]:
 def profile(options: Options, row: str, rounds: int | None) -> bench_profile.Profile:
     if row not in bench_run.names():
         raise Failure(f"bench: there is no row {row!r} to profile (see ./kevlar bench --list)", BAD_USAGE)
-    return bench_profile.profile(System("kevlar", kernel.find(options.kernel, options.debug)), row, rounds)
+    system = System("kevlar", kernel.find(options.kernel, options.debug))
+    return bench_profile.profile(system, row, rounds)
 
 
 def listing() -> str:
@@ -139,6 +143,9 @@ def _build(commit: str) -> Path:
             sys.stderr.write(made.stderr)
             raise Failure(f"--against {commit}: it does not build")
     kernel.check(image)
+    for old in sorted(tree.parent.glob("source-*"), key=lambda t: t.stat().st_mtime)[:-TREES_KEPT]:
+        if old != tree:
+            shutil.rmtree(old, ignore_errors=True)
     return image
 
 
@@ -172,7 +179,8 @@ class Counter:
             sys.stderr.write("\r\x1b[K")
 
 
-def _count(system: System, rows: list[str], title: str, options: Options, may_be_kept: bool) -> dict[str, Sample]:
+def _count(system: System, rows: list[str], title: str, options: Options,
+           may_be_kept: bool) -> dict[str, Sample]:
     """The rows' instruction counts of one run."""
     samples: dict[str, Sample] = {}
     for job in _jobs(rows, options):
@@ -262,9 +270,7 @@ def _qemu_version() -> str:
 
 def _versions(options: Options, systems: dict[System, str]) -> dict[str, str]:
     found = {"QEMU": _qemu_version()}
-    git = subprocess.run(["git", "-C", str(paths.TOP), "describe", "--always", "--dirty"],
-                         capture_output=True, text=True, check=False)
-    found["Kevlar"] = "--kernel" if options.kernel else git.stdout.strip() or "no commit"
+    found["Kevlar"] = "the kernel of --kernel" if options.kernel else _commit()
     for system in systems:
         if system.label == "linux":
             found["Linux"] = bench_linux.version(system.kernel)
@@ -273,11 +279,22 @@ def _versions(options: Options, systems: dict[System, str]) -> dict[str, str]:
     return found
 
 
+def _commit() -> str:
+    """The commit whose kernel this is; + if its sources were changed since."""
+    def git(*args: str) -> str:
+        return subprocess.run(["git", "-C", str(paths.TOP), *args], capture_output=True, text=True,
+                              check=False).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", *kernel.SOURCES, "Makefile")
+    return (git("rev-parse", "--short", "HEAD") or "no commit") + ("+" if changed else "")
+
+
 def _machine() -> str:
     model = "unknown processor"
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
-            model = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), model)
+            named = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
+        model = named[0] if named else model
     except OSError:
         pass
     return f"{model}, {os.cpu_count()} CPUs; QEMU's pc machine under TCG"

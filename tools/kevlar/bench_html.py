@@ -31,7 +31,8 @@ def page(results: report.Results) -> str:
         body += ["<h2>Wall clock</h2>", _table(report.timed_heads(results),
                                                [report.timed_cells(results, row) for row in rows])]
     for label, row, why in results.failures():
-        body.append(f"<p class=failed>FAILED {html.escape(row)} on {html.escape(label)}: {html.escape(why)}</p>")
+        text = html.escape(f"FAILED {row} on {label}: {why}")
+        body.append(f"<p class=failed>{text}</p>")
     if script:
         data = json.dumps(_data(results)).replace("</", "<\\/")
         body.append(f"<script>{script}</script><script>const data = {data};{DRAW}</script>")
@@ -83,7 +84,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px }
 th, td { padding: 2px 10px; text-align: right; border-bottom: 1px solid #ddd }
 th:first-child, td:first-child, td:last-child { text-align: left }
-.failed { color: #b00020 } .tall { height: 1000px }
+.failed { color: #b00020 } .tall { min-height: 120px }
 #growth { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 1em }
 #growth div { height: 260px }
 </style></head><body>"""
@@ -91,6 +92,7 @@ th:first-child, td:first-child, td:last-child { text-align: left }
 DRAW = """
 Chart.defaults.animation = false; Chart.defaults.maintainAspectRatio = false;
 const colours = ['#0a6', '#b33', '#888', '#36c'];
+document.querySelector('.tall').style.height = 80 + 18 * data.rows.length + 'px';
 new Chart('ratios', { type: 'bar',
   data: { labels: data.rows, datasets: [{ data: data.ratios,
     backgroundColor: data.ratios.map(r => r <= 1 ? '#0a6' : '#b33') }] },

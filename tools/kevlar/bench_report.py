@@ -97,7 +97,7 @@ def nanoseconds(value: float) -> str:
 
 
 def ratio_text(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f}"
+    return "-" if ratio is None else f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def cells(results: Results, row: str) -> list[str]:
@@ -235,11 +235,11 @@ def _growth_table(results: Results) -> str:
         if at:
             bases.setdefault(base, []).append(row)
     columns = results.columns[:2]
-    lines = [["operation", "sizes", *[f"{c.label} {s}" for c in columns for s in ("small", "medium", "large")],
-              "growth of ours"]]
+    sizes = ("small", "medium", "large")
+    lines = [["operation", "sizes", *[f"{c.label} {s}" for c in columns for s in sizes], "growth of ours"]]
     for base, rows in bases.items():
-        sizes = " / ".join(f"{int(row.partition('@')[2]):,}" for row in rows)
-        line = [bench_rows.GROWTH.get(base, base), sizes]
+        counts = " / ".join(f"{int(row.partition('@')[2]):,}" for row in rows)
+        line = [bench_rows.GROWTH.get(base, base), counts]
         for column in columns:
             line += ([_cell(column, row) for row in rows] + ["-"] * 3)[:3]
         first, last = columns[0].count(rows[0]), columns[0].count(rows[-1])
@@ -252,9 +252,12 @@ def _needs(results: Results) -> str:
                   key=lambda row: -(results.ratio(row) or 0))
     if not slow:
         return "None: every row needs fewer instructions than Linux's best case.\n"
-    return "".join(f"- `{row}`, {results.ratio(row):.2f} x Linux: "
-                   f"{bench_rows.NEEDS.get(row, bench_rows.NEEDS.get(row.partition('@')[0], 'not looked at yet'))}\n"
-                   for row in slow)
+    return "".join(f"- `{row}`, {results.ratio(row):.2f} x Linux: {_need(row)}\n" for row in slow)
+
+
+def _need(row: str) -> str:
+    known = bench_rows.NEEDS
+    return known.get(row) or known.get(row.partition("@")[0]) or "not looked at yet"
 
 
 def _over_budget(results: Results) -> str:
@@ -263,8 +266,7 @@ def _over_budget(results: Results) -> str:
     for row in results.rows():
         budget, count = bench_rows.describe(row).budget, ours.count(row)
         if budget and count and count > budget:
-            need = bench_rows.NEEDS.get(row, "not looked at yet")
-            lines.append((count / budget, f"- `{row}`: {number(count)} of {number(budget)}; {need}\n"))
+            lines.append((count / budget, f"- `{row}`: {number(count)} of {number(budget)}; {_need(row)}\n"))
     return "".join(line for _over, line in sorted(lines, reverse=True)) or "None.\n"
 
 
@@ -297,12 +299,25 @@ def markdown(results: Results) -> str:
     text += "\n## Rows over their budget\n\n" + _over_budget(results)
     failures = results.failures()
     if failures:
-        text += "\n## Failed rows\n\n" + "".join(f"- `{row}` on {label}: {why}\n" for label, row, why in failures)
+        text += "\n## Failed rows\n\n"
+        text += "".join(f"- `{row}` on {label}: {why}\n" for label, row, why in failures)
     if has_times(results):
         timed = [row for row in results.rows() if any(c.time(row) for c in results.columns)]
         text += "\n## Wall clock\n\n" + WALL + "\n" + _markdown_table(
             [timed_heads(results)] + [[f"`{row}`"] + timed_cells(results, row)[1:] for row in timed])
+        text += "\n### Slower by wall clock, and why\n\n" + _slow_times(results)
     return text
+
+
+def _slow_times(results: Results) -> str:
+    """Rows that take more than a tenth longer than Linux at its best."""
+    lines = []
+    for row in results.rows():
+        times = [column.time(row) for column in results.columns[:2]]
+        if len(times) == 2 and all(times) and times[0][0] > 1.1 * times[1][0]:
+            need = bench_rows.NEEDS_BY_TIME.get(row, "not looked at yet; within the spread it may be noise")
+            lines.append(f"- `{row}`, {times[0][0] / times[1][0]:.1f} x: {need}\n")
+    return "".join(lines) or "None.\n"
 
 
 HEAD = """\

@@ -104,4 +104,62 @@ def describe(name: str) -> Row:
 
 # What a row that is slower than Linux would need. Shown beside it for as long as it is slower.
 NEEDS: dict[str, str] = {
+    "clock-vdso":
+        "a shorter vDSO: 64 of the instructions are there (page, sequence lock, multiply, "
+        "divide by 10^9)",
+    "vfork-exec":
+        "fault-around takes each file page by its own radix walk (find_any, radix_find, "
+        "pagecache_find: a sixth): one walk for the 16; then the teardown (vm_teardown)",
+    "poll-100":
+        "a scan that does not look each descriptor up by itself, and one copy of all revents "
+        "rather than 100 copies of two bytes (poll_scan, copy_to_user, x86_copy_user: half)",
+    "signal":
+        "fewer copies of the frame, no siginfo allocation for a synchronous signal to "
+        "oneself, an event less (ktrace_emit: 160)",
+    "epoll-1-of-1000":
+        "ready_splice and epoll_collect (240 of 560) for a list of one: a path without the "
+        "splice",
+    "read-1":
+        "a path for small buffers in the stream layer (move, uio, zero_read: 100 of 317)",
+    "mmap-munmap":
+        "spread thin: tree edit, search for room, fault and zap, none over 6 %",
+    "brk-pair":
+        "in-place growth of the heap's VMA without a plan (vm_brk, vma_plan_brk, vma_resize: "
+        "a quarter)",
+    "stat":
+        "resolve_run and fast_child (380 of 1,080): the walk of two short components; "
+        "put_stat's 77",
+    "create-unlink":
+        "resolve_run twice, and again inside open_from; one walk for the parent would do",
+    "fork-64m-huge":
+        "huge_get and huge_put count 512 small pages each (60 %): one count for the huge page",
+    "futex-round-trip":
+        "two ktrace events a switch (10 %); schedule, wake and switch are a third",
+    "pipe-round-trip":
+        "as the context switch",
+    "switch-2":
+        "move, pipe_write and pipe_read (390) for one byte; two ktrace events a switch (160)",
+    "switch-8":
+        "as switch-2",
+    "switch-16":
+        "as switch-2",
+    "pread-4k":
+        "the copy takes 330; the rest is the stream layer (move, file_read, positioned) and "
+        "the cache's lookup",
+    "mprotect-pair":
+        "a page in the middle is split off and merged again: vm_protect's own 518, then the "
+        "tree (740)",
+}
+
+_ACROSS = ("the woken thread goes to the idle CPU, by IPI, so that two that take turns wake a halted CPU for each "
+           "turn; Linux keeps it on the waker's CPU when the waker is about to sleep")
+_VECTORS = ("the copy by vector registers is the shortest in instructions, but TCG does each vector move by a call "
+            "of several quadwords; a matter of emulation, to be measured again on hardware")
+
+# The same by wall clock, two CPUs, where that differs from the counts.
+NEEDS_BY_TIME: dict[str, str] = {
+    "pipe-round-trip": _ACROSS, "futex-round-trip": _ACROSS, "switch-2": _ACROSS, "switch-8": _ACROSS,
+    "switch-16": _ACROSS, "vfork-exit": _ACROSS, "thread": _ACROSS,
+    "pread-4k": _VECTORS, "pwrite-4k": _VECTORS, "read-4k": _VECTORS, "file-read-1m": _VECTORS,
+    "file-copy-1m": _VECTORS,
 }
