@@ -92,28 +92,60 @@ static void detach(struct pi_waiter *w)
 	task_put(owner);
 }
 
+/* All who wait for k wait for `owner` from now on. */
+static void move_waiters(const struct vm_futex_key *k, struct task *owner)
+{
+	struct pi_waiter *w;
+
+	list_for_each (w, pi_bucket(k), node) {
+		if (!futex_key_equal(&w->ref.key, k))
+			continue;
+		detach(w);
+		attach(w, owner);
+	}
+}
+
 /* Takes the word for the running task when it is free. 0 taken; -EBUSY; -EDEADLK; -EFAULT; -EAGAIN
  * it changed. */
 static int try_take(uaddr_t uaddr, uint32_t v, const struct vm_futex_key *k)
 {
 	uint32_t tid = curtask()->pid->nr;
-	bool swapped;
+	bool has_waiters = first_waiter(k, NULL) != NULL, swapped;
 	int err;
 
 	if ((v & FUTEX_TID_MASK) == tid)
 		return -EDEADLK;
 	if (v & FUTEX_TID_MASK)
 		return -EBUSY;
-	tid |= v & FUTEX_OWNER_DIED;
-	if (first_waiter(k, NULL) != NULL)
-		tid |= FUTEX_WAITERS;
+	tid |= (v & FUTEX_OWNER_DIED) | (has_waiters ? FUTEX_WAITERS : 0);
 	if ((err = futex_cmpxchg_nofault(uaddr, &v, tid, &swapped)))
 		return err;
-	return swapped ? 0 : -EAGAIN;
+	if (!swapped)
+		return -EAGAIN;
+	if (has_waiters) /* of an owner that died: they are ours now */
+		move_waiters(k, curtask());
+	return 0;
 }
 
-/* Queues w behind the owner that v names. 0; -ESRCH no such task; -EFAULT; -EAGAIN the word
- * changed. */
+/* The owner that v names does not exist (any more). Never 0. */
+static int owner_is_gone(uaddr_t uaddr, uint32_t v)
+{
+	uint32_t now;
+	int err = futex_load_nofault(uaddr, &now);
+
+	/* It may have unlocked the word without us, since we read it, before it ended. */
+	if (err == 0)
+		err = now == v ? -ESRCH : -EAGAIN;
+	return err;
+}
+
+/*
+ * Queues w behind the owner that v names. 0; -ESRCH no such task; -EFAULT; -EAGAIN the word
+ * changed.
+ *
+ * An owner that is ending closes its list, then looks whether somebody is in it; we join, then look
+ * whether it is closed. So nobody waits for one who is gone.
+ */
 static int queue_behind(struct pi_waiter *w, uint32_t v)
 {
 	struct task *owner = task_lookup(v & FUTEX_TID_MASK);
@@ -121,16 +153,20 @@ static int queue_behind(struct pi_waiter *w, uint32_t v)
 	int err = 0;
 
 	if (owner == NULL)
-		return -ESRCH;
+		return owner_is_gone(w->uaddr, v);
 	if (!(v & FUTEX_WAITERS))
 		err = futex_cmpxchg_nofault(w->uaddr, &v, v | FUTEX_WAITERS, &swapped);
 	if (err == 0 && !swapped)
 		err = -EAGAIN;
-	if (err == 0 && owner->exited)
-		err = -ESRCH;
 	if (err == 0) {
 		insert_waiter(w);
 		attach(w, owner);
+		atomic_thread_fence(memory_order_seq_cst);
+		if (UNLIKELY(atomic_load(&owner->pi_closed))) {
+			list_remove(&w->node);
+			detach(w);
+			err = owner_is_gone(w->uaddr, v | FUTEX_WAITERS);
+		}
 	}
 	task_put(owner);
 	return err;
@@ -209,7 +245,7 @@ int64_t futex_lock_pi(uaddr_t uaddr, bool private_hint, bool try_only, nsec_t de
 /* Under pi_lock: the word becomes the next waiter's, or free. 0; -EFAULT; -EAGAIN. */
 static int hand_over(uaddr_t uaddr, uint32_t v, const struct vm_futex_key *k, uint32_t extra)
 {
-	struct pi_waiter *w = first_waiter(k, NULL), *o;
+	struct pi_waiter *w = first_waiter(k, NULL);
 	uint32_t new = extra;
 	bool swapped;
 	int err;
@@ -224,12 +260,7 @@ static int hand_over(uaddr_t uaddr, uint32_t v, const struct vm_futex_key *k, ui
 		return 0;
 	list_remove(&w->node);
 	detach(w);
-	list_for_each (o, pi_bucket(k), node) {
-		if (!futex_key_equal(&o->ref.key, k))
-			continue;
-		detach(o);
-		attach(o, w->task);
-	}
+	move_waiters(k, w->task);
 	struct thread *t = &w->task->thread;
 
 	atomic_store(&w->granted, 1); /* w may be gone from here on */
@@ -311,6 +342,8 @@ void futex_exit(struct task *t)
 {
 	if (!uaddr_is_null(t->robust_list))
 		futex_robust_exit(t);
-	if (UNLIKELY(!list_is_empty(&t->pi_owned)))
+	if (t->exited)
+		atomic_store(&t->pi_closed, true);
+	if (UNLIKELY(*(struct list *volatile *)&t->pi_owned.next != &t->pi_owned))
 		futex_pi_exit(t);
 }

@@ -31,12 +31,20 @@ struct victim {
 	uint64_t total, anon, file, shmem; /* pages */
 };
 
+/* Of any of its tasks: the leader may have left before the others. Counted; NULL: it has given it
+ * back. */
 static struct vmspace *process_vmspace(struct process *p)
 {
-	struct task *t = process_get_leader(p);
-	struct vmspace *vs = t == NULL ? NULL : task_get_vmspace(t);
+	struct siglock l = siglock(p);
+	struct vmspace *vs = NULL;
+	struct task *t;
 
-	task_put(t);
+	for_each_task (t, p)
+		if ((vs = t->thread.vmspace) != NULL)
+			break;
+	if (vs != NULL)
+		vmspace_get(vs);
+	sigunlock(l);
 	return vs;
 }
 
@@ -71,10 +79,11 @@ static void consider(struct process *p, struct victim *best, bool *dying)
 	struct vmspace *vs = process_vmspace(p);
 	uint64_t score;
 
+	/* Its last task may just be taking the address space down: that is in nobody's slot. */
+	if ((p->flags & PROC_GROUP_EXIT) && !p->zombie)
+		*dying = true;
 	if (vs == NULL)
 		return;
-	if (p->flags & PROC_GROUP_EXIT)
-		*dying = true;
 	score = p->flags & PROC_GROUP_EXIT ? 0 : badness(p, vs);
 	if (score > best->score) {
 		process_put(best->p);

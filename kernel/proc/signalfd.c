@@ -1,7 +1,8 @@
 /*
  * signalfd: reading takes signals that are pending for the reading task and in the file's set. The
  * signals belong to whoever reads, so the file holds nothing but the set; waiting is on the
- * reader's own sighand.
+ * reader's own sighand. Who polls it leaves a waiter there for as long as the file is open (epoll),
+ * perhaps longer than its process lives: the file counts the sighand.
  *
  * Source: signalfd(2).
  */
@@ -13,12 +14,18 @@
 #include "abi/signalfd.h"
 #include "lib/fmt.h"
 #include "pmm/slab.h"
-#include "proc/signal.h"
+#include "proc/proc_priv.h"
 #include "vfs/file.h"
 #include "vfs/poll.h"
 
+struct polled {
+	struct polled *next;
+	struct sighand *sighand; /* counted */
+};
+
 struct signalfd {
 	_Atomic uint64_t mask;
+	_Atomic(struct polled *) polled; /* only added to until the file is released */
 };
 
 static const struct file_ops signalfd_ops;
@@ -105,17 +112,46 @@ static ssize64_t signalfd_read(struct file *f, struct uio *u, off64_t *pos)
 	return err ? err : -EAGAIN;
 }
 
+/* Keeps h until the file is released. 0; -ENOMEM. */
+static int keep_sighand(struct signalfd *s, struct sighand *h)
+{
+	struct polled *first = atomic_load_explicit(&s->polled, memory_order_acquire), *p;
+
+	for (p = first; p != NULL; p = p->next)
+		if (p->sighand == h)
+			return 0;
+	if ((p = kmalloc(sizeof(*p))) == NULL)
+		return -ENOMEM;
+	sighand_get(h);
+	p->sighand = h;
+	do
+		p->next = first;
+	while (!atomic_compare_exchange_weak_explicit(&s->polled, &first, p, memory_order_release,
+						      memory_order_relaxed));
+	return 0;
+}
+
 static uint32_t signalfd_poll(struct file *f, struct poll_ctx *ctx)
 {
 	struct signalfd *s = f->priv;
 
+	if (ctx != NULL && ctx->queue != NULL && (ctx->error = keep_sighand(s, curtask()->sighand)))
+		return 0;
 	poll_wait(ctx, &curtask()->sighand->signalfd_wait);
 	return signal_pending_set(curtask()) & atomic_load(&s->mask) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static void signalfd_release(struct file *f)
 {
-	kfree(f->priv);
+	struct signalfd *s = f->priv;
+	struct polled *p;
+
+	while ((p = atomic_load_explicit(&s->polled, memory_order_relaxed)) != NULL) {
+		atomic_store_explicit(&s->polled, p->next, memory_order_relaxed);
+		sighand_put(p->sighand);
+		kfree(p);
+	}
+	kfree(s);
 }
 
 static void signalfd_show_fdinfo(struct file *f, struct textbuf *t)
@@ -140,6 +176,7 @@ int signalfd_open(uint64_t mask, unsigned oflags, struct file **out)
 	if (s == NULL)
 		return -ENOMEM;
 	atomic_init(&s->mask, mask & ~SIG_UNBLOCKABLE);
+	atomic_init(&s->polled, NULL);
 	if ((err = file_create_anon("[signalfd]", &signalfd_ops, s, O_RDWR | oflags, out)))
 		kfree(s);
 	return err;

@@ -108,7 +108,8 @@ struct task {
 	uaddr_t rseq;                                        /* owner */
 	uint32_t rseq_len, rseq_sig;
 	struct user_account *user; /* of the real uid; owner writes */
-	struct list pi_owned;      /* FUTEX locks: struct pi_lock this task owns */
+	struct list pi_owned;      /* pi_lock: waiters for PI futexes that this task owns */
+	_Atomic bool pi_closed;    /* it has ended: nobody joins pi_owned any more */
 	struct epoch_head epoch;
 };
 

@@ -100,12 +100,14 @@ void thread_fini(struct thread *t)
 	t->kstack = NULL;
 }
 
-void thread_start(struct thread *t)
+void thread_start(struct thread *t) NO_TSA
 {
 	irqstate_t s = arch_irq_save();
+	/* A task has its number already: others may change its policy meanwhile. */
+	struct runq *rq = runq_lock_of(t);
 
-	/* Nobody else knows it yet. */
 	t->cpu = runq_select_cpu(t);
+	spin_unlock(&rq->lock);
 	runq_place(t, FAIR_NEW, 0);
 	arch_irq_restore(s);
 }

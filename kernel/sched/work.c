@@ -62,34 +62,59 @@ static void add_worker(void)
 	thread_start(t);
 }
 
-/* The next work; waits for one. *last_one: nobody is left to wait for more. */
+/*
+ * The first work, if there is any. *last_one: nobody is left to wait for more. It is taken by a
+ * worker that waits for no wake-up: one that it swallowed on the way was for a work that is still
+ * in the list, and is passed on.
+ */
+static struct work *take_first(bool *last_one, unsigned *gen)
+{
+	irqstate_t s = spin_lock_irq(&work_queue_wait.lock);
+	struct work *w = NULL;
+	bool more = false;
+
+	if (!list_is_empty(&works)) {
+		w = list_first(&works, struct work, node);
+		list_remove(&w->node);
+		*gen = atomic_exchange(&w->queued, 0) - 1;
+		*last_one = nidle == 0 && nworkers < WORKERS_MAX;
+		more = !list_is_empty(&works);
+	}
+	spin_unlock_irq(&work_queue_wait.lock, s);
+	if (more)
+		waitq_wake_one(&work_queue_wait, 0);
+	return w;
+}
+
+static bool is_idle(void)
+{
+	irqstate_t s = spin_lock_irq(&work_queue_wait.lock);
+	bool idle = list_is_empty(&works);
+
+	nidle += idle;
+	spin_unlock_irq(&work_queue_wait.lock, s);
+	return idle;
+}
+
+/* The next work; waits for one. */
 static struct work *take(bool *last_one, unsigned *gen)
 {
 	struct waiter waiter;
-	struct work *w = NULL;
+	struct work *w;
 	irqstate_t s;
 
 	waiter_init(&waiter);
 	waiter.exclusive = true;
-	for (;;) {
+	while (!(w = take_first(last_one, gen))) {
 		wait_prepare(&work_queue_wait, &waiter, THREAD_SLEEP);
-		s = spin_lock_irq(&work_queue_wait.lock);
-		if (!list_is_empty(&works)) {
-			w = list_first(&works, struct work, node);
-			list_remove(&w->node);
-			*gen = atomic_exchange(&w->queued, 0) - 1;
-			*last_one = nidle == 0 && nworkers < WORKERS_MAX;
+		if (is_idle()) {
+			(void)!wait_sleep(NSEC_MAX);
+			s = spin_lock_irq(&work_queue_wait.lock);
+			nidle--;
 			spin_unlock_irq(&work_queue_wait.lock, s);
-			break;
 		}
-		nidle++;
-		spin_unlock_irq(&work_queue_wait.lock, s);
-		(void)!wait_sleep(NSEC_MAX);
-		s = spin_lock_irq(&work_queue_wait.lock);
-		nidle--;
-		spin_unlock_irq(&work_queue_wait.lock, s);
+		wait_finish(&work_queue_wait, &waiter);
 	}
-	wait_finish(&work_queue_wait, &waiter);
 	return w;
 }
 

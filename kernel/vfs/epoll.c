@@ -46,6 +46,8 @@ struct epoll {
 	struct file *file; /* its own; borrowed */
 	unsigned nitems;
 	_Atomic bool watched; /* somebody polled it: watchers must be told */
+	_Atomic bool
+		collecting; /* lock to write: somebody has the ready items, and looks at them */
 };
 
 struct epwait {
@@ -391,6 +393,7 @@ static int collect_locked(struct epoll *ep, uaddr_t events, int max)
 	struct epitem *it;
 	int n = 0, r = 0;
 
+	atomic_store(&ep->collecting, true);
 	ready_splice(ep, &batch, &ep->ready, false);
 	while (n < max && (it = ready_pop(ep, &batch)) != NULL) {
 		r = item_report(it, uaddr_add(events, (uint64_t)n * sizeof(struct abi_epoll_event)),
@@ -401,13 +404,24 @@ static int collect_locked(struct epoll *ep, uaddr_t events, int max)
 	}
 	ready_splice(ep, &ep->ready, &batch, true);
 	ready_splice(ep, &ep->ready, &again, false);
+	atomic_store_explicit(&ep->collecting, false, memory_order_release);
 	return n > 0 ? n : MIN(r, 0);
 }
 
+/* Nothing is ready, and nobody has taken away what was, to look at it and put some back. */
 static bool ready_is_empty(struct epoll *ep)
 {
 	return atomic_load_explicit((_Atomic(struct list *) *)&ep->ready.next,
-				    memory_order_acquire) == &ep->ready;
+				    memory_order_acquire) == &ep->ready &&
+	       !atomic_load_explicit(&ep->collecting, memory_order_acquire);
+}
+
+/* What was not taken, or is level triggered, is for the next sleeper: its wake-up may have come to
+ * us. */
+static void pass_on(struct epoll *ep)
+{
+	if (!ready_is_empty(ep) && !waitq_is_empty(&ep->wait))
+		waitq_wake_one(&ep->wait, EPOLLIN);
 }
 
 int epoll_collect(struct file *epf, uaddr_t events, int max, nsec_t deadline)
@@ -423,6 +437,7 @@ int epoll_collect(struct file *epf, uaddr_t events, int max, nsec_t deadline)
 			mutex_lock(&ep->lock);
 			n = collect_locked(ep, events, max);
 			mutex_unlock(&ep->lock);
+			pass_on(ep);
 			if (n != 0)
 				return n;
 		}

@@ -420,13 +420,14 @@ static void pipe_detach(struct file *f)
 	if (last)
 		i->pipe = NULL;
 	mutex_unlock(&p->lock);
-	write_unlock(&i->lock);
-	if (last) {
-		pipe_free(p);
-		return;
+	/* The pipe is no longer ours, but nobody can let go of it while we hold the inode. */
+	if (!last) {
+		waitq_wake_all(&p->readable, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+		waitq_wake_all(&p->writable, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
 	}
-	waitq_wake_all(&p->readable, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
-	waitq_wake_all(&p->writable, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
+	write_unlock(&i->lock);
+	if (last)
+		pipe_free(p);
 }
 
 /* open(2) of a FIFO, or of a pipe through /proc/PID/fd; pipe(2) itself does not come here. */

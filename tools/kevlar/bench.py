@@ -111,13 +111,13 @@ def listing() -> str:
 def _systems(options: Options) -> dict[System, str]:
     """Ours, then what it is compared with; each with a line about it."""
     ours = kernel.find(options.kernel, options.debug)
-    systems = {System("kevlar", ours): f"Kevlar, {bench_run.CPU}"}
+    systems = {System("kevlar", ours): f"Kevlar, -cpu {bench_run.CPU}"}
     if options.against:
         path = _build(options.against)
         systems[System(options.against, path)] = f"Kevlar at {options.against}"
     elif options.has_linux:
         path = bench_linux.find(options.linux)
-        systems[System("linux", path, BEST)] = f"Linux at its best: {' '.join(BEST)}, {bench_run.CPU}"
+        systems[System("linux", path, BEST)] = f"Linux at its best: {' '.join(BEST)}, the same CPU model"
         if not options.names:
             systems[System("linux-default", path)] = "Linux with its defaults, the same CPU model"
     return systems
@@ -125,6 +125,7 @@ def _systems(options: Options) -> dict[System, str]:
 
 def _build(commit: str) -> Path:
     """The release kernel of another commit, built in the cache."""
+    deps.require("git", *deps.BUILD)
     top = ["git", "-C", str(paths.TOP)]
     found = subprocess.run([*top, "rev-parse", "--verify", "-q", f"{commit}^{{commit}}"],
                            capture_output=True, text=True, check=False)
@@ -282,6 +283,8 @@ def _versions(options: Options, systems: dict[System, str]) -> dict[str, str]:
 def _commit() -> str:
     """The commit whose kernel this is; + if its sources were changed since."""
     def git(*args: str) -> str:
+        if not deps.is_there("git"):
+            return ""
         return subprocess.run(["git", "-C", str(paths.TOP), *args], capture_output=True, text=True,
                               check=False).stdout.strip()
 

@@ -2,7 +2,8 @@
 
 The row's process stops before the rounds that count and waits for a byte. QEMU is then told, over its
 monitor, to translate single instructions and to log each one it executes, so that the log has just the
-rounds, cut exactly at the program's profile_begin and profile_end. Every line is one instruction, or one
+rounds, cut exactly at the program's profile_begin and profile_end, without what the row leaves out of its
+count (leave and back). Every line is one instruction, or one
 iteration of a repeated one: the unit of -icount.
 """
 
@@ -194,7 +195,8 @@ def _wait_for_file(path: Path) -> None:
 def _read_log(log: Path, symbols: Symbols, row: str, rounds: int, per: int) -> Profile:
     if log.stat().st_size > LOG_LIMIT:
         raise Failure("profile: too much happened; ask for fewer --rounds")
-    begin, end = symbols.address("user: profile_begin"), symbols.address("user: profile_end")
+    begin, end, leave, back = (symbols.address(f"user: {name}")
+                               for name in ("profile_begin", "profile_end", "leave", "back"))
     counts: Counter[int] = Counter()
     is_on = False
     with open(log, "rb") as f:
@@ -208,6 +210,8 @@ def _read_log(log: Path, symbols: Symbols, row: str, rounds: int, per: int) -> P
                 counts.clear()
             elif address == end:
                 break
+            elif address in (leave, back):
+                is_on = address == back
             if is_on:
                 counts[address] += 1
     by_name: Counter[str] = Counter()

@@ -121,7 +121,7 @@ def remark(results: Results, row: str) -> str:
     apart = [f"{column.label}'s runs {d:.1%} apart" for column in results.columns
              if (d := column.disagreement(row)) and d > AGREEMENT]
     budget, ours = bench_rows.describe(row).budget, results.columns[0].count(row)
-    over = [f"{ours / budget:.1f} x budget"] if budget and ours and ours > budget else []
+    over = [f"{ours / budget:.2f} x budget"] if budget and ours and ours > budget else []
     return "; ".join(over + apart)
 
 
@@ -301,12 +301,28 @@ def markdown(results: Results) -> str:
     if failures:
         text += "\n## Failed rows\n\n"
         text += "".join(f"- `{row}` on {label}: {why}\n" for label, row, why in failures)
+    text += _side_by_side(results)
     if has_times(results):
         timed = [row for row in results.rows() if any(c.time(row) for c in results.columns)]
         text += "\n## Wall clock\n\n" + WALL + "\n" + _markdown_table(
             [timed_heads(results)] + [[f"`{row}`"] + timed_cells(results, row)[1:] for row in timed])
         text += "\n### Slower by wall clock, and why\n\n" + _slow_times(results)
     return text
+
+
+def _side_by_side(results: Results) -> str:
+    """Every counted run of ours and of Linux at its best."""
+    columns = [column for column in results.columns[:2] if len(column.counted) > 1]
+    if not columns:
+        return ""
+    head = ["row", *[f"{c.label} run {i + 1}" for c in columns for i in range(len(c.counted))], "apart"]
+    lines = [head]
+    for row in results.rows():
+        apart = [d for c in columns if (d := c.disagreement(row)) is not None]
+        values = [f"{run[row].value:,.1f}" if row in run and not run[row].failed else "FAILED"
+                  for c in columns for run in c.counted]
+        lines.append([f"`{row}`", *values, f"{max(apart):.2%}" if apart else "-"])
+    return "\n## The runs side by side\n\n" + _markdown_table(lines)
 
 
 def _slow_times(results: Results) -> str:

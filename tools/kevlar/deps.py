@@ -26,6 +26,7 @@ PACKAGES = {
     "newuidmap": "uidmap",
     "zstd": "zstd",
     "xz": "xz-utils",
+    "git": "git",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
 }

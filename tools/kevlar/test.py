@@ -376,6 +376,6 @@ NEEDS = {  # what has to be there beforehand, to be asked for once
     "host": deps.HOST_TESTS,
     "guest": (*deps.BUILD, qemu.PROGRAM),
     "programs": (*deps.BUILD, qemu.PROGRAM, "mmdebstrap"),
-    "cli": (*deps.BUILD, qemu.PROGRAM, "xz", "zstd"),
+    "cli": (*deps.BUILD, qemu.PROGRAM, "git", "xz", "zstd"),
 }
 KINDS = {"host": run_host, "guest": run_guest, "programs": run_programs, "cli": run_cli}

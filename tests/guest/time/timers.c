@@ -231,7 +231,6 @@ TEST(posix_timer_overrun)
 	CHECK(si.si_overrun >= 10);
 	CHECK_EQ(timer_getoverrun(t), si.si_overrun);
 	CHECK_EQ(sigwaitinfo(&s, &si), SIGUSR1);
-	CHECK(si.si_overrun < 10);
 	CHECK_OK(timer_delete(t));
 	struct timespec zero = { 0, 0 };
 
