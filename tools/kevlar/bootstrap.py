@@ -16,7 +16,7 @@ from .errors import Failure
 from .ui import warn
 
 SUITE = "bookworm"
-PACKAGES = ("bash coreutils grep sed mawk gawk findutils diffutils tar gzip bzip2 xz-utils bc perl python3 "
+PACKAGES = ("bash musl-tools coreutils grep sed mawk gawk findutils diffutils tar gzip bzip2 xz-utils bc perl python3 "
             "sqlite3 gcc libc6-dev make git procps psmisc lsof vim-tiny less file strace "
             "util-linux iproute2 iputils-ping netcat-openbsd ca-certificates").split()
 
