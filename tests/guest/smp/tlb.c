@@ -548,10 +548,13 @@ static void one_region(unsigned *seed, unsigned who, uint64_t round)
 		check_zero(p, pages);
 		break;
 	case 1:
-		if (pages > 2) {
+		if (pages > 2) { /* what is free from now on is anybody's */
 			CHECK_OK(munmap(p + 512, PAGE));
 			CHECK_EQ(p[0], tag);
 			CHECK_EQ(p[1024], tag + 2);
+			CHECK_OK(munmap(p, PAGE));
+			p += 1024;
+			pages -= 2;
 		}
 		break;
 	case 2: {
