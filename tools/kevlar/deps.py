@@ -86,7 +86,7 @@ def _install(packages: list[str]) -> None:
             return
         # A fresh system has no package lists yet, an old one has lists of packages that are gone. Another
         # vendor's list that cannot be fetched fails an update that did all we need.
-        update_error = _error(apt + ["update"])
+        update_error = _error(apt + ["update", "--error-on=any"])
         error = _error(install)
         if error is not None:
             raise Failure(f"apt-get could not install {' '.join(packages)}: {update_error or error}")

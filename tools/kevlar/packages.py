@@ -35,8 +35,9 @@ def _download(name: str, directory: Path) -> Path:
         private = paths.cache() / "apt"
         (private / "lists" / "partial").mkdir(parents=True, exist_ok=True)
         options = ["-o", f"Dir::State::Lists={private / 'lists'}", "-o", f"Dir::Cache={private}"]
-        _apt([*options, "update"], directory)
+        update_error = _apt([*options, "update", "--error-on=any"], directory)
         error = _apt([*options, "download", name], directory)
+        error = update_error or error
     found = list(directory.glob("*.deb"))
     if not found:
         raise Failure(f"the package {name} cannot be downloaded: {error}")
@@ -44,9 +45,11 @@ def _download(name: str, directory: Path) -> Path:
 
 
 def _apt(args: list[str], directory: Path) -> str:
-    """Runs apt-get; returns the first error it printed."""
+    """Runs apt-get; returns the first error it printed, or "" if all went well."""
     command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", *args]
     result = subprocess.run(command, cwd=directory, env=dict(os.environ, LC_ALL="C"), text=True,
                             **SILENT, check=False)
+    if result.returncode == 0:
+        return ""
     errors = [line[3:] for line in result.stderr.splitlines() if line.startswith("E: ")]
     return errors[0] if errors else "apt-get failed"

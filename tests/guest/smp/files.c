@@ -404,6 +404,40 @@ TEST(close_of_the_other_end_wakes_all)
 	crew_join(&c);
 }
 
+/* Both ends closed at the same time, by two threads: whoever is last frees the pipe, nobody before.
+ */
+static void *end_closer(void *arg)
+{
+	unsigned me = (unsigned)(uintptr_t)arg;
+	char c;
+
+	for (unsigned r = 1;; r++) {
+		SPIN_UNTIL(atomic_load(&pipe_round) >= r || !storm_goes_on());
+		if (atomic_load(&pipe_round) < r)
+			return NULL;
+		if (me == 0 && r % 2)
+			CHECK_EQ(read(the_pipe[0], &c, 1), 0);
+		CHECK_OK(close(the_pipe[me]));
+		atomic_fetch_add(&pipe_done, 1);
+	}
+}
+
+TEST(both_ends_closed_at_once)
+{
+	int64_t end = test_now() + STORM_MS * 1000000ll;
+	struct crew c;
+
+	crew_start(&c, 2, end_closer);
+	for (unsigned r = 1; test_now() < end; r++) {
+		CHECK_OK(pipe(the_pipe));
+		atomic_store(&pipe_done, 0);
+		atomic_store(&pipe_round, r);
+		SPIN_UNTIL(atomic_load(&pipe_done) == 2);
+	}
+	atomic_store(&storm_over, true);
+	crew_join(&c);
+}
+
 /* --- pipes --- */
 
 enum { RING = 12 };

@@ -289,6 +289,26 @@ TEST(timers_made_and_deleted_as_they_fire)
 	CHECK(alarms > 0);
 }
 
+/* A timer that sends SIGCONT throws away stop signals that are pending, in its interrupt. */
+TEST(timers_that_continue)
+{
+	struct sigevent sev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT };
+	struct itimerspec its = { { 0, 200000 }, { 0, 200000 } };
+	int64_t end = test_now() + STORM_MS * 1000000ll;
+	sigset_t set;
+	timer_t t;
+
+	signal(SIGCONT, on_alarm);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+	CHECK_OK(timer_create(CLOCK_MONOTONIC, &sev, &t));
+	CHECK_OK(timer_settime(t, 0, &its, NULL));
+	while (test_now() < end || alarms == 0)
+		CHECK_OK(sigqueue(getpid(), SIGTSTP, (union sigval){ 0 }));
+	CHECK_OK(timer_delete(t));
+}
+
 static void *itimer_user(void *arg)
 {
 	unsigned seed = (unsigned)(uintptr_t)arg;

@@ -116,6 +116,8 @@ TEST(queued_signals_to_the_process_are_all_taken)
 }
 
 /* sigwait(3), signalfd(2) and sigtimedwait(2) share the work. */
+static atomic_int senders;
+
 static void *waiter(void *arg)
 {
 	unsigned me = (unsigned)(uintptr_t)arg;
@@ -128,14 +130,16 @@ static void *waiter(void *arg)
 	sigaddset(&set, SIGRTMIN + 2);
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	CHECK_OK(fd);
-	while (storm_goes_on() || atomic_load(&sent) != atomic_load(&taken))
-		if (me < 3) {
-			if (storm_goes_on() && atomic_load(&sent) - atomic_load(&taken) < 200 &&
-			    sigqueue(getpid(), SIGRTMIN + 2, (union sigval){ 0 }) == 0)
-				atomic_fetch_add(&sent, 1);
-			else
-				sched_yield();
-		} else if (me % 2) {
+	while (me < 3 && storm_goes_on())
+		if (atomic_load(&sent) - atomic_load(&taken) < 200 &&
+		    sigqueue(getpid(), SIGRTMIN + 2, (union sigval){ 0 }) == 0)
+			atomic_fetch_add(&sent, 1);
+		else
+			sched_yield();
+	if (me < 3)
+		atomic_fetch_sub(&senders, 1);
+	while (me >= 3 && (atomic_load(&senders) > 0 || atomic_load(&sent) != atomic_load(&taken)))
+		if (me % 2) {
 			if (sigtimedwait(&set, NULL, &ts) > 0)
 				atomic_fetch_add(&taken, 1);
 		} else {
@@ -155,6 +159,7 @@ TEST(waited_for_signals_are_all_taken)
 	sigemptyset(&set);
 	sigaddset(&set, SIGRTMIN + 2);
 	CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+	atomic_store(&senders, 3);
 	storm(9, STORM_MS, waiter);
 	CHECK_EQ(sent, taken);
 }
