@@ -108,6 +108,8 @@ static bool take_or_mark(struct mutex *m, struct mutex_waiter *w)
 		}
 	}
 	list_remove(&w->node);
+	if (owner_of(word) && list_is_empty(&m->waiters.waiters))
+		atomic_fetch_and_explicit(&m->owner, ~WAITERS, memory_order_relaxed);
 	return true;
 }
 
@@ -203,29 +205,42 @@ bool mutex_trylock(struct mutex *m) NO_TSA
 	return true;
 }
 
-static void unlock_slow(struct mutex *m) NO_TSA
-{
-	irqstate_t s = spin_lock_irq(&m->waiters.lock);
-	struct mutex_waiter *w = first_waiter(m);
-	uintptr_t word = 0;
-
-	if (w)
-		word = w->losses >= LOSSES_MAX ? (uintptr_t)w->thread | WAITERS : WAITERS;
-	atomic_store_explicit(&m->owner, word, memory_order_release);
-	if (w)
-		thread_wake(w->thread, WAKE_NORMAL);
-	spin_unlock_irq(&m->waiters.lock, s);
-}
-
-void mutex_unlock(struct mutex *m) NO_TSA
+static inline bool give_free(struct mutex *m)
 {
 	uintptr_t word = self();
 
+	return atomic_compare_exchange_strong_explicit(&m->owner, &word, 0, memory_order_release,
+						       memory_order_relaxed);
+}
+
+/* Gives m to the first waiter. False: there is none (any more). */
+static bool give_to_waiter(struct mutex *m) NO_TSA
+{
+	irqstate_t s = spin_lock_irq(&m->waiters.lock);
+	struct mutex_waiter *w = first_waiter(m);
+
+	if (w) {
+		bool hand_over = w->losses >= LOSSES_MAX;
+
+		atomic_store_explicit(&m->owner,
+				      hand_over ? (uintptr_t)w->thread | WAITERS : WAITERS,
+				      memory_order_release);
+		thread_wake(w->thread, WAKE_NORMAL);
+	}
+	spin_unlock_irq(&m->waiters.lock, s);
+	return w;
+}
+
+/*
+ * Without waiters, making the word 0 is the last touch: the next holder may free what m is in. With
+ * one, that waiter still has to take waiters.lock.
+ */
+void mutex_unlock(struct mutex *m) NO_TSA
+{
 	KASSERT_DEBUG(mutex_is_mine(m));
 	lockdep_release(m);
-	if (UNLIKELY(!atomic_compare_exchange_strong_explicit(
-		    &m->owner, &word, 0, memory_order_release, memory_order_relaxed)))
-		unlock_slow(m);
+	while (UNLIKELY(!give_free(m)) && !give_to_waiter(m))
+		;
 }
 
 bool mutex_is_mine(const struct mutex *m)

@@ -29,6 +29,7 @@ struct runq {
 	nsec_t idle_ns, busy_ns; /* busy_ns: not yet attributed to one of the following */
 	nsec_t user_ns, nice_ns, system_ns;
 	uint32_t ticks;
+	_Atomic nsec_t passed; /* debug: when it last was in the scheduler or in user mode */
 };
 
 DECLARE_PERCPU(struct runq, runqs);
@@ -78,6 +79,24 @@ void loadavg_tick(nsec_t now);
 
 bool thread_wake_as(struct thread *t, unsigned states,
 		    int result); /* thread_wake() with the sleep's result */
+
+/* watchdog.c: debug builds report a CPU that stays in the kernel */
+#ifdef KEVLAR_DEBUG
+void watchdog_tick(struct runq *rq, nsec_t now, bool user);
+static inline void watchdog_passed(struct runq *rq, nsec_t now)
+{
+	atomic_store_explicit(&rq->passed, now, memory_order_relaxed);
+}
+#else
+static inline void watchdog_tick(struct runq *rq, nsec_t now, bool user)
+{
+	(void)rq, (void)now, (void)user;
+}
+static inline void watchdog_passed(struct runq *rq, nsec_t now)
+{
+	(void)rq, (void)now;
+}
+#endif
 
 /* wait.c */
 void sleep_timer_init(struct thread *t);

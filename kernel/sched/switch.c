@@ -119,6 +119,7 @@ static bool schedule_once(struct thread *prev) NO_TSA
 	spin_lock(&rq->lock);
 	now = clock_mono();
 	runq_charge_locked(rq, now);
+	watchdog_passed(rq, now);
 	atomic_fetch_and_explicit(&prev->work, ~(uint32_t)WORK_RESCHED, memory_order_relaxed);
 	put_prev(rq, prev);
 	next = runq_pick_locked(rq);

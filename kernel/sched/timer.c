@@ -185,6 +185,7 @@ static void sched_tick(struct timer_base *b, nsec_t now, bool user) NO_TSA
 	/* A CPU that sleeps and wakes all the time keeps its tick: starting it costs more. */
 	b->tick = t == rq->idle && b->switches == rq->switches ? NSEC_MAX : now + TICK;
 	b->switches = rq->switches;
+	watchdog_tick(rq, now, user);
 	if (t == rq->idle)
 		return;
 	if (t->task && sched_tick_hook)

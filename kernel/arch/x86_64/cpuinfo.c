@@ -169,10 +169,12 @@ static void log_address(uintptr_t pc)
 		log_f(LOG_EMERG, "  %016lx", pc);
 }
 
-void arch_backtrace(void)
+void backtrace_from(uintptr_t pc, uintptr_t frame)
 {
-	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	uint64_t next, ret;
+
+	if (pc)
+		log_address(pc);
 
 	for (int depth = 0; depth < 32; depth++) {
 		if (frame < DIRECT_MAP_BASE || !IS_ALIGNED(frame, 8) || !peek(frame, &next) ||
@@ -183,4 +185,9 @@ void arch_backtrace(void)
 			return;
 		frame = next;
 	}
+}
+
+void arch_backtrace(void)
+{
+	backtrace_from(0, (uintptr_t)__builtin_frame_address(0));
 }

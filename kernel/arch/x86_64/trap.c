@@ -22,6 +22,7 @@
 _Atomic bool x86_cpus_stopping;
 bool (*arch_is_stack_guard)(kaddr_t va);
 static PERCPU(bool, irq_from_user);
+static PERCPU(_Atomic bool, place_wanted); /* at the next NMI */
 
 static const char *trap_name(unsigned vector)
 {
@@ -257,6 +258,12 @@ void trap_dispatch(struct regs *r, unsigned vector)
 	}
 }
 
+void arch_backtrace_of(unsigned cpu)
+{
+	atomic_store(&of_cpu(place_wanted, cpu), true);
+	lapic_send_ipi(cpu_apic_id(cpu), ICR_NMI);
+}
+
 void trap_paranoid(struct regs *r, unsigned vector)
 {
 	uint64_t error = r->nr;
@@ -265,6 +272,10 @@ void trap_paranoid(struct regs *r, unsigned vector)
 	if (vector == TRAP_NMI) {
 		if (atomic_load_explicit(&x86_cpus_stopping, memory_order_relaxed))
 			arch_halt_forever();
+		if (atomic_exchange(&this_cpu(place_wanted), false)) {
+			log_regs(r);
+			backtrace_from(r->rip, r->rbp);
+		}
 		return;
 	}
 	die(r, vector, error);

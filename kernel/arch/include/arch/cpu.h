@@ -75,6 +75,8 @@ extern bool (*arch_is_stack_guard)(kaddr_t va);
 
 /* Backtrace of the caller (frame pointers) into the log. */
 void arch_backtrace(void);
+/* Another CPU is to log its registers and backtrace, whatever it does: by NMI. */
+void arch_backtrace_of(unsigned cpu);
 
 /* Text of /proc/cpuinfo for one CPU. */
 struct textbuf;
