@@ -52,6 +52,7 @@ int vm_split_ends(struct vmspace *vs, const struct vma *v, uint64_t start, uint6
 struct zap {
 	struct tlb_gather *g;
 	enum zap_how how;
+	uint64_t start, end;
 	uint64_t anon, file, shmem; /* pages taken out */
 };
 
@@ -81,8 +82,10 @@ static bool should_stay(const struct zap *z, _Atomic pte_t *slot, pte_t pte)
 }
 
 /*
- * With the lock held for reading a fault may split a 2 MiB leaf at any moment. Its slot then holds
- * a table, which must not be taken out: its leaves are walked instead.
+ * With the lock held for reading, faults go on beside us. One may have put a table where the walk
+ * saw an empty slot, or may split a 2 MiB leaf: its slot must not be taken out, the leaves of our
+ * range are walked instead. One may also have put a new 2 MiB leaf across an end of the range,
+ * where the ends had been split: it comes after us, and stays.
  */
 static inline int zap_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
 {
@@ -94,7 +97,10 @@ static inline int zap_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t
 		if (!pte || should_stay(z, slot, pte))
 			return 0;
 		if (UNLIKELY(size != PAGE_SIZE) && !pte_is_huge(pte))
-			return arch_pt_walk(&z->g->vs->pt, va, va + size, zap_leaf, z);
+			return arch_pt_walk(&z->g->vs->pt, MAX(va, z->start),
+					    MIN(va + size, z->end), zap_leaf, z);
+		if (UNLIKELY(size != PAGE_SIZE) && (va < z->start || va + size > z->end))
+			return 0;
 	} while (!atomic_compare_exchange_weak_explicit(slot, &pte, 0, memory_order_acq_rel,
 							memory_order_relaxed));
 	if (pte_is_special(pte)) {
@@ -115,7 +121,7 @@ static void sub_rss(_Atomic uint64_t *count, uint64_t pages)
 
 void vm_zap(struct tlb_gather *g, uint64_t start, uint64_t end, enum zap_how how)
 {
-	struct zap z = { .g = g, .how = how };
+	struct zap z = { .g = g, .how = how, .start = start, .end = end };
 	struct vmspace *vs = g->vs;
 
 	(void)vm_walk(vs, start, end, zap_leaf, &z);
