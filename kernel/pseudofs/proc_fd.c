@@ -12,7 +12,7 @@ enum { OWN_NAME_MAX = 64 };
 /* The file behind an inode of these directories, counted; NULL: closed meanwhile. */
 static struct file *subject_file(struct pinode *i)
 {
-	struct fdtable *ft = task_get_files(proc_task(i));
+	struct fdtable *ft = proc_get_files(i);
 	struct file *f = NULL;
 
 	if (ft != NULL) {
@@ -27,9 +27,10 @@ static int fd_link(struct pinode *i, const char **text, char **to_free, struct p
 {
 	struct textbuf name;
 	struct file *f;
+	int err;
 
-	if (task_may_access(proc_task(i), ACCESS_READ))
-		return -EACCES;
+	if ((err = proc_may_access(i, ACCESS_READ)))
+		return err;
 	if ((f = subject_file(i)) == NULL)
 		return -ENOENT;
 	if (f->ops->show_name) {
@@ -108,7 +109,7 @@ int proc_fdinfo_find(struct pinode *dir, const char *name, size_t len, const str
 bool proc_fd_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
 		  const struct pnode **node)
 {
-	struct fdtable *ft = task_get_files(proc_task(dir));
+	struct fdtable *ft = proc_get_files(dir);
 	struct file *f;
 	int fd;
 

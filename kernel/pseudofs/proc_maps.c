@@ -129,11 +129,11 @@ static int walk(struct pinode *i, struct maps_walk *w,
 		int (*fn)(void *, struct vmspace *, struct vma *))
 {
 	struct vmspace *vs;
-	int err = 0;
+	int err;
 
-	if (task_may_access(proc_task(i), ACCESS_READ))
-		return -EACCES;
-	if ((vs = task_get_vmspace(proc_task(i))) == NULL)
+	if ((err = proc_may_access(i, ACCESS_READ)))
+		return err;
+	if ((vs = proc_get_vmspace(i)) == NULL)
 		return 0;
 	if ((w->path_buf = kmalloc(PATH_MAX_BYTES)) == NULL) {
 		err = -ENOMEM;
@@ -176,7 +176,7 @@ int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t)
 
 int proc_statm_show(struct pinode *i, struct textbuf *t)
 {
-	struct vmspace *vs = task_get_vmspace(proc_task(i));
+	struct vmspace *vs = proc_get_vmspace(i);
 
 	if (vs == NULL) {
 		text_f(t, "0 0 0 0 0 0 0\n");
@@ -240,13 +240,12 @@ static ssize64_t mem_write(struct file *f, struct uio *u, off64_t *pos)
 
 static int mem_open(struct inode *i, struct file *f)
 {
-	struct task *t = proc_task(pinode_of(i));
+	int err = proc_may_access(pinode_of(i), ACCESS_ATTACH);
 
-	if (task_may_access(t, ACCESS_ATTACH))
-		return -EACCES;
-	f->priv = task_get_vmspace(
-		t); /* the space as it is now: a later exec does not change what is read */
-	return 0;
+	/* The space as it is now: a later exec does not change what is read. */
+	if (!err)
+		f->priv = proc_get_vmspace(pinode_of(i));
+	return err;
 }
 
 static void mem_release(struct file *f)

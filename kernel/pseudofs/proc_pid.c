@@ -13,7 +13,7 @@
 /* Copies [start, end) of the process's memory into the text; nothing when it has none. */
 static int show_memory(struct pinode *i, struct textbuf *t, bool environment)
 {
-	struct vmspace *vs = task_get_vmspace(proc_task(i));
+	struct vmspace *vs = proc_get_vmspace(i);
 	uint64_t start, end;
 	char chunk[256];
 	ssize64_t n;
@@ -45,7 +45,7 @@ static int environ_show(struct pinode *i, struct textbuf *t)
 
 static int auxv_show(struct pinode *i, struct textbuf *t)
 {
-	struct vmspace *vs = task_get_vmspace(proc_task(i));
+	struct vmspace *vs = proc_get_vmspace(i);
 
 	if (vs == NULL)
 		return 0;
@@ -56,20 +56,26 @@ static int auxv_show(struct pinode *i, struct textbuf *t)
 
 static int comm_show(struct pinode *i, struct textbuf *t)
 {
-	text_f(t, "%s\n", proc_task(i)->thread.name);
+	struct task *task = proc_task_get(i);
+
+	if (task == NULL)
+		return -ESRCH;
+	text_f(t, "%s\n", task->thread.name);
+	task_put(task);
 	return 0;
 }
 
 static ssize64_t comm_store(struct pinode *i, char *text, size_t n)
 {
-	struct task *t = proc_task(i);
+	struct task *t = proc_task_get(i);
+	bool mine = t && t->process == curproc();
 
-	if (t->process != curproc())
-		return -EINVAL;
 	if (n > 0 && text[n - 1] == '\n')
 		text[n - 1] = 0;
-	strscpy(t->thread.name, text, sizeof(t->thread.name));
-	return (ssize64_t)n;
+	if (mine)
+		strscpy(t->thread.name, text, sizeof(t->thread.name));
+	task_put(t);
+	return mine ? (ssize64_t)n : -EINVAL;
 }
 
 static int cgroup_show(struct pinode *i, struct textbuf *t)
@@ -81,7 +87,12 @@ static int cgroup_show(struct pinode *i, struct textbuf *t)
 
 static int personality_show(struct pinode *i, struct textbuf *t)
 {
-	text_f(t, "%08x\n", proc_task(i)->personality);
+	struct task *task = proc_task_get(i);
+
+	if (task == NULL)
+		return -ESRCH;
+	text_f(t, "%08x\n", task->personality);
+	task_put(task);
 	return 0;
 }
 
@@ -152,7 +163,7 @@ static int limits_show(struct pinode *i, struct textbuf *t)
 
 static int mounts_text(struct pinode *i, struct textbuf *t, enum mount_format f)
 {
-	struct fsctx *fs = task_get_fs(proc_task(i));
+	struct fsctx *fs = proc_get_fs(i);
 	struct path root;
 
 	if (fs == NULL)
@@ -191,10 +202,13 @@ static int wchan_show(struct pinode *i, struct textbuf *t)
 
 static int schedstat_show(struct pinode *i, struct textbuf *t)
 {
-	struct thread *th = &proc_task(i)->thread;
+	struct task *task = proc_task_get(i);
 
-	text_f(t, "%lu 0 %lu\n", (unsigned long)(th->utime + th->stime),
-	       (unsigned long)(th->nvcsw + th->nivcsw));
+	if (task == NULL)
+		return -ESRCH;
+	text_f(t, "%lu 0 %lu\n", (unsigned long)(task->thread.utime + task->thread.stime),
+	       (unsigned long)(task->thread.nvcsw + task->thread.nivcsw));
+	task_put(task);
 	return 0;
 }
 
@@ -208,11 +222,12 @@ static int loginuid_show(struct pinode *i, struct textbuf *t)
 static int exe_link(struct pinode *i, const char **text, char **to_free, struct path *jump)
 {
 	struct vmspace *vs;
+	int err;
 
 	(void)text, (void)to_free;
-	if (task_may_access(proc_task(i), ACCESS_READ))
-		return -EACCES;
-	if ((vs = task_get_vmspace(proc_task(i))) == NULL)
+	if ((err = proc_may_access(i, ACCESS_READ)))
+		return err;
+	if ((vs = proc_get_vmspace(i)) == NULL)
 		return -ENOENT;
 	read_lock(&vs->lock);
 	if (vs->exe) {
@@ -229,10 +244,11 @@ static int exe_link(struct pinode *i, const char **text, char **to_free, struct 
 static int fs_link(struct pinode *i, struct path *jump, bool root)
 {
 	struct fsctx *fs;
+	int err;
 
-	if (task_may_access(proc_task(i), ACCESS_READ))
-		return -EACCES;
-	if ((fs = task_get_fs(proc_task(i))) == NULL)
+	if ((err = proc_may_access(i, ACCESS_READ)))
+		return err;
+	if ((fs = proc_get_fs(i)) == NULL)
 		return -ENOENT;
 	if (root)
 		fsctx_get_root(fs, jump);

@@ -1,5 +1,6 @@
 /* /proc/PID/{stat,status}: what ps(1) and top(1) read. Source: proc(5). */
 
+#include "abi/errno.h"
 #include "abi/capability.h"
 #include "abi/sched.h"
 #include "core/percpu.h"
@@ -69,9 +70,8 @@ static void stat_memory(struct textbuf *t, struct vmspace *vs, bool show_address
 		text_f(t, " 1 1 0 0 0");
 }
 
-int proc_stat_show(struct pinode *i, struct textbuf *t)
+static void show_stat(struct pinode *i, struct task *task, struct textbuf *t)
 {
-	struct task *task = proc_task(i);
 	struct thread *th = &task->thread;
 	struct process *p = task->process;
 	struct vmspace *vs = task_get_vmspace(task);
@@ -105,7 +105,6 @@ int proc_stat_show(struct pinode *i, struct textbuf *t)
 		text_f(t, " 0 0 0 0 0 0 0 0\n");
 	if (vs)
 		vmspace_put(vs);
-	return 0;
 }
 
 static const char *state_name(char c)
@@ -198,9 +197,19 @@ static void affinity_lines(struct textbuf *t, uint64_t mask)
 	text_c(t, '\n');
 }
 
-int proc_status_show(struct pinode *i, struct textbuf *t)
+int proc_stat_show(struct pinode *i, struct textbuf *t)
 {
-	struct task *task = proc_task(i);
+	struct task *task = proc_task_get(i);
+
+	if (task == NULL)
+		return -ESRCH;
+	show_stat(i, task, t);
+	task_put(task);
+	return 0;
+}
+
+static void show_status(struct pinode *i, struct task *task, struct textbuf *t)
+{
 	struct thread *th = &task->thread;
 	struct vmspace *vs = task_get_vmspace(task);
 	struct family f;
@@ -234,5 +243,15 @@ int proc_status_show(struct pinode *i, struct textbuf *t)
 	       "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\n"
 	       "nonvoluntary_ctxt_switches:\t%lu\n",
 	       (unsigned long)th->nvcsw, (unsigned long)th->nivcsw);
+}
+
+int proc_status_show(struct pinode *i, struct textbuf *t)
+{
+	struct task *task = proc_task_get(i);
+
+	if (task == NULL)
+		return -ESRCH;
+	show_status(i, task, t);
+	task_put(task);
 	return 0;
 }

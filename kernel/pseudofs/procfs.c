@@ -21,9 +21,45 @@
 
 #define KIB(pages) ((unsigned long)(pages) * (PAGE_SIZE / 1024))
 
-struct task *proc_task(struct pinode *i)
+struct task *proc_task_get(struct pinode *i)
 {
-	return i->subject.task ? i->subject.task : i->subject.process->leader;
+	return subject_get_task(&i->subject);
+}
+
+struct vmspace *proc_get_vmspace(struct pinode *i)
+{
+	struct task *t = proc_task_get(i);
+	struct vmspace *vs = t ? task_get_vmspace(t) : NULL;
+
+	task_put(t);
+	return vs;
+}
+
+struct fdtable *proc_get_files(struct pinode *i)
+{
+	struct task *t = proc_task_get(i);
+	struct fdtable *ft = t ? task_get_files(t) : NULL;
+
+	task_put(t);
+	return ft;
+}
+
+struct fsctx *proc_get_fs(struct pinode *i)
+{
+	struct task *t = proc_task_get(i);
+	struct fsctx *fs = t ? task_get_fs(t) : NULL;
+
+	task_put(t);
+	return fs;
+}
+
+int proc_may_access(struct pinode *i, enum access_mode mode)
+{
+	struct task *t = proc_task_get(i);
+	int err = t ? task_may_access(t, mode) ? -EACCES : 0 : -ESRCH;
+
+	task_put(t);
+	return err;
 }
 
 bool proc_parse_number(const char *name, size_t len, uint32_t *out)

@@ -2,6 +2,7 @@
 
 /* Shared inside pseudofs/ by the files of procfs. */
 
+#include "proc/task.h"
 #include "pseudofs/pseudo.h"
 
 extern const struct pnode proc_pid_dir;  /* /proc/PID */
@@ -12,8 +13,19 @@ extern const struct pnode proc_ktrace_nodes[];
 /* Fills s with the process (and its leader) of number nr; false: none. */
 bool proc_subject_of(uint32_t nr, struct psubject *s);
 
-/* The task a file speaks of: the subject's task, else the process's leader. Borrowed. */
-struct task *proc_task(struct pinode *i);
+/*
+ * The task a file speaks of: the subject's task, else the process's leader. Counted; NULL when the
+ * process has been reaped, for which the functions below answer NULL and -ESRCH.
+ */
+MUST_CHECK struct task *proc_task_get(struct pinode *i);
+
+/* What that task has now, counted; NULL: nothing (any more). */
+MUST_CHECK struct vmspace *proc_get_vmspace(struct pinode *i);
+MUST_CHECK struct fdtable *proc_get_files(struct pinode *i);
+MUST_CHECK struct fsctx *proc_get_fs(struct pinode *i);
+
+/* As task_may_access(): 0, -EACCES, -ESRCH. */
+MUST_CHECK int proc_may_access(struct pinode *i, enum access_mode mode);
 
 /* A decimal name without sign or leading zero. */
 MUST_CHECK bool proc_parse_number(const char *name, size_t len, uint32_t *out);

@@ -37,6 +37,15 @@ static void subject_get(struct psubject *s)
 		task_get(s->task);
 }
 
+struct task *subject_get_task(const struct psubject *s)
+{
+	if (s->task) {
+		task_get(s->task);
+		return s->task;
+	}
+	return s->process ? process_get_leader(s->process) : NULL;
+}
+
 static void subject_put(struct psubject *s)
 {
 	if (s->task)
@@ -131,13 +140,16 @@ static bool pseudo_revalidate(struct dentry *d)
 static int pseudo_getattr(struct inode *i, struct kstat *st)
 {
 	struct pinode *p = pinode_of(i);
+	struct task *t = subject_get_task(&p->subject);
 	const struct cred *c;
 
 	inode_getattr(i, st);
-	if (p->subject.process && (c = task_get_cred(p->subject.process->leader)) != NULL) {
+	if (t != NULL) {
+		c = task_get_cred(t);
 		i->uid = st->uid = c->euid;
 		i->gid = st->gid = c->egid;
 		cred_put(c);
+		task_put(t);
 	}
 	return 0;
 }
@@ -150,9 +162,11 @@ static int pseudo_permission(struct inode *i, unsigned mask)
 	if (p->subject.process)
 		pseudo_getattr(i, &st);
 	if (p->node->owned_by_subject && p->subject.process) {
-		struct task *t = p->subject.task ? p->subject.task : p->subject.process->leader;
+		struct task *t = subject_get_task(&p->subject);
+		int err = t && task_may_access(t, ACCESS_READ) == 0 ? 0 : -EACCES;
 
-		return task_may_access(t, ACCESS_READ) ? -EACCES : 0;
+		task_put(t);
+		return err;
 	}
 	uint32_t mode = i->mode;
 	const struct cred *c = current_cred();

@@ -60,6 +60,9 @@ struct pinode {
 	struct psubject subject;
 };
 
+/* The task that s stands for, or the leader of its process, counted. NULL: none, or reaped. */
+MUST_CHECK struct task *subject_get_task(const struct psubject *s);
+
 static inline struct pinode *pinode_of(struct inode *i)
 {
 	return container_of(i, struct pinode, inode);
