@@ -285,4 +285,10 @@ void lockdep_irq_exit(void)
 		c->bottom = c->saved_bottom[c->nesting];
 }
 
+void lockdep_not_in_irq(void)
+{
+	if (this_cpu(cpu_locks).nesting && !is_off())
+		panic("an interrupt handler does what only threads may do");
+}
+
 #endif

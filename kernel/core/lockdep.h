@@ -51,6 +51,9 @@ bool lockdep_holds(const void *lock, unsigned rank);
 void lockdep_irq_enter(void);
 void lockdep_irq_exit(void);
 
+/* For what only threads may do without a lock to show it: panics in an interrupt handler. */
+void lockdep_not_in_irq(void);
+
 #else
 
 static inline void lockdep_acquire_try(const void *lock, unsigned rank)
@@ -64,6 +67,9 @@ static inline void lockdep_irq_enter(void)
 {
 }
 static inline void lockdep_irq_exit(void)
+{
+}
+static inline void lockdep_not_in_irq(void)
 {
 }
 

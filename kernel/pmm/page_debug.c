@@ -5,6 +5,7 @@
  */
 #ifdef KEVLAR_DEBUG
 
+#include "core/lockdep.h"
 #include "lib/string.h"
 #include "pmm/page.h"
 #include "pmm/pmm_priv.h"
@@ -26,6 +27,7 @@ static void check_poison(struct page *p)
 
 void page_debug_alloc(struct page *p, unsigned order, const void *caller)
 {
+	lockdep_not_in_irq();
 	for (unsigned long k = 0; k < 1ul << order; k++) {
 		uint8_t flags = atomic_load_explicit(&p[k].flags, memory_order_relaxed);
 
@@ -38,6 +40,7 @@ void page_debug_alloc(struct page *p, unsigned order, const void *caller)
 
 void page_debug_free(struct page *p, unsigned order, const void *caller)
 {
+	lockdep_not_in_irq();
 	for (unsigned long k = 0; k < 1ul << order; k++) {
 		memset(page_va(&p[k]), (int)(POISON & 0xff), PAGE_SIZE);
 		atomic_store_explicit(&p[k].flags, PG_POISONED, memory_order_relaxed);

@@ -7,6 +7,7 @@
 
 #include "pmm/slab_priv.h"
 
+#include "core/lockdep.h"
 #include "core/panic.h"
 #include "lib/string.h"
 
@@ -57,6 +58,7 @@ void slab_debug_alloc(struct slab_cache *c, void *obj, const void *caller)
 {
 	struct tail *t = tail_of(c, obj);
 
+	lockdep_not_in_irq();
 	if (t->red != RED_FREE)
 		panic("slab %s: free %p has red zone %lx (last by %p)", c->name, obj, t->red,
 		      t->caller);
@@ -69,6 +71,7 @@ void slab_debug_free(struct slab_cache *c, void *obj, const void *caller)
 {
 	struct tail *t = tail_of(c, obj);
 
+	lockdep_not_in_irq();
 	if (t->red != RED_LIVE)
 		panic("slab %s: %s %p, red zone %lx (last by %p, now %p)", c->name,
 		      t->red == RED_FREE ? "double free of" : "overrun of", obj, t->red, t->caller,

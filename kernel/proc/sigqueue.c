@@ -60,13 +60,19 @@ void sigpending_init(struct sigpending *q)
 	list_init(&q->queue);
 }
 
+static void free_dropped(struct epoch_head *h)
+{
+	sigqueue_free(container_of(h, struct sigqueue_entry, epoch));
+}
+
+/* Later, by a thread: a timer that sends SIGCONT or a stop signal flushes in its interrupt. */
 static void drop_entry(struct sigqueue_entry *e)
 {
 	list_remove(&e->node);
 	if (e->timer != NULL)
 		ptimer_signal_dropped(e->timer);
 	else
-		sigqueue_free(e);
+		epoch_free(&e->epoch, free_dropped);
 }
 
 void sigpending_flush(struct sigpending *q, uint64_t set)

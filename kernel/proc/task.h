@@ -57,6 +57,7 @@ struct sigqueue_entry {
 	struct user_account *user; /* whose RLIMIT_SIGPENDING it counts against; NULL: none */
 	struct posix_timer *timer; /* the entry is embedded in this timer and not to be freed; NULL:
 				      allocated */
+	struct epoch_head epoch;   /* freeing what was flushed */
 };
 
 struct sigpending {

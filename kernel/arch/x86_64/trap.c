@@ -16,6 +16,7 @@
 #include "arch/upcall.h"
 #include "arch/x86_64/x86_priv.h"
 #include "core/irq.h"
+#include "core/lockdep.h"
 #include "core/log.h"
 #include "core/panic.h"
 
@@ -214,6 +215,7 @@ static void kernel_exception(struct regs *r, unsigned vector, uint64_t error)
 
 static void interrupt(struct regs *r, unsigned vector)
 {
+	lockdep_irq_enter();
 	switch (vector) {
 	case VEC_TIMER:
 		lapic_eoi();
@@ -239,6 +241,7 @@ static void interrupt(struct regs *r, unsigned vector)
 			irq_dispatch(vector);
 		}
 	}
+	lockdep_irq_exit();
 }
 
 void trap_dispatch(struct regs *r, unsigned vector)
