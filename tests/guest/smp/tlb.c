@@ -726,3 +726,60 @@ TEST(system_calls_on_pages_that_come_and_go)
 	target = anon(PAGE);
 	storm(6, STORM_MS, page_juggler);
 }
+
+/* --- neighbours --- */
+
+/* Both halves of each 2 MiB block come to life at once: one is written, the other one dropped. */
+enum { BLOCKS = 32, BLOCK = 2 << 20 };
+
+static char *blocks;
+static pthread_barrier_t both;
+
+static void *drop_right_halves(void *arg)
+{
+	(void)arg;
+	while (pthread_barrier_wait(&both), storm_goes_on()) {
+		for (int i = 0; i < BLOCKS; i++)
+			CHECK_OK(madvise(blocks + i * BLOCK + BLOCK / 2, BLOCK / 2, MADV_DONTNEED));
+		pthread_barrier_wait(&both);
+	}
+	return NULL;
+}
+
+static void write_left_halves(void)
+{
+	for (int i = 0; i < BLOCKS; i++)
+		*(volatile int *)(blocks + i * BLOCK) = i + 1;
+	pthread_barrier_wait(&both);
+	for (int i = 0; i < BLOCKS; i++)
+		CHECK_EQ(*(volatile int *)(blocks + i * BLOCK), i + 1);
+}
+
+static void write_beside_drops(int advice)
+{
+	int64_t end = test_now() + STORM_MS * 1000000ll;
+	struct crew c;
+
+	CHECK_EQ(pthread_barrier_init(&both, NULL, 2), 0);
+	crew_start(&c, 1, drop_right_halves);
+	while (test_now() < end) {
+		blocks = aligned(BLOCKS * BLOCK);
+		madvise(blocks, BLOCKS * BLOCK, advice);
+		pthread_barrier_wait(&both);
+		write_left_halves();
+		CHECK_OK(munmap(blocks, BLOCKS * BLOCK));
+	}
+	atomic_store(&storm_over, true);
+	pthread_barrier_wait(&both);
+	crew_join(&c);
+}
+
+TEST(written_beside_a_dropped_range)
+{
+	write_beside_drops(MADV_NOHUGEPAGE);
+}
+
+TEST(written_beside_a_dropped_range_of_large_pages)
+{
+	write_beside_drops(MADV_HUGEPAGE);
+}
