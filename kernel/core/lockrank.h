@@ -24,6 +24,7 @@
 	X(FLOCK, 28, "M file locks of one inode")                                            \
 	X(FLOCKWAIT, 29, "M who waits for whose file lock")                                  \
 	X(TTY, 30, "M tty->lock and line discipline; copies to user")                        \
+	X(NETCTRL, 31, "M commands to a network device")                                     \
 	X(PIPE, 32, "M pipe->lock and other stream buffers; copies to user")                 \
 	X(VMSPACE, 50, "M vmspace->lock; a page fault takes it for reading under any above") \
 	X(VMOBJECT, 56, "M vmobject->lock: fill and truncate against each other")            \
@@ -41,6 +42,7 @@
 	X(CREDS, 112, "S replacing a task's credentials")                                    \
 	X(FDTABLE, 115, "S fd table of a group of tasks")                                    \
 	X(FSCTX, 116, "S cwd, root, umask")                                                  \
+	X(NETTX, 117, "S transmit queue of a network device")                                \
 	X(EPOLLFILES, 118, "S which epolls watch a file")                                    \
 	X(WAITQ, 120, "I wait queue")                                                        \
 	X(EPOLLREADY, 121, "I epoll ready list: filled from inside wake-ups")                \
@@ -55,6 +57,7 @@
 	X(RANDOM, 150, "I random generator key")                                             \
 	X(CLOCK, 152, "I writers of the clock's sequence lock")                              \
 	X(IRQ, 154, "I interrupt routing")                                                   \
+	X(PCI, 156, "I configuration-space address and data ports")                          \
 	X(UART, 196, "I transmit and receive rings of a serial port")                        \
 	X(LOG, 200, "I kernel log ring: anything may log")
 

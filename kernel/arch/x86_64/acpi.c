@@ -144,8 +144,21 @@ static void tables_init(const struct rsdp *r)
 		return;
 	}
 	read_root(root, xsdt ? 8 : 4);
-	if (info.has_fadt && (dsdt = table_map(info.dsdt)))
-		acpi_read_s5(&info, (const uint8_t *)(dsdt + 1), dsdt->length - sizeof(*dsdt));
+	if (!info.has_fadt || !(dsdt = table_map(info.dsdt)))
+		return;
+	acpi_read_s5(&info, (const uint8_t *)(dsdt + 1), dsdt->length - sizeof(*dsdt));
+	if (info.hw_reduced)
+		acpi_read_virtio(&info, (const uint8_t *)(dsdt + 1), dsdt->length - sizeof(*dsdt));
+}
+
+bool arch_virtio_mmio(unsigned n, paddr_t *address, uint64_t *bytes, unsigned *gsi)
+{
+	if (n >= info.nvirtio)
+		return false;
+	*address = info.virtio[n].address;
+	*bytes = info.virtio[n].bytes;
+	*gsi = info.virtio[n].gsi;
+	return true;
 }
 
 void acpi_init(void)

@@ -185,3 +185,41 @@ void acpi_read_s5(struct acpi_info *info, const uint8_t *aml, size_t n)
 		return;
 	}
 }
+
+/* Offset of the next "LNRO0005" at or after `at`; n: none. */
+static size_t find_virtio_id(const uint8_t *aml, size_t n, size_t at)
+{
+	static const char id[8] = "LNRO0005";
+
+	for (; at + sizeof(id) <= n; at++)
+		if (memcmp(aml + at, id, sizeof(id)) == 0)
+			return at;
+	return n;
+}
+
+static uint32_t word_at(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+void acpi_read_virtio(struct acpi_info *info, const uint8_t *aml, size_t n)
+{
+	static const uint8_t memory[3] = { 0x86, 9, 0 }, interrupt[3] = { 0x89, 6, 0 };
+	size_t at = find_virtio_id(aml, n, 0), end;
+
+	for (; at < n && info->nvirtio < ACPI_MAX_VIRTIO; at = end) {
+		size_t mem = 0, irq = 0;
+
+		end = find_virtio_id(aml, n, at + 1);
+		for (size_t i = at; i + 9 <= end; i++)
+			if (!mem && i + 12 <= end && memcmp(aml + i, memory, sizeof(memory)) == 0)
+				mem = i;
+			else if (mem && !irq && memcmp(aml + i, interrupt, sizeof(interrupt)) == 0)
+				irq = i;
+		if (!irq || aml[irq + 4] != 1)
+			continue;
+		info->virtio[info->nvirtio].address = word_at(aml + mem + 4);
+		info->virtio[info->nvirtio].bytes = word_at(aml + mem + 8);
+		info->virtio[info->nvirtio++].gsi = word_at(aml + irq + 5);
+	}
+}

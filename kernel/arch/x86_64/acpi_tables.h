@@ -7,7 +7,7 @@
 
 #include "lib/types.h"
 
-enum { ACPI_MAX_CPUS = 64, ACPI_MAX_IOAPICS = 8, ACPI_ISA_IRQS = 16 };
+enum { ACPI_MAX_CPUS = 64, ACPI_MAX_IOAPICS = 8, ACPI_ISA_IRQS = 16, ACPI_MAX_VIRTIO = 32 };
 
 struct acpi_header { /* of every table */
 	char signature[4];
@@ -50,6 +50,11 @@ struct acpi_info {
 	uint64_t dsdt;
 	uint8_t s5_a, s5_b; /* SLP_TYP of power-off */
 	uint64_t hpet_address;
+	/* DSDT: virtio-mmio devices (_HID LNRO0005) */
+	unsigned nvirtio;
+	struct {
+		uint32_t address, bytes, gsi;
+	} virtio[ACPI_MAX_VIRTIO];
 };
 
 bool acpi_checksum_ok(const void *p, size_t n);
@@ -62,3 +67,10 @@ void acpi_read_hpet(struct acpi_info *info, const struct acpi_header *t);
 /* Finds the package \_S5_ in n bytes of AML without interpreting them: a name, a package, small
  * integers. */
 void acpi_read_s5(struct acpi_info *info, const uint8_t *aml, size_t n);
+
+/*
+ * Finds virtio-mmio devices in n bytes of AML, again by looking only: the name LNRO0005, and behind
+ * it, before the next such name, a 32-bit fixed memory and an extended interrupt descriptor
+ * (6.4.3), as machines without PCI write them.
+ */
+void acpi_read_virtio(struct acpi_info *info, const uint8_t *aml, size_t n);

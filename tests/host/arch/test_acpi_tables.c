@@ -49,6 +49,24 @@ static void madt(void **state)
 	assert_int_equal(info.lapic_address, 0xfee00000);
 }
 
+static void virtio_mmio(void **state)
+{
+	static const uint8_t one[] = { 'L', 'N', 'R', 'O', '0', '0', '0', '5', 0, 0x08, '_', 'C', 'R', 'S',
+				       0x86, 9, 0, 1, 0, 0x2e, 0xb0, 0xfe, 0, 2, 0, 0,
+				       0x89, 6, 0, 1, 1, 0x2f, 0, 0, 0, 0x79, 0 };
+	uint8_t aml[3 * sizeof(one)];
+	struct acpi_info info = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		memcpy(aml + i * sizeof(one), one, sizeof(one));
+	acpi_read_virtio(&info, aml, sizeof(aml) - 6); /* the last one's interrupt is cut off */
+	assert_int_equal(info.nvirtio, 2);
+	assert_int_equal(info.virtio[1].address, 0xfeb02e00);
+	assert_int_equal(info.virtio[1].bytes, 512);
+	assert_int_equal(info.virtio[1].gsi, 47);
+}
+
 static void s5_of_qemu(void **state)
 {
 	static const uint8_t aml[] = { 0, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0, 0, 0, 0, 0 };
@@ -122,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(madt),
+		cmocka_unit_test(virtio_mmio),
 		cmocka_unit_test(s5_of_qemu),
 		cmocka_unit_test(short_fadt_reads_as_zeroes),
 		cmocka_unit_test(mp_table),

@@ -51,6 +51,10 @@ void arch_free_init(void (*free)(paddr_t start, paddr_t end));
 struct log_sink;
 struct log_sink *arch_earlycon(void);
 
+/* The nth virtio device in memory space that the firmware names; false: no more. After
+ * arch_devices_init(). */
+bool arch_virtio_mmio(unsigned n, paddr_t *address, uint64_t *bytes, unsigned *gsi);
+
 /* Wall clock from the battery clock, ns since 1970; 0 when there is none. */
 nsec_t arch_rtc_read(void);
 void arch_rtc_write(nsec_t real);

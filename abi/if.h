@@ -1,0 +1,27 @@
+#pragma once
+
+/* Network interfaces: <net/if.h>, <net/if_arp.h>; netdevice(7). */
+
+enum {
+	IFF_UP = 0x1,
+	IFF_BROADCAST = 0x2,
+	IFF_DEBUG = 0x4,
+	IFF_LOOPBACK = 0x8,
+	IFF_POINTOPOINT = 0x10,
+	IFF_NOTRAILERS = 0x20,
+	IFF_RUNNING = 0x40,
+	IFF_NOARP = 0x80,
+	IFF_PROMISC = 0x100,
+	IFF_ALLMULTI = 0x200,
+	IFF_MASTER = 0x400,
+	IFF_SLAVE = 0x800,
+	IFF_MULTICAST = 0x1000,
+	IFF_PORTSEL = 0x2000,
+	IFF_AUTOMEDIA = 0x4000,
+	IFF_DYNAMIC = 0x8000,
+	IFF_LOWER_UP = 0x10000,
+	IFF_DORMANT = 0x20000,
+	IFF_ECHO = 0x40000,
+};
+
+enum { ARPHRD_ETHER = 1, ARPHRD_LOOPBACK = 772, ARPHRD_NONE = 0xfffe };
