@@ -9,9 +9,7 @@
  * epoll_files_lock (EPOLLFILES) the chain file->epitems; ep->ready_lock (EPOLLREADY, inside
  * wake-ups) the ready list.
  *
- * An item does not count its file: it goes when the file does (epoll_file_closing). It is taken off
- * the ready list before its file is asked, so a wake-up during the question puts it there again and
- * none is lost. An epoll that is itself watched tells its watchers from a work item: a wake-up
+ * An item does not count its file: it goes when the file does (epoll_file_closing). An epoll that is itself watched tells its watchers from a work item: a wake-up
  * inside a wake-up would nest without bound.
  *
  * Sources: epoll(7), epoll_ctl(2), epoll_wait(2).
@@ -45,6 +43,7 @@ struct epoll {
 	struct work tell_watchers;
 	struct file *file; /* its own; borrowed */
 	unsigned nitems;
+	uint32_t pass;        /* of those that take ready items; lock */
 	_Atomic bool watched; /* somebody polled it: watchers must be told */
 	_Atomic bool
 		collecting; /* lock to write: somebody has the ready items, and looks at them */
@@ -63,6 +62,7 @@ struct epitem {
 	struct epoll *ep;
 	struct file *file;
 	int fd;
+	uint32_t pass; /* the last one that took it; ep->lock */
 	struct abi_epoll_event event; /* ep->lock; events read by wake-ups */
 	_Atomic uint32_t interest;    /* events asked for; 0 when disarmed by EPOLLONESHOT */
 	struct epitem *file_next;     /* in file->epitems; EPOLLFILES */
@@ -329,81 +329,91 @@ int epoll_control(struct file *epf, int op, int fd, struct file *f,
 	return err;
 }
 
-static struct epitem *ready_pop(struct epoll *ep, struct list *from)
+/* The first ready item that this pass has not had yet. NULL: none; what is behind one that it had is
+ * newer than the pass. Only wake-ups add items without ep->lock, and nobody removes any: no lock. */
+static inline struct epitem *ready_first(struct epoll *ep, uint32_t pass)
 {
-	struct epitem *it = NULL;
-	irqstate_t s = spin_lock_irq(&ep->ready_lock);
+	struct list *n = atomic_load_explicit((_Atomic(struct list *) *)&ep->ready.next,
+					      memory_order_acquire);
+	struct epitem *it = list_entry(n, struct epitem, ready_node);
 
-	if (!list_is_empty(from)) {
-		it = list_first(from, struct epitem, ready_node);
-		list_remove(&it->ready_node);
-	}
-	spin_unlock_irq(&ep->ready_lock, s);
+	if (n == &ep->ready || it->pass == pass)
+		return NULL;
+	it->pass = pass;
 	return it;
 }
 
-static void ready_splice(struct epoll *ep, struct list *to, struct list *from, bool front)
-{
-	irqstate_t s = spin_lock_irq(&ep->ready_lock);
-	struct list tmp = LIST_INIT(tmp);
-
-	if (front)
-		list_splice_tail(&tmp, to);
-	list_splice_tail(to, from);
-	list_splice_tail(to, &tmp);
-	spin_unlock_irq(&ep->ready_lock, s);
-}
-
-/* Unless a wake-up has put it on the ready list meanwhile. */
-static void item_requeue(struct epitem *it, struct list *again)
+static inline void ready_take(struct epitem *it)
 {
 	irqstate_t s = spin_lock_irq(&it->ep->ready_lock);
 
-	if (!list_is_linked(&it->ready_node))
-		list_add_tail(again, &it->ready_node);
+	list_remove(&it->ready_node);
 	spin_unlock_irq(&it->ep->ready_lock, s);
 }
 
-/* Reports one item if it is really ready. 1: reported; 0: not ready; -EFAULT. */
-static int item_report(struct epitem *it, uaddr_t out, struct list *again)
+/* To the end of the list, wherever it is now. */
+static void ready_append(struct epitem *it)
 {
-	uint32_t now = file_poll(it->file, NULL) & it->interest;
+	irqstate_t s = spin_lock_irq(&it->ep->ready_lock);
+
+	list_remove(&it->ready_node);
+	list_add_tail(&it->ep->ready, &it->ready_node);
+	spin_unlock_irq(&it->ep->ready_lock, s);
+}
+
+static inline uint32_t item_ask(struct epitem *it)
+{
+	return file_poll(it->file, NULL) & it->interest;
+}
+
+/* The state of an item on the ready list, which it leaves unless it is ready: taken off before the
+ * question, or asked again after it, so that a wake-up during the question is not lost. */
+static inline uint32_t item_settle(struct epitem *it)
+{
+	uint32_t now;
+
+	if (LIKELY(!(it->event.events & (EPOLLET | EPOLLONESHOT))) && (now = item_ask(it)))
+		return now;
+	ready_take(it);
+	return item_ask(it);
+}
+
+/* Reports one item if it is really ready. 1: reported; 0: not ready; -EFAULT. */
+static inline int item_report(struct epitem *it, uaddr_t out)
+{
+	uint32_t now = item_settle(it);
 	struct abi_epoll_event ev = { .events = now, .data = it->event.data };
+	bool fault;
 
 	if (now == 0)
 		return 0;
-	if (copy_to_user(out, &ev, sizeof(ev))) {
-		item_requeue(it, again);
-		return -EFAULT;
-	}
-	if (it->event.events & EPOLLONESHOT)
+	fault = copy_to_user(out, &ev, sizeof(ev));
+	if (!fault && it->event.events & EPOLLONESHOT)
 		atomic_store(&it->interest, 0);
-	else if (!(it->event.events & EPOLLET))
-		item_requeue(it, again);
-	return 1;
+	else if ((fault || !(it->event.events & EPOLLET)) &&
+		 (it->ready_node.next != it->ready_node.prev || !list_is_linked(&it->ready_node)))
+		ready_append(it);
+	return fault ? -EFAULT : 1;
 }
 
 /*
- * One pass over what is on the ready list now. Items to be reported again (level triggered) go back
- * in one splice at the end.
+ * One pass over what is on the ready list now, each item at most once: level-triggered ones go to
+ * the end of the list, and so does what is woken meanwhile.
  */
 static int collect_locked(struct epoll *ep, uaddr_t events, int max)
 {
-	struct list batch = LIST_INIT(batch), again = LIST_INIT(again);
+	uint32_t pass = ++ep->pass;
 	struct epitem *it;
 	int n = 0, r = 0;
 
 	atomic_store(&ep->collecting, true);
-	ready_splice(ep, &batch, &ep->ready, false);
-	while (n < max && (it = ready_pop(ep, &batch)) != NULL) {
-		r = item_report(it, uaddr_add(events, (uint64_t)n * sizeof(struct abi_epoll_event)),
-				&again);
+	while (n < max && (it = ready_first(ep, pass)) != NULL) {
+		r = item_report(it,
+				uaddr_add(events, (uint64_t)n * sizeof(struct abi_epoll_event)));
 		if (r < 0)
 			break;
 		n += r;
 	}
-	ready_splice(ep, &ep->ready, &batch, true);
-	ready_splice(ep, &ep->ready, &again, false);
 	atomic_store_explicit(&ep->collecting, false, memory_order_release);
 	return n > 0 ? n : MIN(r, 0);
 }
@@ -416,18 +426,32 @@ static bool ready_is_empty(struct epoll *ep)
 	       !atomic_load_explicit(&ep->collecting, memory_order_acquire);
 }
 
+/* Sleeps until something may be ready. 0; -ETIMEDOUT; -ERESTARTSYS. */
+static NOINLINE int wait_ready(struct epoll *ep, nsec_t deadline)
+{
+	struct waiter w;
+	int err = 0;
+
+	waiter_init(&w);
+	w.exclusive = true;
+	wait_prepare(&ep->wait, &w, THREAD_SLEEP_INTR);
+	if (ready_is_empty(ep))
+		err = wait_sleep(deadline);
+	wait_finish(&ep->wait, &w);
+	return err;
+}
+
 /* What was not taken, or is level triggered, is for the next sleeper: its wake-up may have come to
  * us. */
-static void pass_on(struct epoll *ep)
+static inline void pass_on(struct epoll *ep)
 {
-	if (!ready_is_empty(ep) && !waitq_is_empty(&ep->wait))
+	if (UNLIKELY(!waitq_is_empty(&ep->wait)) && !ready_is_empty(ep))
 		waitq_wake_one(&ep->wait, EPOLLIN);
 }
 
 int epoll_collect(struct file *epf, uaddr_t events, int max, nsec_t deadline)
 {
 	struct epoll *ep = epoll_of(epf);
-	struct waiter w;
 	int n = 0, err = 0;
 
 	if (ep == NULL)
@@ -443,12 +467,7 @@ int epoll_collect(struct file *epf, uaddr_t events, int max, nsec_t deadline)
 		}
 		if (deadline == 0)
 			return 0;
-		waiter_init(&w);
-		w.exclusive = true;
-		wait_prepare(&ep->wait, &w, THREAD_SLEEP_INTR);
-		if (ready_is_empty(ep))
-			err = wait_sleep(deadline);
-		wait_finish(&ep->wait, &w);
+		err = wait_ready(ep, deadline);
 	}
 	return err == -ETIMEDOUT ? 0 : err;
 }
@@ -467,10 +486,11 @@ static uint32_t epoll_poll(struct file *f, struct poll_ctx *ctx)
 	if (ready_is_empty(ep))
 		return 0;
 	mutex_lock_nested(&ep->lock);
-	while (!ready && (it = ready_pop(ep, &ep->ready)) != NULL) {
-		ready = file_poll(it->file, NULL) & it->interest;
-		if (ready)
-			item_requeue(it, &ep->ready);
+	ep->pass++;
+	while (!ready && (it = ready_first(ep, ep->pass)) != NULL) {
+		ready = item_settle(it);
+		if (ready && it->event.events & (EPOLLET | EPOLLONESHOT))
+			ready_append(it);
 	}
 	mutex_unlock(&ep->lock);
 	return ready ? EPOLLIN | EPOLLRDNORM : 0;

@@ -22,15 +22,6 @@
 
 enum { FD_FIRST = 64, FD_WORD = 64, FD_KMALLOC_MAX = 2 << 20 };
 
-struct fdarray {
-	unsigned max; /* descriptors: a multiple of 64 */
-	_Atomic(struct file *) *file;
-	uint64_t *open, *cloexec; /* bit per descriptor; table lock */
-	uint64_t *full;           /* bit per word of open; table lock */
-	size_t bytes;             /* of the allocation, when by pages; 0: kmalloc, or embedded */
-	struct epoch_head epoch;
-};
-
 /* A new table and its first array in one piece. */
 struct fdtable_first {
 	struct fdtable table;
@@ -317,23 +308,25 @@ struct fdref fdref_get_path(int fd)
 	return (struct fdref){ f, f != NULL };
 }
 
-struct fdref fdref_get(int fd)
+struct fdref fdref_get_shared(int fd)
 {
-	struct fdtable *t = curthread()->files;
-	struct fdref r;
+	struct fdref r = fdref_get_path(fd);
 
-	if (LIKELY(ref_count(&t->ref) == 1)) {
-		r = (struct fdref){ file_at(array_of(t), (unsigned)fd), false };
-		if (UNLIKELY(r.file != NULL && r.file->mode & FMODE_PATH))
-			r.file = NULL;
-		return r;
-	}
-	r = fdref_get_path(fd);
 	if (r.file != NULL && r.file->mode & FMODE_PATH) {
 		fdref_put(r);
 		r = (struct fdref){ NULL, false };
 	}
 	return r;
+}
+
+bool fdview_get(struct fdview *v)
+{
+	struct fdtable *t = curthread()->files;
+	struct fdarray *a = array_of(t);
+
+	v->max = a->max;
+	v->file = LIKELY(ref_count(&t->ref) == 1) ? a->file : NULL;
+	return v->file != NULL;
 }
 
 struct file *fdtable_get_file(struct fdtable *t, int fd)

@@ -9,9 +9,18 @@
 #include "core/ref.h"
 #include "core/spinlock.h"
 #include "lib/types.h"
+#include "sched/thread.h"
 #include "vfs/file.h"
 
-struct fdarray;
+/* What a table points at; replaced as a whole when it grows. */
+struct fdarray {
+	unsigned max; /* descriptors: a multiple of 64 */
+	_Atomic(struct file *) *file;
+	uint64_t *open, *cloexec; /* bit per descriptor; table lock */
+	uint64_t *full;           /* bit per word of open; table lock */
+	size_t bytes;             /* of the allocation, when by pages; 0: kmalloc, or embedded */
+	struct epoch_head epoch;
+};
 
 struct fdtable {
 	struct ref ref;       /* tasks sharing it */
@@ -26,9 +35,40 @@ struct fdref {
 	struct file *file; /* NULL: bad descriptor */
 	bool counted;
 };
-MUST_CHECK struct fdref fdref_get(
-	int fd); /* -EBADF when .file is NULL; O_PATH files are refused likewise */
-MUST_CHECK struct fdref fdref_get_path(int fd); /* O_PATH files too */
+/*
+ * For a scan over many descriptors: the running thread's table, when nobody shares it, as an array
+ * that stays as it is until the thread changes it. False, and file NULL: shared; use fdref_get().
+ */
+struct fdview {
+	_Atomic(struct file *) *file;
+	unsigned max;
+};
+MUST_CHECK bool fdview_get(struct fdview *v);
+/* Borrowed; NULL: bad descriptor, or one of O_PATH. */
+MUST_CHECK static inline struct file *fdview_find(struct fdview v, int fd)
+{
+	struct file *f;
+
+	if (UNLIKELY((unsigned)fd >= v.max))
+		return NULL;
+	f = atomic_load_explicit(&v.file[(unsigned)fd], memory_order_relaxed);
+	return LIKELY(f != NULL) && LIKELY(!(f->mode & FMODE_PATH)) ? f : NULL;
+}
+
+
+MUST_CHECK struct fdref fdref_get_path(int fd);   /* O_PATH files too */
+MUST_CHECK struct fdref fdref_get_shared(int fd); /* fdref_get() in any table */
+/* -EBADF when .file is NULL; O_PATH files are refused likewise. */
+MUST_CHECK static inline struct fdref fdref_get(int fd)
+{
+	const struct fdtable *t = curthread()->files;
+	const struct fdarray *a;
+
+	if (UNLIKELY(ref_count(&t->ref) != 1))
+		return fdref_get_shared(fd);
+	a = atomic_load_explicit(&t->array, memory_order_relaxed);
+	return (struct fdref){ fdview_find((struct fdview){ a->file, a->max }, fd), false };
+}
 static inline void fdref_put(struct fdref r)
 {
 	if (UNLIKELY(r.counted))

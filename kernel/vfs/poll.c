@@ -15,13 +15,6 @@
 
 void (*epoll_file_closing)(struct file *f);
 
-uint32_t file_poll(struct file *f, struct poll_ctx *ctx)
-{
-	if (f->ops->poll == NULL)
-		return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
-	return f->ops->poll(f, ctx);
-}
-
 static bool pollset_woken(struct waiter *w, uint32_t events)
 {
 	struct poll_wait *pw = container_of(w, struct poll_wait, waiter);

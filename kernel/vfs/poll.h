@@ -10,8 +10,8 @@
 #include "abi/epoll.h"
 #include "lib/types.h"
 #include "sched/wait.h"
+#include "vfs/file.h"
 
-struct file;
 struct poll_ctx {
 	/* Registers the caller's interest in q. Allocation failure is kept in `error`. */
 	void (*queue)(struct poll_ctx *c, struct waitq *q);
@@ -21,13 +21,18 @@ struct poll_ctx {
 
 static inline void poll_wait(struct poll_ctx *c, struct waitq *q)
 {
-	if (c != NULL && c->queue != NULL)
+	if (UNLIKELY(c != NULL) && c->queue != NULL)
 		c->queue(c, q);
 }
 
 /* The file's readiness now; ctx may be NULL. Files without a poll method are always readable and
  * writable. */
-uint32_t file_poll(struct file *f, struct poll_ctx *ctx);
+static inline uint32_t file_poll(struct file *f, struct poll_ctx *ctx)
+{
+	if (UNLIKELY(f->ops->poll == NULL))
+		return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+	return f->ops->poll(f, ctx);
+}
 
 /* For file_put(): removes a closing file from every epoll. Set by the epoll code. */
 extern void (*epoll_file_closing)(struct file *f);

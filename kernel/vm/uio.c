@@ -12,25 +12,10 @@
 
 STATIC_ASSERT(sizeof(struct iovec64) == sizeof(struct abi_iovec));
 
-static void init_one(struct uio *u, uint64_t base, size_t n, enum uio_space space)
-{
-	u->one = (struct iovec64){ base, n };
-	u->iov = &u->one;
-	u->niov = 1;
-	u->done_in_seg = 0;
-	u->resid = n;
-	u->space = space;
-	u->nofault = false;
-}
-
-void uio_init_user(struct uio *u, uaddr_t buf, size_t n)
-{
-	init_one(u, buf.a, n, UIO_USER);
-}
-
 void uio_init_kernel(struct uio *u, void *buf, size_t n)
 {
-	init_one(u, (uintptr_t)buf, n, UIO_KERNEL);
+	uio_init_user(u, UADDR((uintptr_t)buf), n);
+	u->space = UIO_KERNEL;
 }
 
 int uio_import(struct uio *u, uaddr_t iov, uint64_t count, struct iovec64 *fixed,
@@ -65,7 +50,7 @@ fail:
 
 enum direction { PUT, GET, ZERO };
 
-static size_t move_user(uaddr_t user, void *p, size_t n, enum direction dir, bool nofault)
+static inline size_t move_user(uaddr_t user, void *p, size_t n, enum direction dir, bool nofault)
 {
 	size_t left;
 
@@ -118,7 +103,7 @@ static inline bool have_segment(struct uio *u)
 	return u->niov;
 }
 
-static size_t move(struct uio *u, void *p, size_t n, enum direction dir)
+static NOINLINE size_t move(struct uio *u, void *p, size_t n, enum direction dir)
 {
 	size_t done = 0, want, got;
 
@@ -133,19 +118,37 @@ static size_t move(struct uio *u, void *p, size_t n, enum direction dir)
 	return done;
 }
 
+/* What most calls are: n bytes, all in the current segment, of user memory that may be faulted in. */
+static inline bool is_plain(const struct uio *u, size_t n)
+{
+	return u->space == UIO_USER && !u->nofault && u->niov && n <= u->resid &&
+	       n <= u->iov->len - u->done_in_seg;
+}
+
+static inline size_t move_plain(struct uio *u, void *p, size_t n, enum direction dir)
+{
+	size_t got = move_user(UADDR(u->iov->base + u->done_in_seg), p, n, dir, false);
+
+	u->done_in_seg += got;
+	u->resid -= got;
+	return got;
+}
+
 size_t uio_put(struct uio *u, const void *src, size_t n)
 {
-	return move(u, (void *)(uintptr_t)src, n, PUT);
+	void *p = (void *)(uintptr_t)src;
+
+	return LIKELY(is_plain(u, n)) ? move_plain(u, p, n, PUT) : move(u, p, n, PUT);
 }
 
 size_t uio_get(struct uio *u, void *dst, size_t n)
 {
-	return move(u, dst, n, GET);
+	return LIKELY(is_plain(u, n)) ? move_plain(u, dst, n, GET) : move(u, dst, n, GET);
 }
 
 size_t uio_zero(struct uio *u, size_t n)
 {
-	return move(u, NULL, n, ZERO);
+	return LIKELY(is_plain(u, n)) ? move_plain(u, NULL, n, ZERO) : move(u, NULL, n, ZERO);
 }
 
 void uio_advance(struct uio *u, size_t n)

@@ -23,7 +23,16 @@ struct uio {
 	struct iovec64 one; /* storage for the single-buffer case */
 };
 
-void uio_init_user(struct uio *u, uaddr_t buf, size_t n);
+static inline void uio_init_user(struct uio *u, uaddr_t buf, size_t n)
+{
+	u->one = (struct iovec64){ buf.a, n };
+	u->iov = &u->one;
+	u->niov = 1;
+	u->done_in_seg = 0;
+	u->resid = n;
+	u->space = UIO_USER;
+	u->nofault = false;
+}
 void uio_init_kernel(struct uio *u, void *buf, size_t n);
 
 /*

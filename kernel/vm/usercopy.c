@@ -36,6 +36,15 @@ int clear_user(uaddr_t dst, size_t n)
 	return arch_clear_user(dst, n) ? -EFAULT : 0;
 }
 
+int put_user_member16(uaddr_t dst, const void *src, size_t size, size_t at, size_t n)
+{
+	if (UNLIKELY(arch_put_user_words16(uaddr_add(dst, at), (const char *)src + at, size, n)))
+		return -EFAULT;
+	if (ktrace_on(KT_SYSCALL))
+		record(dst, true, src, n * size);
+	return 0;
+}
+
 ssize64_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
 {
 	ssize64_t len = arch_strncpy_from_user(dst, src, size);

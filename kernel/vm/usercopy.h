@@ -13,6 +13,10 @@ MUST_CHECK int copy_from_user(void *dst, uaddr_t src, size_t n);
 MUST_CHECK int copy_to_user(uaddr_t dst, const void *src, size_t n);
 MUST_CHECK int clear_user(uaddr_t dst, size_t n);
 
+/* One 16-bit member of each of n structures of `size` bytes: `at` is its offset. What lies between
+ * is not written. 0 or -EFAULT. */
+MUST_CHECK int put_user_member16(uaddr_t dst, const void *src, size_t size, size_t at, size_t n);
+
 /* A string of at most size-1 bytes with its NUL. Returns its length; -EFAULT; -ENAMETOOLONG. */
 MUST_CHECK ssize64_t strncpy_from_user(char *dst, uaddr_t src, size_t size);
 

@@ -96,6 +96,27 @@ fault:
 	return false;
 }
 
+int arch_put_user_words16(uaddr_t dst, const void *src, size_t stride, size_t n)
+{
+	const char *from = src, *end = from + n * stride;
+	uint64_t ahead = dst.a - (uintptr_t)src; /* from a source to its destination */
+
+	if (UNLIKELY(!arch_user_range_ok(dst.a, n * stride)))
+		return -EFAULT;
+	user_access_begin();
+	for (; from != end; from += stride)
+		__asm__ goto("1: movw %w0, (%1,%2)\n" EX_ENTRY("1b", "%l[fault]")
+			     :
+			     : "r"(*(const uint16_t *)from), "r"(from), "r"(ahead)
+			     : "memory"
+			     : fault);
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
 /* The lowest zero byte of v has its top bit set in the result (bits above it may be wrong); 0:
  * none. */
 static inline uint64_t zero_bytes(uint64_t v)

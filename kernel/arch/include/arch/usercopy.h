@@ -13,6 +13,10 @@ size_t arch_copy_from_user(void *dst, uaddr_t src, size_t n);
 size_t arch_copy_to_user(uaddr_t dst, const void *src, size_t n);
 size_t arch_clear_user(uaddr_t dst, size_t n);
 
+/* Writes n 16-bit words, `stride` bytes apart in both places, and nothing between them: one member
+ * of an array of structures. 0 or -EFAULT. */
+MUST_CHECK int arch_put_user_words16(uaddr_t dst, const void *src, size_t stride, size_t n);
+
 /* As above with page faults failing at once: under locks that a fault may need. */
 size_t arch_copy_from_user_nofault(void *dst, uaddr_t src, size_t n);
 size_t arch_copy_to_user_nofault(uaddr_t dst, const void *src, size_t n);
