@@ -28,14 +28,17 @@ static inline struct dentry **dcache_bucket(const struct dentry *parent, uint32_
  * length are used only when they are known to belong together: a name inside the dentry may be
  * overwritten by a rename, but never reaches past its end.
  */
-static inline bool dentry_is_named(struct dentry *d, const struct dentry *parent, const char *name,
-				   size_t len, uint32_t hash, uint32_t *seq)
+static ALWAYS_INLINE bool dentry_is_named(struct dentry *d, const struct dentry *parent,
+					  const char *name, size_t len, uint32_t hash,
+					  uint32_t *seq)
 {
+	/* Length and hash in one look; what they are taken for is checked by seq. */
+	uint64_t want = (uint64_t)hash << 32 | (uint32_t)len, have;
 	uint32_t s = atomic_load_explicit(&d->seq, memory_order_acquire);
 	const char *text;
 
-	if (d->name_hash != hash || d->name_len != len ||
-	    atomic_load_explicit(&d->parent, memory_order_relaxed) != parent)
+	__builtin_memcpy(&have, &d->name_len, sizeof(have));
+	if (have != want || atomic_load_explicit(&d->parent, memory_order_relaxed) != parent)
 		return false;
 	text = __atomic_load_n(&d->name, __ATOMIC_RELAXED);
 	atomic_thread_fence(memory_order_acquire);
@@ -49,8 +52,8 @@ static inline bool dentry_is_named(struct dentry *d, const struct dentry *parent
 }
 
 /* The cached child, uncounted, under an epoch. NULL: not cached, or missed because of a rename. */
-static inline struct dentry *dcache_probe(const struct dentry *parent, const char *name, size_t len,
-					  uint32_t hash, uint32_t *seq)
+static ALWAYS_INLINE struct dentry *dcache_probe(const struct dentry *parent, const char *name,
+						 size_t len, uint32_t hash, uint32_t *seq)
 {
 	struct dentry *d = __atomic_load_n(dcache_bucket(parent, hash), __ATOMIC_ACQUIRE);
 

@@ -34,9 +34,9 @@ enum dentry_flags {
 struct dentry {
 	_Atomic uint32_t ref; /* 0: only cached */
 	_Atomic uint32_t flags;
-	_Atomic uint32_t seq; /* odd while being renamed */
-	uint32_t name_len;
+	uint32_t name_len; /* with the next, aligned: compared at once */
 	uint32_t name_hash;
+	_Atomic uint32_t seq; /* odd while being renamed */
 	struct spinlock lock;
 	_Atomic(struct dentry *) parent; /* itself for a root */
 	_Atomic(struct inode *) inode;   /* NULL: negative */

@@ -4,9 +4,6 @@
  * and goes on in its own text, from the directory the link is in. So the component is the last of
  * all exactly when its text is used up and the stack is empty. Slashes at the end of the last text
  * make the result a directory, and make a link there be followed.
- *
- * Names are read in words of eight bytes, which may read past a string's end but never across a
- * page boundary.
  */
 
 #include "vfs/resolve.h"
@@ -15,46 +12,6 @@
 #include "vfs/namehash.h"
 
 enum { RESOLVE_STOP = 100 }; /* internal: the last component has been reached */
-
-#define ONES    0x0101010101010101ull
-#define HIGHS   0x8080808080808080ull
-#define SLASHES (ONES * '/')
-
-/* Eight bytes of s; near the end of a page byte by byte, up to the first that ends a component. */
-__attribute__((no_sanitize("address"))) static inline uint64_t load_word(const char *s)
-{
-	uint64_t w = 0;
-
-	if (LIKELY(((uintptr_t)s & PAGE_MASK) <= PAGE_SIZE - 8)) {
-		__builtin_memcpy(&w, s, 8);
-		return w;
-	}
-	for (unsigned i = 0; i < 8; i++) {
-		w |= (uint64_t)(uint8_t)s[i] << 8 * i;
-		if (s[i] == '\0' || s[i] == '/')
-			break;
-	}
-	return w;
-}
-
-/* The end of the component at s: its slash or NUL. */
-static inline const char *component_end(const char *s, uint64_t seed, uint32_t *hash)
-{
-	uint64_t h = seed;
-
-	for (;; s += 8) {
-		uint64_t w = load_word(s), x = w ^ SLASHES;
-		uint64_t ends = (((w - ONES) & ~w) | ((x - ONES) & ~x)) & HIGHS;
-
-		if (ends) { /* the lowest mark is exact, those above it need not be */
-			unsigned bits = (unsigned)__builtin_ctzll(ends) & ~7u;
-
-			*hash = name_hash_end(h, w & ((1ull << bits) - 1));
-			return s + bits / 8;
-		}
-		h = name_hash_step(h, w);
-	}
-}
 
 static int push_text(struct resolve *r, const char *text)
 {
@@ -111,7 +68,7 @@ static inline int resolve_component(struct resolve *r)
 	bool last;
 	int err;
 
-	end = component_end(name, r->seed, &hash);
+	end = name_component_end(name, r->seed, &hash);
 	len = (uint32_t)(end - name);
 	if (UNLIKELY(end - name > RESOLVE_NAME_MAX))
 		return -ENAMETOOLONG;
@@ -135,14 +92,19 @@ static inline int resolve_component(struct resolve *r)
 	return follow_link(r, last);
 }
 
-int resolve_begin(struct resolve *r, const char *name)
+void resolve_resume(struct resolve *r, const char *rest)
 {
-	r->rest = name;
+	r->rest = rest;
 	r->nlinks = r->depth = 0;
 	r->slash = false;
-	r->last = name;
-	r->last_len = 0;
+	r->last = rest;
+	r->last_len = r->last_hash = 0;
 	r->last_kind = RESOLVE_LAST_ROOT;
+}
+
+int resolve_begin(struct resolve *r, const char *name)
+{
+	resolve_resume(r, name);
 	return *name == '/' ? r->ops->root(r->ctx) : 0;
 }
 

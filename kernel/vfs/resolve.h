@@ -52,6 +52,8 @@ struct resolve {
 /* Begins at the caller's place, or at the root for an absolute name. The flags above are set by the
  * caller before. */
 MUST_CHECK int resolve_begin(struct resolve *r, const char *name);
+/* In the middle of a name, of which the caller has done the beginning. */
+void resolve_resume(struct resolve *r, const char *rest);
 MUST_CHECK int resolve_run(struct resolve *r);
 
 /* After a run with `parent` whose last component turned out to be a link (as child() would have

@@ -239,6 +239,68 @@ static const struct resolve_ops fast_ops = {
 	.must_be_dir = fast_must_be_dir,
 };
 
+/*
+ * The plain beginning of a name, which is most of most names: components that are cached, no link
+ * and no dot, one slash apart. True: that was all of it. Else *rest is the component that the
+ * machine is to go on with, and it is the machine that finds out what is wrong there. last: NULL,
+ * or the walk is to stop before the last component and tell it.
+ */
+static NOINLINE bool fast_plain(struct fastwalk *w, const char **rest, struct walk_result *last)
+{
+	const char *name = *rest, *end;
+	const uint64_t seed = dcache.seed;
+	struct dentry *d = w->cur.dentry;
+	struct inode *inode = w->inode;
+	uint32_t hash, flags, seq = w->seq;
+
+	for (;; name = end + 1) {
+		const struct inode *dir = inode;
+
+		end = name_component_end(name, seed, &hash);
+		if (*end == '/' && UNLIKELY(end[1] == '/' || end[1] == '\0'))
+			break;
+		if (UNLIKELY(*name == '.') ||
+		    UNLIKELY(dir == NULL || dir->ops->permission != NULL ||
+			     (dir->mode & (S_IFMT | 0111)) != (S_IFDIR | 0111)))
+			break;
+		if (*end == '\0' && last != NULL) {
+			if (end - name > NAME_LEN_MAX || end == name)
+				break;
+			last->last = name;
+			last->last_len = (uint32_t)(end - name);
+			last->last_hash = hash;
+			last->last_kind = RESOLVE_LAST_NAME;
+			last->slash = false;
+			return true;
+		}
+		struct dentry *child = dcache_probe(d, name, (size_t)(end - name), hash, &seq);
+
+		if (UNLIKELY(child == NULL))
+			break;
+		inode = dentry_inode(child);
+		flags = atomic_load_explicit(&child->flags, memory_order_relaxed);
+		if (UNLIKELY(inode == NULL || S_ISLNK(inode->mode)) ||
+		    UNLIKELY((flags & (DENTRY_REVALIDATE | DENTRY_REFERENCED)) !=
+			     DENTRY_REFERENCED))
+			break;
+		d = child;
+		w->cur.dentry = d;
+		w->inode = inode;
+		w->seq = seq;
+		if (UNLIKELY(flags & DENTRY_MOUNTED)) {
+			fast_cross(w, d);
+			d = w->cur.dentry;
+			inode = w->inode;
+		}
+		if (*end == '\0') {
+			*rest = end;
+			return inode != NULL;
+		}
+	}
+	*rest = name;
+	return false;
+}
+
 /* Counts the place. False: it has moved or is going; nothing is counted then. Ends the epoch
  * section. */
 static bool fast_take(struct fastwalk *w)
@@ -261,23 +323,54 @@ static bool fast_take(struct fastwalk *w)
 	return false;
 }
 
-static inline void result_from(struct walk_result *out, const struct resolve *r)
+/* What fast_plain() has left of a name. 0, -errno, or RESOLVE_PUNT. */
+static NOINLINE int fast_machine(struct fastwalk *w, const char *rest, unsigned flags, bool parent,
+				 struct walk_result *out)
 {
-	out->last = r->last;
-	out->last_len = r->last_len;
-	out->last_hash = r->last_hash;
-	out->last_kind = r->last_kind;
-	out->slash = r->slash;
+	const char *stack[FAST_DEPTH];
+	struct resolve r;
+	int err;
+
+	r.ops = &fast_ops;
+	r.ctx = w;
+	r.seed = dcache.seed;
+	r.follow = flags & WALK_FOLLOW;
+	r.directory = flags & WALK_DIRECTORY;
+	r.parent = parent;
+	r.stack = stack;
+	r.max_depth = FAST_DEPTH;
+	resolve_resume(&r, rest);
+	err = resolve_run(&r);
+	out->last = r.last;
+	out->last_len = r.last_len;
+	out->last_hash = r.last_hash;
+	out->last_kind = r.last_kind;
+	out->slash = r.slash;
+	return err;
+}
+
+static inline void fast_start(struct fastwalk *w, const struct path *start, const char **name)
+{
+	if (LIKELY(**name == '/')) {
+		fast_need_root(w);
+		w->cur = w->root;
+		do
+			++*name;
+		while (**name == '/');
+	} else if (start != NULL) {
+		w->cur = *start;
+	} else {
+		fs_peek(w->fs, false, &w->cur);
+	}
+	fast_place(w, w->cur.dentry);
 }
 
 /* 0, -errno, or RESOLVE_PUNT. */
 static int walk_fast(const struct path *start, const char *name, unsigned flags, bool parent,
 		     struct walk_result *out)
 {
-	const char *stack[FAST_DEPTH];
 	struct fastwalk w;
-	struct resolve r;
-	int err;
+	int err = 0;
 
 	w.mount_seq = atomic_load_explicit(&mount_seq, memory_order_acquire);
 	if (w.mount_seq & 1)
@@ -285,25 +378,12 @@ static int walk_fast(const struct path *start, const char *name, unsigned flags,
 	w.cred = current_cred();
 	w.fs = curthread()->fs;
 	w.has_root = false;
-	r.ops = &fast_ops;
-	r.ctx = &w;
-	r.seed = dcache.seed;
-	r.follow = flags & WALK_FOLLOW;
-	r.directory = flags & WALK_DIRECTORY;
-	r.parent = parent;
-	r.stack = stack;
-	r.max_depth = FAST_DEPTH;
 	epoch_enter();
-	if (*name != '/') {
-		if (start != NULL)
-			w.cur = *start;
-		else
-			fs_peek(w.fs, false, &w.cur);
-		fast_place(&w, w.cur.dentry);
-	}
-	err = resolve_begin(&r, name);
-	if (LIKELY(!err))
-		err = resolve_run(&r);
+	fast_start(&w, start, &name);
+	if (!fast_plain(&w, &name, parent ? out : NULL))
+		err = fast_machine(&w, name, flags, parent, out);
+	else if (flags & WALK_DIRECTORY && !parent)
+		err = fast_must_be_dir(&w);
 	if (UNLIKELY(err)) {
 		epoch_exit();
 		return atomic_load_explicit(&mount_seq, memory_order_acquire) == w.mount_seq
@@ -313,7 +393,6 @@ static int walk_fast(const struct path *start, const char *name, unsigned flags,
 	if (!fast_take(&w))
 		return RESOLVE_PUNT;
 	out->path = w.cur;
-	result_from(out, &r);
 	return 0;
 }
 
