@@ -20,7 +20,7 @@ static bool same_ids(const struct cred *me, const struct cred *it, bool fsids)
 static bool is_dumpable(struct task *t)
 {
 	struct vmspace *vs = task_get_vmspace(t);
-	bool dumpable = vs == NULL || vs->dumpable;
+	bool dumpable = vs == NULL || vs->dumpable == 1;
 
 	if (vs != NULL)
 		vmspace_put(vs);

@@ -26,6 +26,7 @@
 #include "abi/syscall_kinds.h"
 #include "core/ktrace.h"
 #include "lib/string.h"
+#include "proc/coredump.h"
 #include "proc/exit.h"
 #include "proc/proc_priv.h"
 #include "proc/rseq.h"
@@ -102,6 +103,12 @@ static NORETURN void die(struct process *p, int sig, struct siglock l)
 	task_exit(p->group_exit_code);
 }
 
+/* Likewise, with a core. */
+static NORETURN void die_dumping(const struct delivery *d, struct siglock l)
+{
+	task_exit(core_dump_process(d->sig, &d->info, l));
+}
+
 /* A stop by the terminal's signals does not happen in an orphaned group. The question needs
  * PROCTREE: the siglock is dropped for it, and a SIGCONT that comes meanwhile has made the stop
  * void. */
@@ -171,6 +178,8 @@ static bool dispose(struct task *t, struct delivery *d, struct siglock *l)
 		return false;
 	if (sig_default_stops(d->sig))
 		take_stop(p, d->sig, l);
+	else if (sig_default_dumps(d->sig))
+		die_dumping(d, *l);
 	else
 		die(p, d->sig, *l);
 	return false;

@@ -21,6 +21,7 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
+#include "proc/coredump.h"
 #include "proc/exec_priv.h"
 #include "proc/exit.h"
 #include "vfs/cred.h"
@@ -220,7 +221,9 @@ static void commit_exe(struct exec *x)
 	file_get(x->prog.file);
 	x->vs->exe = x->prog.file; /* with its count and its denial of writers */
 	x->deny_write = false;
-	x->vs->dumpable = !(x->secure || x->setid || x->unreadable);
+	x->vs->dumpable = x->secure || x->setid || x->unreadable ? (uint8_t)core_suid_dumpable : 1;
+	if (curthread()->vmspace != NULL)
+		x->vs->dump_filter = curthread()->vmspace->dump_filter;
 }
 
 static void commit_image(struct exec *x)

@@ -18,6 +18,7 @@
 #include "abi/wait.h"
 #include "core/ktrace.h"
 #include "core/panic.h"
+#include "proc/coredump.h"
 #include "proc/futex.h"
 #include "proc/proc_priv.h"
 #include "sched/sched.h"
@@ -36,6 +37,8 @@ static bool exit_begin(struct task *t, int status)
 	struct siglock l = siglock(p);
 	bool all_stopped, last;
 
+	if (UNLIKELY(p->core != NULL))
+		core_dump_park(&l);
 	t->exit_code = status;
 	t->exited = true;
 	sigpending_flush(&t->pending, ~0ull);
@@ -168,7 +171,7 @@ static bool parent_reaps_nothing(struct process *parent, bool *ignored)
 bool exit_notify_parent_locked(struct process *p, struct sigqueue_entry **e)
 {
 	struct process *parent = process_parent(p);
-	bool autoreap = false, ignored = false;
+	bool autoreap = p->flags & PROC_NO_ZOMBIE, ignored = false;
 	struct abi_siginfo si;
 	int code, value;
 

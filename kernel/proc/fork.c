@@ -17,7 +17,6 @@
 #include "abi/sched.h"
 #include "core/clock.h"
 #include "core/ktrace.h"
-#include "core/panic.h"
 #include "lib/string.h"
 #include "proc/proc_priv.h"
 #include "vfs/cred.h"
@@ -427,102 +426,4 @@ int64_t process_clone(const struct clone_args *a)
 	nr = f.pid->nr;
 	start_child(&f);
 	return nr;
-}
-
-/* --- process 1 --- */
-
-static void init_limits(struct process *p)
-{
-	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
-		p->rlim[i] = (struct abi_rlimit){ RLIM_INFINITY, RLIM_INFINITY };
-	p->rlim[RLIMIT_STACK].rlim_cur = 8ul << 20;
-	p->rlim[RLIMIT_CORE].rlim_cur = 0;
-	p->rlim[RLIMIT_NOFILE] = (struct abi_rlimit){ 1024, 4096 };
-	p->rlim[RLIMIT_MEMLOCK] = (struct abi_rlimit){ 8ul << 20, 8ul << 20 };
-	p->rlim[RLIMIT_MSGQUEUE] = (struct abi_rlimit){ 819200, 819200 };
-	p->rlim[RLIMIT_NICE] = (struct abi_rlimit){ 0, 0 };
-	p->rlim[RLIMIT_RTPRIO] = (struct abi_rlimit){ 0, 0 };
-	p->rlim[RLIMIT_NPROC] = (struct abi_rlimit){ pid_max / 2, pid_max / 2 };
-	p->rlim[RLIMIT_SIGPENDING] = p->rlim[RLIMIT_NPROC];
-}
-
-static void link_init(struct process *p, struct task *t, struct pid *pid)
-{
-	spin_lock(&proctree_lock);
-	pid_get(pid);
-	p->pid = pid;
-	tree_set_group_locked(p, &pid_zero);
-	tree_set_session_locked(p, &pid_zero);
-	task_get(t);
-	process_get(p);
-	list_add_tail(&p->tasks, &t->group_node);
-	atomic_store_explicit(&p->ntasks, 1, memory_order_relaxed);
-	atomic_store_explicit(&pid->process, p, memory_order_release);
-	atomic_store_explicit(&pid->task, t, memory_order_release);
-	pid_publish_locked(pid);
-	spin_unlock(&proctree_lock);
-}
-
-static int init_objects(struct process *p, struct task *t, const struct path *root)
-{
-	struct sighand *s = sighand_create();
-	int err;
-
-	if ((err = thread_init(&t->thread, curthread())))
-		return err;
-	atomic_init(&p->sighand, s);
-	t->sighand = s;
-	t->user = user_find(0);
-	t->thread.fs = fsctx_create(root);
-	t->thread.files = fdtable_create();
-	return s && t->user && t->thread.fs && t->thread.files ? 0 : -ENOMEM;
-}
-
-static struct {
-	void (*fn)(void *);
-	void *arg;
-} init_start;
-
-static void init_first(void *unused)
-{
-	(void)unused;
-	thread_first_run();
-	arch_irq_enable();
-	init_start.fn(init_start.arg);
-	panic("the first process returned");
-}
-
-int process_create_init(const struct path *root, void (*fn)(void *), void *arg)
-{
-	struct process *p = process_alloc();
-	struct task *t = task_alloc();
-	struct pid *pid;
-	int err;
-
-	/* Boot ends in a panic when this fails, so nothing is taken back. */
-	if (p == NULL || t == NULL)
-		return -ENOMEM;
-	if ((err = init_objects(p, t, root)) || (err = pid_alloc(1, &pid)))
-		return err;
-	t->thread.task = t;
-	cred_get(&root_cred);
-	t->thread.cred = &root_cred;
-	t->process = p;
-	t->pid = pid;
-	t->thread.tid = pid->nr;
-	(void)!strscpy(t->thread.name, "init", sizeof(t->thread.name));
-	t->timer_slack = t->default_timer_slack = 50 * NSEC_PER_USEC;
-	atomic_fetch_add_explicit(&t->user->ntasks, 1, memory_order_relaxed);
-	p->leader = t;
-	p->flags = PROC_UNKILLABLE;
-	p->exit_signal = SIGCHLD;
-	p->start_time = p->start_boottime = clock_mono();
-	init_limits(p);
-	init_start.fn = fn;
-	init_start.arg = arg;
-	arch_thread_init(&t->thread, init_first, NULL);
-	init_process = p;
-	link_init(p, t, pid);
-	thread_start(&t->thread);
-	return 0;
 }

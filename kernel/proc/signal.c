@@ -14,6 +14,7 @@
 #include "abi/epoll.h"
 #include "core/ktrace.h"
 #include "lib/string.h"
+#include "proc/coredump.h"
 #include "proc/proc_priv.h"
 #include "vfs/cred.h"
 
@@ -198,8 +199,11 @@ int signal_queue_locked(struct process *p, struct task *t, int sig, const struct
 	const struct task *judge = t != NULL ? t : p->leader;
 	int err = 0;
 
-	if ((p->flags & PROC_GROUP_EXIT) || (t != NULL && t->exited))
+	if ((p->flags & PROC_GROUP_EXIT) || (t != NULL && t->exited)) {
+		if (sig == SIGKILL)
+			core_dump_stop(p);
 		return 0;
+	}
 	if (UNLIKELY(SIGMASK(sig) & jobctl_signals))
 		jobctl_signal_sent(p, sig);
 	if (judge != NULL && is_dropped(p, judge, h, sig))

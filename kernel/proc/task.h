@@ -29,6 +29,7 @@
 #include "sched/timer.h"
 #include "sched/wait.h"
 
+struct core_dump;
 struct cred;
 struct file;
 struct fsctx;
@@ -136,16 +137,17 @@ struct process {
 	bool has_subreaper;                          /* PROCTREE: some ancestor is a subreaper */
 	bool has_pdeath; /* PROCTREE: some child asked for a parent-death signal */
 
-	struct sigpending pending;             /* siglock */
-	uint32_t flags;                        /* siglock; enum process_flags */
-	int group_exit_code;                   /* siglock; wait status */
-	int stop_sig;                          /* siglock */
-	unsigned stop_count;                   /* siglock; tasks still to stop */
-	struct waitq exec_wait;                /* a task in exec waits for the others to end */
-	int exit_signal;                       /* to the parent; 0: none; SIGCHLD usually */
-	struct waitq wait_children;            /* wait4 and vfork of this process's tasks */
-	int wait_status;                       /* valid once zombie */
-	bool zombie, reaped;                   /* PROCTREE */
+	struct sigpending pending;  /* siglock */
+	uint32_t flags;             /* siglock; enum process_flags */
+	int group_exit_code;        /* siglock; wait status */
+	int stop_sig;               /* siglock */
+	unsigned stop_count;        /* siglock; tasks still to stop */
+	struct waitq exec_wait;     /* a task in exec waits for the others to end */
+	int exit_signal;            /* to the parent; 0: none; SIGCHLD usually */
+	struct waitq wait_children; /* wait4 and vfork of this process's tasks */
+	int wait_status;            /* valid once zombie */
+	struct core_dump *core;     /* siglock; a core file is being written, by one of its tasks */
+	bool zombie, reaped;        /* PROCTREE */
 	bool stopped_report, continued_report; /* PROCTREE: not yet waited for */
 	int stopped_sig;                       /* PROCTREE; with stopped_report */
 
@@ -178,6 +180,7 @@ enum process_flags {
 	PROC_UNKILLABLE = 16,  /* process 1: only signals with a handler */
 	PROC_EXECING = 32,     /* a task ends all others */
 	PROC_STOP_TAKEN = 64,  /* a stop signal has been taken and is being considered */
+	PROC_NO_ZOMBIE = 128,  /* the kernel's own helper: nobody waits for it */
 };
 
 extern struct spinlock proctree_lock; /* PROCTREE */

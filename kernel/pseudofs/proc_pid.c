@@ -1,5 +1,6 @@
 /* /proc/PID: the table of its files, and the small ones among them. Source: proc(5). */
 
+#include "abi/core.h"
 #include "abi/errno.h"
 #include "abi/resource.h"
 #include "lib/string.h"
@@ -115,6 +116,31 @@ static ssize64_t oom_adj_store(struct pinode *i, char *text, size_t n)
 	if (adj < p->oom_score_adj && !capable(CAP_SYS_RESOURCE))
 		return -EACCES;
 	p->oom_score_adj = adj;
+	return (ssize64_t)n;
+}
+
+static int coredump_filter_show(struct pinode *i, struct textbuf *t)
+{
+	struct vmspace *vs = proc_get_vmspace(i);
+
+	if (vs == NULL)
+		return 0;
+	text_f(t, "%08x\n", (unsigned)vs->dump_filter);
+	vmspace_put(vs);
+	return 0;
+}
+
+static ssize64_t coredump_filter_store(struct pinode *i, char *text, size_t n)
+{
+	struct vmspace *vs;
+	uint64_t v;
+
+	if (!str_to_u64(text, NULL, &v))
+		return -EINVAL;
+	if ((vs = proc_get_vmspace(i)) == NULL)
+		return -ESRCH;
+	vs->dump_filter = (uint16_t)(v & CORE_FILTER_MASK);
+	vmspace_put(vs);
 	return (ssize64_t)n;
 }
 
@@ -362,6 +388,11 @@ const struct pnode proc_task_dir = { .name = "", .mode = S_IFDIR | 0555, .childr
 
 static const struct pnode pid_nodes[] = {
 	COMMON_NODES,
+	{ .name = "coredump_filter",
+	  .mode = S_IFREG | 0644,
+	  .show = coredump_filter_show,
+	  .store = coredump_filter_store,
+	  .owned_by_subject = true },
 	{ .name = "task", .mode = S_IFDIR | 0555, .find = task_find, .list = task_list },
 	{ 0 },
 };

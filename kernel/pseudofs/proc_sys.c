@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "lib/string.h"
+#include "proc/coredump.h"
 #include "proc/pid.h"
 #include "proc/task.h"
 #include "proc/uts.h"
@@ -53,13 +54,34 @@ static int uts_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+/* Of what was written, without the newline that echo adds. */
+static size_t line_length(const char *text)
+{
+	const char *end = strchr(text, '\n');
+
+	return end != NULL ? (size_t)(end - text) : strlen(text);
+}
+
 static ssize64_t uts_store(struct pinode *i, char *text, size_t n)
 {
-	size_t len = strlen(text);
+	uts_set((enum uts_name)i->node->arg, text, line_length(text));
+	return (ssize64_t)n;
+}
 
-	if (len > 0 && text[len - 1] == '\n')
-		len--;
-	uts_set((enum uts_name)i->node->arg, text, len);
+static int core_pattern_show(struct pinode *i, struct textbuf *t)
+{
+	char pattern[CORE_PATTERN_MAX];
+
+	(void)i;
+	core_pattern_get(pattern);
+	text_f(t, "%s\n", pattern);
+	return 0;
+}
+
+static ssize64_t core_pattern_store(struct pinode *i, char *text, size_t n)
+{
+	(void)i;
+	core_pattern_set(text, line_length(text));
 	return (ssize64_t)n;
 }
 
@@ -222,7 +244,9 @@ static const struct pnode random_nodes[] = {
 
 static const struct pnode kernel_nodes[] = {
 	NUMBER("cap_last_cap", CAP_LAST_CAP),
-	FIXED("core_pattern", "core"),
+	SET("core_pattern", core_pattern_show, core_pattern_store),
+	INT("core_pipe_limit", core_pipe_limit, INT32_MAX),
+	INT("core_uses_pid", core_uses_pid, 1),
 	{ .name = "domainname",
 	  .mode = S_IFREG | 0644,
 	  .show = uts_show,
@@ -271,6 +295,7 @@ static const struct pnode fs_nodes[] = {
 	DIR("inotify", inotify_nodes),
 	NUMBER("nr_open", 1048576),
 	NUMBER("pipe-max-size", 1 << 20),
+	INT("suid_dumpable", core_suid_dumpable, 2),
 	{ 0 },
 };
 

@@ -15,6 +15,7 @@
 #include "abi/prctl.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
+#include "proc/coredump.h"
 #include "proc/tree.h"
 #include "proc/user.h"
 #include "proc/task.h"
@@ -61,7 +62,7 @@ static void note_change(const struct cred *old, const struct cred *new)
 	    old->fsgid == new->fsgid && (new->cap_permitted & ~old->cap_permitted) == 0)
 		return;
 	if (vs != NULL)
-		vs->dumpable = false;
+		vs->dumpable = (uint8_t)core_suid_dumpable;
 	task_set_pdeath_signal(0);
 }
 

@@ -85,7 +85,7 @@ static int64_t prctl_memory(int option, uint64_t a2, uint64_t a3, uint64_t a4, u
 	case PR_SET_DUMPABLE:
 		if (a2 > 1)
 			return -EINVAL;
-		vs->dumpable = a2;
+		vs->dumpable = (uint8_t)a2;
 		return 0;
 	case PR_SET_THP_DISABLE:
 	case PR_GET_THP_DISABLE:

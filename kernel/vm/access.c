@@ -111,6 +111,31 @@ ssize64_t vm_access(struct vmspace *vs, uint64_t addr, void *buf, size_t n, bool
 	return done || !n ? (ssize64_t)done : -EFAULT;
 }
 
+/* Anonymous memory that nobody has written to: not read, which would make it there. */
+static bool is_untouched(struct vmspace *vs, uint64_t va)
+{
+	bool untouched = false;
+	uint64_t size;
+	struct vma *v;
+
+	read_lock(&vs->lock);
+	v = vma_find(&vs->vmas, va);
+	if (v && !v->object) {
+		_Atomic pte_t *slot = arch_pt_slot(&vs->pt, va, &size);
+		pte_t pte = slot ? atomic_load_explicit(slot, memory_order_relaxed) : 0;
+
+		untouched = !pte || (pte_is_special(pte) && pte_paddr(pte) == vm_zero_paddr);
+	}
+	read_unlock(&vs->lock);
+	return untouched;
+}
+
+bool vm_dump_page(struct vmspace *vs, uint64_t va, void *buf)
+{
+	return !is_untouched(vs, va) &&
+	       vm_access(vs, va, buf, PAGE_SIZE, false, true) == (ssize64_t)PAGE_SIZE;
+}
+
 static bool is_mapped_for(struct vmspace *vs, uint64_t va, bool write, uint64_t *size)
 {
 	_Atomic pte_t *slot = arch_pt_slot(&vs->pt, va, size);

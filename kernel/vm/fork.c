@@ -164,6 +164,7 @@ static void copy_fields(struct vmspace *dst, const struct vmspace *src)
 	dst->nauxv = src->nauxv;
 	dst->limits = src->limits;
 	dst->dumpable = src->dumpable;
+	dst->dump_filter = src->dump_filter;
 	dst->legacy_layout = src->legacy_layout;
 	if (src->exe) {
 		dst->exe = src->exe;

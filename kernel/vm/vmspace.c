@@ -14,6 +14,7 @@
  */
 #include "vm/vmspace.h"
 
+#include "abi/core.h"
 #include "abi/errno.h"
 #include "core/percpu.h"
 #include "pmm/slab.h"
@@ -178,7 +179,8 @@ int vmspace_create(struct vmspace **out)
 	vs->mmap_base = USER_END;
 	vs->spare_block = 1;
 	vs->limits = (struct vm_limits){ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
-	vs->dumpable = true;
+	vs->dumpable = 1;
+	vs->dump_filter = CORE_FILTER_DEFAULT;
 	work_init(&vs->reaper, reap);
 	*out = vs;
 	return 0;

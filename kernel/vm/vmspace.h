@@ -50,7 +50,8 @@ struct vmspace {
 	uint64_t spare_block; /* lock; a 2 MiB without VMAs whose tables were kept, see
 				 vm_unlink_tables(); 1: none */
 	uint32_t def_flags;   /* VMA flags for new mappings: mlockall(MCL_FUTURE) */
-	bool dumpable;        /* prctl(PR_SET_DUMPABLE) */
+	uint8_t dumpable;     /* prctl(PR_SET_DUMPABLE): 1; else what fs.suid_dumpable says */
+	uint16_t dump_filter; /* /proc/PID/coredump_filter */
 	bool legacy_layout;   /* bottom-up (personality) */
 	_Atomic uint32_t membarrier_registered;
 	struct futex_private *futex; /* proc's */
@@ -140,6 +141,13 @@ MUST_CHECK int vm_populate(struct vmspace *vs, uint64_t addr, uint64_t len, bool
  */
 MUST_CHECK ssize64_t vm_access(struct vmspace *vs, uint64_t addr, void *buf, size_t n, bool write,
 			       bool force);
+
+/*
+ * Reads one page for a core file, whatever its protection.
+ *   returns      false: there is nothing but zeroes, or nothing that could be read; buf is
+ * undefined
+ */
+MUST_CHECK bool vm_dump_page(struct vmspace *vs, uint64_t va, void *buf);
 
 /* What a futex word is, for every process that sees it: (object, byte offset), or (vmspace,
  * address). */

@@ -204,13 +204,60 @@ const void *arch_fpu_state(struct thread *t, size_t *size)
 	return area;
 }
 
+void arch_user_state_sync(void)
+{
+	struct arch_thread *a = &thread_head(arch_curthread())->arch;
+	irqstate_t s = arch_irq_save();
+
+	if (a->fpu)
+		user_state_save(a);
+	arch_irq_restore(s);
+}
+
+int arch_thread_init_fpu(struct thread *t)
+{
+	void *area = fpu_area_new();
+
+	if (!area)
+		return -ENOMEM;
+	fpu_save(area); /* anything that can be loaded: exec makes it initial */
+	thread_head(t)->arch.fpu = area;
+	return 0;
+}
+
+/* r15 to ss of struct regs come in this order already. */
+void arch_core_regs(struct thread *t, uint64_t out[ARCH_CORE_REGS])
+{
+	const struct arch_thread *a = &thread_head(t)->arch;
+	const struct regs *r = thread_regs(t);
+	enum { GENERAL = 21 };
+
+	_Static_assert(offsetof(struct regs, ss) - offsetof(struct regs, r15) ==
+			       (GENERAL - 1) * sizeof(uint64_t),
+		       "the order of NT_PRSTATUS");
+	memcpy(out, &r->r15, GENERAL * sizeof(uint64_t));
+	out[GENERAL] = a->fs_base;
+	out[GENERAL + 1] = a->gs_base;
+	memset(out + GENERAL + 2, 0, 4 * sizeof(uint64_t)); /* ds, es, fs, gs: never loaded */
+}
+
+bool arch_core_xstate(void *image, size_t size)
+{
+	enum { OFF_XCR0 = 464 }; /* in FXSAVE's part that is left to software: gdb looks here */
+
+	if (!x86_cpu.xcr0 || size <= OFF_XCR0)
+		return false;
+	memcpy((char *)image + OFF_XCR0, &x86_cpu.xcr0, sizeof(uint64_t));
+	return true;
+}
+
 void arch_thread_exec(struct thread *t, struct regs *r, uint64_t pc, uint64_t sp)
 {
 	struct arch_thread *a = &thread_head(t)->arch;
 	irqstate_t s;
 
 	if (!a->fpu && !(a->fpu = fpu_area_new()))
-		panic("no memory for the FPU state of the first process");
+		panic("no memory for the FPU state of the first process"); /* helpers have theirs */
 	*r = (struct regs){
 		.nr = REGS_NO_SYSCALL,
 		.cs = SEL_USER_CS,

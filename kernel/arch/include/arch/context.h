@@ -22,6 +22,8 @@ struct thread; /* begins with the members of struct thread_head, which context_i
  * number
  */
 
+enum { ARCH_CORE_REGS = 27 };
+
 /* The user registers of a thread that is in the kernel: at the top of its stack. */
 struct regs *thread_regs(struct thread *t);
 
@@ -47,6 +49,22 @@ void arch_fpu_set_alloc(void *(*alloc)(void), void (*free)(void *));
 /* The FPU state of t as an XSAVE image (at least the 512 bytes of FXSAVE), for core dumps and
  * ptrace. t is the running thread or does not run. NULL: kernel thread. */
 const void *arch_fpu_state(struct thread *t, size_t *size);
+
+/* The state of the running thread, as above and below, is what memory says it is, until it returns
+ * to user mode: others may read it. */
+void arch_user_state_sync(void);
+
+/* A thread that arch_thread_init() has prepared gets its FPU area before it runs, for an exec that
+ * cannot panic. -ENOMEM. */
+MUST_CHECK int arch_thread_init_fpu(struct thread *t);
+
+/* The general registers as elf(5)'s core files have them (NT_PRSTATUS), of the running thread, or
+ * of one that has called arch_user_state_sync(). */
+void arch_core_regs(struct thread *t, uint64_t out[ARCH_CORE_REGS]);
+
+/* Writes what a debugger must know besides into a copy of an arch_fpu_state() of `size` bytes:
+ * which components the image can have. False: there is nothing but FXSAVE's part. */
+MUST_CHECK bool arch_core_xstate(void *image, size_t size);
 
 /* New image: all user registers zero, FPU initial, TLS 0; execution starts at pc with sp. A kernel
  * thread that becomes process 1 gets its FPU area here; panics when there is no memory for that
