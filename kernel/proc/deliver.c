@@ -28,6 +28,7 @@
 #include "lib/string.h"
 #include "proc/coredump.h"
 #include "proc/exit.h"
+#include "proc/fatal.h"
 #include "proc/proc_priv.h"
 #include "proc/rseq.h"
 #include "vm/usercopy.h"
@@ -106,6 +107,7 @@ static NORETURN void die(struct process *p, int sig, struct siglock l)
 /* Likewise, with a core. */
 static NORETURN void die_dumping(const struct delivery *d, struct siglock l)
 {
+	fatal_log_signal(d->sig);
 	task_exit(core_dump_process(d->sig, &d->info, l));
 }
 
@@ -329,10 +331,12 @@ void user_return_work(struct regs *r)
 void user_trap(struct regs *r, int sig, int code, uint64_t addr, unsigned trap_nr, uint64_t error)
 {
 	struct task *t = curtask();
+	const char *label = arch_trap_label(trap_nr);
 
-	(void)r;
 	t->fault_trap = trap_nr;
 	t->fault_error = error;
+	if (label != NULL)
+		fatal_log_fault(r, sig, label, addr, error);
 	signal_force(sig, code, addr);
 }
 
@@ -342,10 +346,11 @@ static void fault_signal(struct regs *r, int sig, int code, uint64_t addr, unsig
 {
 	struct task *t = curtask();
 
-	(void)r;
 	t->fault_addr = addr;
 	t->fault_trap = TRAP_PAGE_FAULT;
 	t->fault_error = fault_code;
+	if (sig == SIGSEGV)
+		fatal_log_fault(r, sig, NULL, addr, fault_code);
 	signal_force(sig, code, addr);
 }
 

@@ -8,6 +8,7 @@
 #include "core/random.h"
 #include "lib/string.h"
 #include "proc/coredump.h"
+#include "proc/fatal.h"
 #include "proc/pid.h"
 #include "proc/task.h"
 #include "proc/uts.h"
@@ -263,6 +264,7 @@ static const struct pnode kernel_nodes[] = {
 	NUMBER("overflowgid", 65534),
 	NUMBER("overflowuid", 65534),
 	INT("pid_max", pid_max, PID_MAX_LIMIT),
+	INT("print-fatal-signals", fatal_print_signals, INT32_MAX),
 	SET("printk", printk_show, printk_store),
 	DIR("random", random_nodes),
 	NUMBER("randomize_va_space", 2),
@@ -289,6 +291,11 @@ static const struct pnode inotify_nodes[] = {
 	{ 0 },
 };
 
+static const struct pnode debug_nodes[] = {
+	INT("exception-trace", fatal_exception_trace, INT32_MAX),
+	{ 0 },
+};
+
 static const struct pnode fs_nodes[] = {
 	SET("file-max", file_max_show, file_max_store),
 	TEXT("file-nr", file_nr_show),
@@ -299,6 +306,8 @@ static const struct pnode fs_nodes[] = {
 	{ 0 },
 };
 
-const struct pnode proc_sys_nodes[] = {
-	DIR("fs", fs_nodes), DIR("kernel", kernel_nodes), DIR("vm", vm_nodes), { 0 }
-};
+const struct pnode proc_sys_nodes[] = { DIR("debug", debug_nodes),
+					DIR("fs", fs_nodes),
+					DIR("kernel", kernel_nodes),
+					DIR("vm", vm_nodes),
+					{ 0 } };

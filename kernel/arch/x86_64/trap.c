@@ -47,6 +47,44 @@ static const char *trap_name(unsigned vector)
 	}
 }
 
+const char *arch_trap_label(unsigned trap_nr)
+{
+	switch (trap_nr) {
+	case TRAP_DE:
+		return "trap divide error";
+	case TRAP_BP:
+		return "trap int3";
+	case TRAP_BP + 1: /* #OF */
+		return "trap overflow";
+	case TRAP_BP + 2: /* #BR */
+		return "trap bounds";
+	case TRAP_UD:
+		return "trap invalid opcode";
+	case TRAP_SS - 1: /* #NP */
+		return "trap segment not present";
+	case TRAP_SS:
+		return "trap stack segment";
+	case TRAP_AC:
+		return "trap alignment check";
+	case TRAP_GP:
+		return "general protection fault";
+	default:
+		return NULL;
+	}
+}
+
+void arch_user_regs_log(const struct regs *r)
+{
+	log_warn("RIP: %04lx:%#lx", r->cs, r->rip);
+	log_warn("RSP: %04lx:%016lx EFLAGS: %08lx ORIG_RAX: %016lx", r->ss, r->rsp, r->rflags,
+		 r->nr);
+	log_warn("RAX: %016lx RBX: %016lx RCX: %016lx", r->rax, r->rbx, r->rcx);
+	log_warn("RDX: %016lx RSI: %016lx RDI: %016lx", r->rdx, r->rsi, r->rdi);
+	log_warn("RBP: %016lx R08: %016lx R09: %016lx", r->rbp, r->r8, r->r9);
+	log_warn("R10: %016lx R11: %016lx R12: %016lx", r->r10, r->r11, r->r12);
+	log_warn("R13: %016lx R14: %016lx R15: %016lx", r->r13, r->r14, r->r15);
+}
+
 bool arch_irq_from_user(void)
 {
 	return this_cpu(irq_from_user);

@@ -35,6 +35,11 @@ bool page_fault(struct regs *r, uint64_t addr, unsigned code);
 /* proc: another exception in user mode: becomes signal `sig`, si_code `code`, si_addr `addr`. */
 void user_trap(struct regs *r, int sig, int code, uint64_t addr, unsigned trap_nr, uint64_t error);
 
+/* What the log calls the trap of a program that it ends; NULL: it is not worth a line. */
+const char *arch_trap_label(unsigned trap_nr);
+/* The registers of a program, as warnings in the log. */
+void arch_user_regs_log(const struct regs *r);
+
 void tick(void);         /* sched: this CPU's timer fired; interrupts off */
 void ipi_received(void); /* sched: interrupts off */
 /* void irq_dispatch(unsigned vector);       core/irq.h */
