@@ -1,9 +1,10 @@
 /*
  * ktrace: rings of records, one per CPU.
  *
- * A writer reserves a slot by one atomic addition to its CPU's counter, so an interrupt (even an
- * NMI) that traces in the middle of another record gets the next slot; nothing is locked, and the
- * oldest record is overwritten. Every CPU begins with a small ring in its per-CPU area, enough for
+ * A writer reserves a slot by one addition to its CPU's counter that interrupts cannot divide, so
+ * one (even an NMI) that traces in the middle of another record gets the next slot; nothing is
+ * locked, and the oldest record is overwritten. In the ring the time is the counter's; readers get
+ * nanoseconds. Every CPU begins with a small ring in its per-CPU area, enough for
  * the flight recorder; when a group beside it is switched on, a large one is allocated and linked
  * in its place, once. A ring is its slots, their number and the counter, so that a writer who has
  * the pointer has all three in step.
@@ -50,7 +51,7 @@ static PERCPU(_Atomic(struct ring *), ring); /* NULL: this CPU does not trace ye
 
 _Atomic uint32_t ktrace_groups;
 void *(*ktrace_alloc)(size_t bytes);
-uint32_t (*ktrace_current_tid)(void);
+size_t ktrace_tid_offset;
 
 static size_t ring_bytes = DEFAULT_BYTES; /* of the large rings; power of two */
 
@@ -98,22 +99,24 @@ static inline struct ktrace_record *reserve(void)
 
 	if (UNLIKELY(!r))
 		return NULL;
-	i = atomic_fetch_add_explicit(&r->next, 1, memory_order_relaxed);
+	i = arch_local_fetch_add(&r->next, 1);
 	return &r->slot[i & r->mask];
 }
 
-static inline uint32_t current_tid(void)
+uint32_t ktrace_current_tid(void)
 {
-	return ktrace_current_tid ? ktrace_current_tid() : 0;
+	const uint8_t *t = (const uint8_t *)arch_curthread();
+
+	return t && ktrace_tid_offset ? *(const uint32_t *)(t + ktrace_tid_offset) : 0;
 }
 
 static inline void fill_head(struct ktrace_record *r, unsigned event, unsigned len)
 {
-	r->time = (uint64_t)clock_mono();
+	r->time = arch_counter();
 	r->event = (uint16_t)event;
 	r->cpu = (uint8_t)cpu_id();
 	r->len = (uint8_t)len;
-	r->tid = current_tid();
+	r->tid = ktrace_current_tid();
 }
 
 void ktrace_emit(enum ktrace_event ev, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
@@ -406,6 +409,7 @@ static void copy_record(unsigned i, uint64_t n, struct ktrace_record *out)
 	uint64_t next;
 
 	*out = r->slot[n & r->mask];
+	out->time = (uint64_t)clock_from_counter(out->time);
 	atomic_thread_fence(memory_order_acquire);
 	next = atomic_load_explicit((_Atomic uint64_t *)&r->next, memory_order_relaxed);
 	if (next > n + r->mask + 1) /* slot n was reserved again, as number n + mask + 1 */
@@ -455,12 +459,13 @@ size_t ktrace_dump_read(uint64_t pos, void *buf, size_t n)
 
 static void print_record(const struct ktrace_record *r)
 {
+	uint64_t time = (uint64_t)clock_from_counter(r->time);
 	char line[160];
 	struct textbuf t = { line, sizeof(line) - 1, 0 };
 	const struct event_desc *d = r->event < EV_COUNT ? &events[r->event] : NULL;
 
-	text_f(&t, "%u %llu.%06llu %u %s", r->cpu, (unsigned long long)(r->time / 1000000000),
-	       (unsigned long long)(r->time / 1000 % 1000000), r->tid, d ? d->name : "data");
+	text_f(&t, "%u %llu.%06llu %u %s", r->cpu, (unsigned long long)(time / 1000000000),
+	       (unsigned long long)(time / 1000 % 1000000), r->tid, d ? d->name : "data");
 	for (unsigned i = 0; d && i < KTRACE_ARGS && d->field[i].name; i++)
 		text_f(&t, " %s=%llx", d->field[i].name, (unsigned long long)r->arg[i]);
 	line[MIN(t.len, t.size)] = '\0';

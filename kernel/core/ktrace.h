@@ -117,8 +117,10 @@ size_t ktrace_dump_read(uint64_t pos, void *buf, size_t n);
 /* Prints the last n records of every CPU to the log. For panic. */
 void ktrace_print_last(unsigned n);
 
-/* The id of the running thread, for records; set by sched. */
-extern uint32_t (*ktrace_current_tid)(void);
+/* The id of the running thread, for records: where sched says that struct thread has it (0: not
+ * yet; then the id is 0). */
+extern size_t ktrace_tid_offset;
+uint32_t ktrace_current_tid(void);
 
 /*
  * Memory for the rings of groups that are not the flight recorder's; set by boot before

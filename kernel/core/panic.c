@@ -53,7 +53,7 @@ static NORETURN void finish(void)
 static void report(void)
 {
 	const char *name = panic_thread_name ? panic_thread_name() : NULL;
-	uint32_t tid = ktrace_current_tid ? ktrace_current_tid() : 0;
+	uint32_t tid = ktrace_current_tid();
 
 	log_f(LOG_EMERG, "Kernel panic - not syncing: %s", message);
 	log_f(LOG_EMERG, "CPU: %u PID: %u Comm: %s", cpu_id(), tid, name ? name : "none");

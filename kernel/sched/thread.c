@@ -265,13 +265,6 @@ static bool thread_held(struct lockdep_held *out)
 }
 #endif
 
-static uint32_t current_tid(void)
-{
-	struct thread *t = curthread();
-
-	return t ? t->tid : 0;
-}
-
 static const char *current_name(void)
 {
 	struct thread *t = curthread();
@@ -304,7 +297,7 @@ static void fpu_free(void *p)
 static void set_hooks(void)
 {
 	panic_thread_name = current_name;
-	ktrace_current_tid = current_tid;
+	ktrace_tid_offset = offsetof(struct thread, tid);
 	kva_shootdown = ipi_flush_kernel;
 	arch_fpu_set_alloc(fpu_alloc, fpu_free);
 #ifdef KEVLAR_DEBUG

@@ -39,9 +39,18 @@ void log_f(enum log_level level, const char *f, ...)
 	lines++;
 }
 
-static uint32_t tid(void)
+nsec_t clock_from_counter(uint64_t counter)
 {
-	return 42;
+	return (nsec_t)counter;
+}
+
+struct thread {
+	uint32_t other, tid;
+};
+static struct thread thread = { 0, 42 };
+struct thread *arch_curthread(void)
+{
+	return &thread;
 }
 static bool no_memory;
 static void *alloc(size_t n)
@@ -54,7 +63,7 @@ static void groups(void **state)
 	char b[64];
 
 	(void)state;
-	ktrace_current_tid = tid;
+	ktrace_tid_offset = offsetof(struct thread, tid);
 	ktrace_alloc = alloc;
 	option = "nonsense";
 	ktrace_init();

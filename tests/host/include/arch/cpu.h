@@ -49,6 +49,12 @@ static inline bool arch_irqs_enabled(void)
 static inline void arch_pause(void)
 {
 }
+static inline uint64_t arch_local_fetch_add(_Atomic uint64_t *p, uint64_t v)
+{
+	return atomic_fetch_add(p, v);
+}
+struct thread;
+struct thread *arch_curthread(void); /* the test's, if it needs one */
 static inline uint64_t arch_counter(void)
 {
 	return host_counter += host_counter_step;

@@ -95,6 +95,12 @@ static inline void arch_pause(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+static inline uint64_t arch_local_fetch_add(_Atomic uint64_t *p, uint64_t v)
+{
+	__asm__ volatile("xaddq %0, %1" : "+r"(v), "+m"(*p) : : "cc");
+	return v;
+}
+
 static inline uint64_t arch_counter(void)
 {
 	uint32_t lo, hi;
