@@ -10,6 +10,7 @@
 #include <arch/irq.h>
 
 #include "abi/errno.h"
+#include "core/clock.h"
 #include "core/percpu.h"
 #include "core/spinlock.h"
 
@@ -33,6 +34,24 @@ static struct irq_action actions[MAX_ACTIONS];
 static unsigned nactions;
 static unsigned next_cpu; /* for messages: spread over the CPUs */
 static PERCPU(uint32_t, counts[ARCH_NVECTORS]);
+PERCPU(struct irq_state, irq_state);
+
+void irq_enter(void)
+{
+	struct irq_state *s = &this_cpu(irq_state);
+
+	s->is_active = true;
+	s->begin = clock_mono();
+}
+
+void irq_exit(void)
+{
+	struct irq_state *s = &this_cpu(irq_state);
+	nsec_t ns = atomic_load_explicit(&s->ns, memory_order_relaxed);
+
+	atomic_store_explicit(&s->ns, ns + clock_mono() - s->begin, memory_order_relaxed);
+	s->is_active = false;
+}
 
 /* The vector of a line, or the first free one; 0: none. */
 static unsigned vector_find_locked(unsigned gsi)

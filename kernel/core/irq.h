@@ -3,6 +3,7 @@
 /* Device interrupts. Handlers run with interrupts off: they acknowledge, note and wake (design,
  * rule 3). */
 
+#include "core/percpu.h"
 #include "lib/types.h"
 
 typedef void irq_handler_t(void *ctx);
@@ -27,3 +28,25 @@ void irq_dispatch(unsigned vector);
  * messages). */
 uint64_t irq_count(unsigned vector, unsigned cpu);
 bool irq_describe(unsigned vector, int *gsi);
+
+/* Around every interrupt, called by the port, interrupts off. They do not nest. */
+void irq_enter(void);
+void irq_exit(void);
+
+struct irq_state {
+	bool is_active;    /* this CPU, interrupts off */
+	nsec_t begin;      /* of the present one */
+	_Atomic nsec_t ns; /* spent in interrupts since boot; read by all */
+};
+DECLARE_PERCPU(struct irq_state, irq_state);
+
+/* Whether this is an interrupt handler: a running thread is then not the one that acts. */
+static inline bool irq_is_active(void)
+{
+	return this_cpu(irq_state).is_active;
+}
+
+static inline nsec_t irq_time(unsigned cpu)
+{
+	return atomic_load_explicit(&of_cpu(irq_state, cpu).ns, memory_order_relaxed);
+}

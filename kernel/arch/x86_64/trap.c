@@ -254,6 +254,7 @@ static void kernel_exception(struct regs *r, unsigned vector, uint64_t error)
 static void interrupt(struct regs *r, unsigned vector)
 {
 	lockdep_irq_enter();
+	irq_enter();
 	switch (vector) {
 	case VEC_TIMER:
 		lapic_eoi();
@@ -279,6 +280,7 @@ static void interrupt(struct regs *r, unsigned vector)
 			irq_dispatch(vector);
 		}
 	}
+	irq_exit();
 	lockdep_irq_exit();
 }
 
