@@ -269,10 +269,14 @@ void task_exit(int status)
 		itimer_cancel_all(p);
 		ptimer_delete_all(p);
 	}
+	/* Those who wait for it may run here. With the last thread goes its memory first. */
+	if (!last || t->vfork_parent)
+		thread_will_sleep();
 	task_release_image(t);
 	release_slots(t);
 	if (last && p->session_leader && session_leader_exit_hook != NULL)
 		session_leader_exit_hook(p);
+	thread_will_sleep();
 	exit_notify(t);
 	thread_exit(task_off_stack);
 }

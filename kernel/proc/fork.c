@@ -395,6 +395,7 @@ static void start_child(struct plan *f)
 		task_get(t);
 		process_get(curproc());
 		t->vfork_parent = curproc();
+		thread_will_sleep();
 	}
 	thread_start(&t->thread);
 	if (vfork) {

@@ -11,6 +11,7 @@
  * missed is made up for by the next tick or reader.
  */
 #include "core/clock.h"
+#include "core/irq.h"
 #include "sched/sched_priv.h"
 
 enum { LOAD_SHIFT = 16 };
@@ -24,11 +25,28 @@ static _Atomic nsec_t load_next = LOAD_PERIOD;
 
 void (*sched_tick_hook)(struct thread *t);
 
+/*
+ * Threads are charged for the interrupts that they see, CPUs are not: where the time of a CPU is
+ * told apart, interrupts have their own. That is done at ticks and where idling begins and ends,
+ * not at every switch.
+ */
+void account_irqs_locked(struct runq *rq, bool was_idle)
+{
+	nsec_t all = irq_time(rq->cpu), ns = all - rq->irq_ns;
+
+	rq->irq_ns = all;
+	if (was_idle)
+		rq->idle_ns -= ns;
+	else
+		rq->busy_ns -= ns;
+}
+
 void account_tick_locked(struct runq *rq, bool user)
 {
 	struct thread *t = rq->curr;
 	nsec_t delta = t->runtime - t->acct_mark;
 
+	account_irqs_locked(rq, t == rq->idle);
 	if (t == rq->idle)
 		return;
 	t->acct_mark = t->runtime;
@@ -36,6 +54,8 @@ void account_tick_locked(struct runq *rq, bool user)
 		t->user_ns += delta;
 	else
 		t->kernel_ns += delta;
+	if (rq->busy_ns < 0)
+		return; /* the next one has it */
 	if (!user)
 		rq->system_ns += rq->busy_ns;
 	else if (t->se.nice > 0)
@@ -102,11 +122,13 @@ void sched_cpu_stat(unsigned cpu, struct sched_cpu_stat *out) NO_TSA
 	irqstate_t s = spin_lock_irq(&rq->lock);
 
 	runq_charge_locked(rq, clock_mono());
+	account_irqs_locked(rq, rq->curr == rq->idle);
 	*out = (struct sched_cpu_stat){
 		.user = rq->user_ns,
 		.nice = rq->nice_ns,
 		.system = rq->system_ns,
 		.idle = rq->idle_ns,
+		.irq = rq->irq_ns,
 		.switches = rq->switches,
 	};
 	spin_unlock_irq(&rq->lock, s);

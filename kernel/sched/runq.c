@@ -10,17 +10,31 @@
  * Wake-ups prefer an idle CPU (the thread's last one first), then the last one, then the least
  * loaded. An idle CPU that has not halted sees WORK_RESCHED by itself; a halted one gets an IPI. A
  * CPU about to idle steals.
+ *
+ * Two threads that take turns are better off on one CPU: the waker leaves it sooner than a halted
+ * one could begin, and an interrupt to another CPU is dear, most of all in a virtual machine, where
+ * it may cost the sender its own. So a thread's history decides where those that it wakes go: has
+ * it slept within sched_wake_cost (measured) of waking one, the next one is put beside it. Only
+ * such placements are measured, since the others disturb the waker itself; without history one
+ * wake-up in 2, 4 … PROBE_MAX is put there as a probe. If the waker goes on after all, an idle CPU
+ * is told to take the thread after TURN_LIMIT.
  */
 #include "sched/sched_priv.h"
 
 #include "abi/sched.h"
 #include "core/clock.h"
+#include "core/irq.h"
 #include "core/ktrace.h"
 #include "lib/string.h"
 #include "sched/wait.h"
 
 PERCPU(struct runq, runqs);
 _Atomic uint64_t sched_idle_cpus;
+
+enum { TURNS_MAX = 7, PROBE_MAX = 1024 };
+#define WAKE_COST_MIN (5 * NSEC_PER_USEC)
+#define WAKE_COST_MAX (200 * NSEC_PER_USEC)
+_Atomic nsec_t sched_wake_cost = 20 * NSEC_PER_USEC;
 
 void runq_init(unsigned cpu, struct thread *idle)
 {
@@ -117,8 +131,21 @@ void runq_resched_locked(struct runq *rq)
 	if (old & WORK_RESCHED || rq->cpu == cpu_id())
 		return;
 	/* Idle that still runs will look at its work before it halts. */
-	if (rq->curr != rq->idle || atomic_load(&rq->halted))
+	if (rq->curr != rq->idle) {
 		arch_ipi_send(BIT(rq->cpu));
+	} else if (atomic_load(&rq->halted)) {
+		rq->woken_at = clock_mono();
+		arch_ipi_send(BIT(rq->cpu));
+	}
+}
+
+void sched_note_wake_cost(nsec_t ns)
+{
+	nsec_t cost = atomic_load_explicit(&sched_wake_cost, memory_order_relaxed);
+
+	ns = MIN(MAX(ns, WAKE_COST_MIN), WAKE_COST_MAX);
+	cost += (ns - cost) / 8;
+	atomic_store_explicit(&sched_wake_cost, cost, memory_order_relaxed);
 }
 
 /* Should t, just queued, run instead of what runs now? */
@@ -203,7 +230,67 @@ unsigned runq_select_cpu(const struct thread *t)
 	return best;
 }
 
-void runq_place(struct thread *t, enum fair_how how, nsec_t slept) NO_TSA
+/* The waker did not sleep in time: after some of that, longer and longer nothing is tried. */
+static void turn_failed(struct thread *me)
+{
+	me->woke_at = 0;
+	me->turns /= 2;
+	if (me->turns == 0) {
+		me->probe_interval = MIN(me->probe_interval * 2 + 2, (uint32_t)PROBE_MAX);
+		me->probe_in = me->probe_interval;
+	}
+}
+
+void runq_waker_sleeps(struct thread *t, nsec_t now)
+{
+	if (now - t->woke_at > atomic_load_explicit(&sched_wake_cost, memory_order_relaxed)) {
+		turn_failed(t);
+		return;
+	}
+	t->woke_at = 0;
+	t->turns = MIN(t->turns + 1, (uint32_t)TURNS_MAX);
+	t->probe_interval = 0;
+}
+
+/* Is the running thread expected to sleep at once after the wake-up it is about to give? */
+static bool waker_sleeps_soon(struct thread *me)
+{
+	if (me->woke_at) {
+		turn_failed(me); /* it wakes several, who are to run side by side */
+		return false;
+	}
+	if (me->turns == 0 && me->probe_in) {
+		me->probe_in--;
+		return false;
+	}
+	return true;
+}
+
+bool runq_is_beside_waker(const struct thread *t, nsec_t now)
+{
+	struct thread *me = curthread();
+	struct runq *rq = this_runq();
+
+	if (ncpus == 1 || irq_is_active() || load_of(rq->cpu) != 1 || !waker_sleeps_soon(me) ||
+	    t->se.class != SCHED_CLASS_FAIR || !(t->affinity & BIT(rq->cpu)))
+		return false;
+	me->woke_at = now;
+	rq->turn_at = now;
+	rq->turn_switches = rq->switches;
+	if (atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed))
+		timer_tick_by(now + TURN_LIMIT);
+	return true;
+}
+
+void thread_will_sleep(void)
+{
+	struct thread *me = curthread();
+
+	me->woke_at = 0;
+	me->turns = TURNS_MAX;
+}
+
+void runq_place(struct thread *t, enum fair_how how, nsec_t slept, bool may_preempt) NO_TSA
 {
 	struct runq *rq;
 
@@ -219,7 +306,7 @@ void runq_place(struct thread *t, enum fair_how how, nsec_t slept) NO_TSA
 		spin_unlock(&rq->lock);
 	}
 	runq_enqueue_locked(rq, t, how, slept);
-	if (preempts(rq, t))
+	if (may_preempt && preempts(rq, t))
 		runq_resched_locked(rq);
 	spin_unlock(&rq->lock);
 }
@@ -228,9 +315,10 @@ bool thread_wake_as(struct thread *t, unsigned states, int result) NO_TSA
 {
 	irqstate_t s;
 	struct runq *rq;
-	nsec_t slept;
+	nsec_t now, slept;
 	unsigned cpu;
 	uint32_t state;
+	bool beside;
 
 	/* The condition the waker made true is visible before the state is read (wait_prepare() has
 	 * the mirror). */
@@ -257,19 +345,21 @@ bool thread_wake_as(struct thread *t, unsigned states, int result) NO_TSA
 	}
 	if (state == THREAD_SLEEP && t->task)
 		atomic_fetch_sub_explicit(&sched_nr_blocked, 1, memory_order_relaxed);
-	cpu = runq_select_cpu(t);
+	now = clock_mono();
+	beside = runq_is_beside_waker(t, now);
+	cpu = beside ? cpu_id() : runq_select_cpu(t);
 	ktrace(KT_SCHED, wakeup, t->tid, cpu, 0, 0, 0, 0);
-	slept = clock_mono() - t->se.exec_start;
+	slept = now - t->se.exec_start;
 	if (LIKELY(cpu == rq->cpu)) {
 		runq_enqueue_locked(rq, t, FAIR_WAKE, slept);
-		if (preempts(rq, t))
+		if (!beside && preempts(rq, t))
 			runq_resched_locked(rq);
 		spin_unlock(&rq->lock);
 	} else {
 		/* RUNNING and in no queue: t is ours alone until it is in one. */
 		t->cpu = cpu;
 		spin_unlock(&rq->lock);
-		runq_place(t, FAIR_WAKE, slept);
+		runq_place(t, FAIR_WAKE, slept, !beside);
 	}
 	arch_irq_restore(s);
 	return true;

@@ -21,20 +21,31 @@ struct runq {
 	bool yielding;                  /* in thread_yield() */
 	/* runnable threads, the running one included, idle not; written under lock */
 	_Atomic uint32_t nr;
-	_Atomic bool halted;    /* idle is about to halt: only an interrupt wakes it */
-	_Atomic bool kick;      /* ipi_resched() was called for it */
+	_Atomic bool halted; /* idle is about to halt: only an interrupt wakes it */
+	_Atomic bool kick;   /* ipi_resched() was called for it */
+	/* own CPU: when a thread was put beside its waker, and `switches` then */
+	nsec_t turn_at;
+	uint64_t turn_switches;
+	nsec_t woken_at; /* lock; when its halted idle thread was sent an IPI; 0: it was not */
 	struct fair_queue fair; /* lock, as all below */
 	struct rt_queue rt;
 	uint64_t switches;
 	nsec_t idle_ns, busy_ns; /* busy_ns: not yet attributed to one of the following */
 	nsec_t user_ns, nice_ns, system_ns;
+	nsec_t irq_ns; /* interrupts' time that has been taken off idle_ns and busy_ns */
 	uint32_t ticks;
 	_Atomic nsec_t passed; /* debug: when it last was in the scheduler or in user mode */
 };
 
+/* How long a thread may stand beside a waker that does not sleep, while another CPU idles. */
+#define TURN_LIMIT (NSEC_PER_MSEC)
+
 DECLARE_PERCPU(struct runq, runqs);
 /* bit per CPU: it runs its idle thread and has nothing queued */
 extern _Atomic uint64_t sched_idle_cpus;
+/* ns from the IPI to a halted CPU until a thread runs there: average, within limits */
+extern _Atomic nsec_t sched_wake_cost;
+void sched_note_wake_cost(nsec_t ns);
 extern _Atomic int64_t sched_nr_blocked; /* tasks in uninterruptible sleep, for the load average */
 
 static inline struct runq *this_runq(void)
@@ -65,16 +76,21 @@ void runq_enqueue_locked(struct runq *rq, struct thread *t, enum fair_how how, n
 void runq_dequeue_locked(struct runq *rq, struct thread *t); /* t is queued or running here */
 void runq_resched_locked(struct runq *rq);                   /* its running thread is to give way */
 struct thread *runq_pick_locked(struct runq *rq); /* becomes rq's next; idle when there is none */
-void runq_place(struct thread *t, enum fair_how how,
-		nsec_t slept); /* a runnable t in no queue: finds a CPU */
+/* A runnable t in no queue: finds a CPU. may_preempt: what runs there may have to give way. */
+void runq_place(struct thread *t, enum fair_how how, nsec_t slept, bool may_preempt);
 void runq_set_running_locked(struct runq *rq,
 			     struct thread *t); /* t, its curr, after runq_dequeue_locked() */
 unsigned runq_select_cpu(const struct thread *t);
+/* The running thread wakes or starts t at `now`: is t to have this CPU, which the waker will leave
+ * at once (and should not be preempted on)? */
+bool runq_is_beside_waker(const struct thread *t, nsec_t now);
+void runq_waker_sleeps(struct thread *t, nsec_t now); /* t->woke_at != 0, and t falls asleep */
 void runq_balance(struct runq *rq,
 		  uint32_t margin); /* takes a thread from a CPU with `margin` more; irqs off */
 
 /* account.c */
 void account_tick_locked(struct runq *rq, bool user);
+void account_irqs_locked(struct runq *rq, bool was_idle); /* since it was called last */
 void loadavg_tick(nsec_t now);
 
 bool thread_wake_as(struct thread *t, unsigned states,
@@ -104,6 +120,7 @@ void sleep_timer_init(struct thread *t);
 /* timer.c */
 void timer_init_cpu(unsigned cpu);
 void timer_tick_start(nsec_t now); /* a thread begins to run here; interrupts off */
+void timer_tick_by(nsec_t when);   /* this CPU's next tick is no later; interrupts off */
 
 /* ipi.c */
 void ipi_init_cpu(unsigned cpu);

@@ -40,7 +40,7 @@ static void finish_switch(void) NO_TSA
 		thread_fini(prev);
 		dead(prev);
 	} else if (UNLIKELY(push)) {
-		runq_place(prev, FAIR_MOVE, 0);
+		runq_place(prev, FAIR_MOVE, 0, true);
 	}
 }
 
@@ -55,6 +55,11 @@ static void note_idle(struct runq *rq, struct thread *prev, struct thread *next,
 		atomic_fetch_or_explicit(&sched_idle_cpus, BIT(rq->cpu), memory_order_relaxed);
 	else if (prev == rq->idle)
 		atomic_fetch_and_explicit(&sched_idle_cpus, ~BIT(rq->cpu), memory_order_relaxed);
+	account_irqs_locked(rq, prev == rq->idle);
+	if (rq->woken_at) {
+		sched_note_wake_cost(now - rq->woken_at);
+		rq->woken_at = 0;
+	}
 	if (next != rq->idle)
 		timer_tick_start(now);
 }
@@ -80,7 +85,7 @@ static void switch_to(struct runq *rq, struct thread *prev, struct thread *next,
 }
 
 /* Takes prev out of the queue when it sleeps, ends, or may not run here any more. */
-static void put_prev(struct runq *rq, struct thread *prev)
+static void put_prev(struct runq *rq, struct thread *prev, nsec_t now)
 {
 	uint32_t state = thread_state(prev);
 
@@ -88,6 +93,8 @@ static void put_prev(struct runq *rq, struct thread *prev)
 		return;
 	if (state != THREAD_RUNNING) {
 		prev->nvcsw++;
+		if (prev->woke_at)
+			runq_waker_sleeps(prev, now);
 		if (state == THREAD_SLEEP && prev->task)
 			atomic_fetch_add_explicit(&sched_nr_blocked, 1, memory_order_relaxed);
 		runq_dequeue_locked(rq, prev);
@@ -121,7 +128,7 @@ static bool schedule_once(struct thread *prev) NO_TSA
 	runq_charge_locked(rq, now);
 	watchdog_passed(rq, now);
 	atomic_fetch_and_explicit(&prev->work, ~(uint32_t)WORK_RESCHED, memory_order_relaxed);
-	put_prev(rq, prev);
+	put_prev(rq, prev, now);
 	next = runq_pick_locked(rq);
 	rq->yielding = false;
 	if (next == prev) {

@@ -74,6 +74,7 @@ static void init_common(struct thread *t)
 	t->start_time = clock_mono();
 	t->cpu = cpu_id();
 	t->affinity = UINT64_MAX;
+	t->probe_in = 1; /* the first wake-up after vfork() is by one who goes on: no probe */
 	sleep_timer_init(t);
 }
 
@@ -103,12 +104,14 @@ void thread_fini(struct thread *t)
 void thread_start(struct thread *t) NO_TSA
 {
 	irqstate_t s = arch_irq_save();
+	nsec_t now = clock_mono();
 	/* A task has its number already: others may change its policy meanwhile. */
 	struct runq *rq = runq_lock_of(t);
+	bool beside = runq_is_beside_waker(t, now);
 
-	t->cpu = runq_select_cpu(t);
+	t->cpu = beside ? cpu_id() : runq_select_cpu(t);
 	spin_unlock(&rq->lock);
-	runq_place(t, FAIR_NEW, 0);
+	runq_place(t, FAIR_NEW, 0, !beside);
 	arch_irq_restore(s);
 }
 
@@ -185,7 +188,7 @@ static void change_end(struct thread *t, struct change *c) NO_TSA
 	if (c->queued && !allowed) {
 		t->cpu = runq_select_cpu(t);
 		spin_unlock(&c->rq->lock);
-		runq_place(t, FAIR_MOVE, 0);
+		runq_place(t, FAIR_MOVE, 0, true);
 	} else {
 		if (c->queued)
 			runq_enqueue_locked(c->rq, t, FAIR_MOVE, 0);

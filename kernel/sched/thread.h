@@ -80,7 +80,11 @@ struct thread {
 	const void *wait_on;      /* the wait queue it sleeps on, or NULL; for traces */
 	/* work bits it gets when it was preempted, or goes on on another CPU (WORK_RSEQ); owner */
 	uint32_t switch_work;
-	uint32_t last_cpu;        /* where it ran last; the CPU that runs it */
+	uint32_t last_cpu; /* where it ran last; the CPU that runs it */
+	/* runq.c, owner, irqs off: when a thread was put beside it that it woke, 0: not since its
+	 * last sleep; how often it slept at once after that; wake-ups until it is tried again */
+	nsec_t woke_at;
+	uint32_t turns, probe_in, probe_interval;
 	struct list held_mutexes; /* debug: lockdep; PI */
 	struct epoch_head epoch;  /* freeing */
 	struct ref ref;
@@ -128,6 +132,10 @@ void thread_first_run(void);
 NORETURN void thread_exit(void (*dead)(struct thread *t));
 
 void thread_yield(void);
+
+/* The running thread will wake another one and then sleep, or end, at once: the other one may as
+ * well run here. */
+void thread_will_sleep(void);
 
 /* In long loops of the kernel: lets somebody better run. Reports a quiescent state to the
  * epochs. */

@@ -192,8 +192,10 @@ static void sched_tick(struct timer_base *b, nsec_t now, bool user) NO_TSA
 		sched_tick_hook(t);
 	if (++rq->ticks % BALANCE_TICKS == 0)
 		runq_balance(rq, 2);
-	/* Threads wait here while a CPU idles: it steals when it looks. */
-	if (atomic_load_explicit(&rq->nr, memory_order_relaxed) > 1) {
+	/* Threads wait here while a CPU idles: it steals when it looks. Not one whose waker has
+	 * just put it here. */
+	if (atomic_load_explicit(&rq->nr, memory_order_relaxed) > 1 &&
+	    (rq->turn_switches != rq->switches || now - rq->turn_at >= TURN_LIMIT)) {
 		uint64_t idle = atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed) &
 				~BIT(rq->cpu);
 
@@ -238,4 +240,14 @@ void timer_tick_start(nsec_t now)
 	 * queue's lock. */
 	b->tick = now;
 	program(b, now);
+}
+
+void timer_tick_by(nsec_t when)
+{
+	struct timer_base *b = &this_cpu(bases);
+
+	if (when >= b->tick)
+		return;
+	b->tick = when;
+	program(b, when);
 }
