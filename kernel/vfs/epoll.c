@@ -9,8 +9,9 @@
  * epoll_files_lock (EPOLLFILES) the chain file->epitems; ep->ready_lock (EPOLLREADY, inside
  * wake-ups) the ready list.
  *
- * An item does not count its file: it goes when the file does (epoll_file_closing). An epoll that is itself watched tells its watchers from a work item: a wake-up
- * inside a wake-up would nest without bound.
+ * An item does not count its file: it goes when the file does (epoll_file_closing). An epoll that
+ * is itself watched tells its watchers from a work item: a wake-up inside a wake-up would nest
+ * without bound.
  *
  * Sources: epoll(7), epoll_ctl(2), epoll_wait(2).
  */
@@ -62,7 +63,7 @@ struct epitem {
 	struct epoll *ep;
 	struct file *file;
 	int fd;
-	uint32_t pass; /* the last one that took it; ep->lock */
+	uint32_t pass;                /* the last one that took it; ep->lock */
 	struct abi_epoll_event event; /* ep->lock; events read by wake-ups */
 	_Atomic uint32_t interest;    /* events asked for; 0 when disarmed by EPOLLONESHOT */
 	struct epitem *file_next;     /* in file->epitems; EPOLLFILES */
@@ -329,8 +330,9 @@ int epoll_control(struct file *epf, int op, int fd, struct file *f,
 	return err;
 }
 
-/* The first ready item that this pass has not had yet. NULL: none; what is behind one that it had is
- * newer than the pass. Only wake-ups add items without ep->lock, and nobody removes any: no lock. */
+/* The first ready item that this pass has not had yet. NULL: none; what is behind one that it had
+ * is newer than the pass. Only wake-ups add items without ep->lock, and nobody removes any: no
+ * lock. */
 static inline struct epitem *ready_first(struct epoll *ep, uint32_t pass)
 {
 	struct list *n = atomic_load_explicit((_Atomic(struct list *) *)&ep->ready.next,

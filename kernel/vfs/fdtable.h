@@ -55,7 +55,6 @@ MUST_CHECK static inline struct file *fdview_find(struct fdview v, int fd)
 	return LIKELY(f != NULL) && LIKELY(!(f->mode & FMODE_PATH)) ? f : NULL;
 }
 
-
 MUST_CHECK struct fdref fdref_get_path(int fd);   /* O_PATH files too */
 MUST_CHECK struct fdref fdref_get_shared(int fd); /* fdref_get() in any table */
 /* -EBADF when .file is NULL; O_PATH files are refused likewise. */

@@ -118,7 +118,8 @@ static NOINLINE size_t move(struct uio *u, void *p, size_t n, enum direction dir
 	return done;
 }
 
-/* What most calls are: n bytes, all in the current segment, of user memory that may be faulted in. */
+/* What most calls are: n bytes, all in the current segment, of user memory that may be faulted in.
+ */
 static inline bool is_plain(const struct uio *u, size_t n)
 {
 	return u->space == UIO_USER && !u->nofault && u->niov && n <= u->resid &&

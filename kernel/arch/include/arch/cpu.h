@@ -21,11 +21,11 @@ typedef uint64_t irqstate_t; /* opaque: whether interrupts were on */
  *   void       arch_irq_enable(void), arch_irq_disable(void)
  *   bool       arch_irqs_enabled(void)
  *   void       arch_pause(void)              in spin loops
- *   uint64_t   arch_local_fetch_add(_Atomic uint64_t *, uint64_t)   whole against interrupts of this
- *                                            CPU, not against others
- *   uint64_t   arch_counter(void)            constant-rate counter, same on all CPUs; not
- * serialising struct thread *arch_curthread(void)      the running thread (gs-relative) void
- * arch_curthread_set(struct thread *)   the first thread of a CPU; later arch_switch() does it
+ *   uint64_t   arch_local_fetch_add(_Atomic uint64_t *, uint64_t)   whole against interrupts of
+ * this CPU, not against others uint64_t   arch_counter(void)            constant-rate counter, same
+ * on all CPUs; not serialising struct thread *arch_curthread(void)      the running thread
+ * (gs-relative) void arch_curthread_set(struct thread *)   the first thread of a CPU; later
+ * arch_switch() does it
  */
 
 /* Enables interrupts and halts until one arrives, without a window between the two. Returns with
