@@ -48,6 +48,7 @@
 	X(EPOLLREADY, 121, "I epoll ready list: filled from inside wake-ups")                \
 	X(WAITQ2, 122, "I wait queue woken from inside another's wake-up: epoll_wait(2)")    \
 	X(WORKQ, 124, "I the workers' wait queue: work is queued from inside wake-ups")      \
+	X(HUGE, 128, "S counts of 2 MiB blocks")                                             \
 	X(RUNQ, 130, "I run queue of one CPU; two by CPU number")                            \
 	X(TIMER, 138, "I timer tree of one CPU")                                             \
 	X(PAGETABLE, 139, "S kernel page table")                                             \

@@ -1,12 +1,39 @@
 /*
- * Counts of 2 MiB blocks. See the header for the idea: a block never has a count of its own, hence
- * no state in which a block is half one thing and half another.
+ * Counts of 2 MiB blocks.
+ *
+ * A block is whole until somebody needs one of its pages alone: until then its first page counts
+ * the leaves that map it, and the other 511 struct pages mean nothing. Then it is expanded, once
+ * and for all: each page gets that count for its own, and every leaf, of 2 MiB or of 4 KiB, counts
+ * in each page it maps. So splitting a leaf of an expanded block changes no count, its parts may be
+ * unmapped or copied on their own, and two spaces may map the same block at different levels.
+ *
+ * huge_lock orders the expansion against those who count leaves of 2 MiB. A leaf's count is dropped
+ * under it, so whoever sees the leaf in its slot while holding the lock knows that the block is
+ * still there, although leaves leave their slots without it.
  */
 #include "vm/hugepage.h"
 
-#include "lib/bitmap.h"
+#include <arch/mmu.h>
+
+#include "core/spinlock.h"
+#include "vm/stat.h"
+#include "vm/vmspace.h"
 
 enum { HUGE_ORDER = HUGE_SHIFT - PAGE_SHIFT };
+
+static struct spinlock huge_lock = SPINLOCK(HUGE);
+static uint64_t nwhole; /* blocks; huge_lock */
+
+uint64_t vm_huge_pages(void)
+{
+	return nwhole * HUGE_PAGES;
+}
+
+/* huge_lock is held. */
+static inline bool is_whole(const struct page *head)
+{
+	return head->order == HUGE_ORDER;
+}
 
 struct page *huge_alloc(void)
 {
@@ -16,88 +43,78 @@ struct page *huge_alloc(void)
 	if (pmm_free_pages() < pmm_total_pages() / 8 + HUGE_PAGES)
 		return NULL;
 	p = page_alloc(HUGE_ORDER, PAGE_ANON, ALLOC_ZERO | ALLOC_ATOMIC);
-	if (p)
-		page_split(p, HUGE_ORDER);
+	if (!p)
+		return NULL;
+	spin_lock(&huge_lock);
+	nwhole++;
+	spin_unlock(&huge_lock);
+	vm_count(VM_EVENT_THP_FAULT, 1);
 	return p;
 }
 
 void huge_get(struct page *head)
 {
-	for (struct page *p = head; p < head + HUGE_PAGES; p += 8) {
-		page_get(&p[0]);
-		page_get(&p[1]);
-		page_get(&p[2]);
-		page_get(&p[3]);
-		page_get(&p[4]);
-		page_get(&p[5]);
-		page_get(&p[6]);
-		page_get(&p[7]);
-	}
+	unsigned n;
+
+	spin_lock(&huge_lock);
+	n = is_whole(head) ? 1 : HUGE_PAGES;
+	for (unsigned i = 0; i < n; i++)
+		page_get(&head[i]);
+	spin_unlock(&huge_lock);
 }
 
 bool huge_is_exclusive(const struct page *head)
 {
 	uint32_t shared = 0;
+	unsigned n;
 
-	for (unsigned i = 0; i < HUGE_PAGES; i++)
+	spin_lock(&huge_lock);
+	n = is_whole(head) ? 1 : HUGE_PAGES;
+	for (unsigned i = 0; i < n; i++)
 		shared |= atomic_load_explicit(&head[i].ref, memory_order_relaxed) ^ 1;
+	spin_unlock(&huge_lock);
 	return shared == 0;
 }
 
-/* All counts have just fallen to 0, so the block is ours alone: the reverse of page_split(). */
-static void free_block(struct page *head)
+void huge_expand(_Atomic pte_t *slot)
 {
-	for (unsigned i = 1; i < HUGE_PAGES; i++)
-		head[i].kind = PAGE_RESERVED;
-	head->order = HUGE_ORDER;
-	atomic_store_explicit(&head->ref, 1, memory_order_relaxed);
-	page_free(head, HUGE_ORDER);
+	struct page *head;
+	pte_t pte;
+
+	spin_lock(&huge_lock);
+	pte = atomic_load_explicit(slot, memory_order_relaxed);
+	head = pte_is_huge(pte) ? paddr_page(pte_paddr(pte)) : NULL;
+	if (head && is_whole(head)) {
+		page_split(head, HUGE_ORDER);
+		nwhole--;
+		vm_count(VM_EVENT_THP_SPLIT, 1);
+	}
+	spin_unlock(&huge_lock);
 }
 
-/* The branch is hardly ever taken; the fence keeps the compiler from computing `dead` without one
- * every time. */
-static inline void drop(struct page *p, uint64_t bit, uint64_t *dead)
+/* True when head was whole: its count is one less, and the block free if it was the last. */
+static bool put_whole(struct page *head)
 {
-	if (UNLIKELY(atomic_fetch_sub_explicit(&p->ref, 1, memory_order_acq_rel) == 1)) {
-		atomic_signal_fence(memory_order_seq_cst);
-		*dead |= bit;
-	}
-}
+	bool whole, last = false;
 
-/* One count less for each of 64 pages. Returns a bit for each that nobody counts any more. */
-static uint64_t drop_64(struct page *p)
-{
-	uint64_t dead = 0;
-
-	for (uint64_t bit = 1; bit; bit <<= 8, p += 8) {
-		drop(&p[0], bit, &dead);
-		drop(&p[1], bit << 1, &dead);
-		drop(&p[2], bit << 2, &dead);
-		drop(&p[3], bit << 3, &dead);
-		drop(&p[4], bit << 4, &dead);
-		drop(&p[5], bit << 5, &dead);
-		drop(&p[6], bit << 6, &dead);
-		drop(&p[7], bit << 7, &dead);
+	spin_lock(&huge_lock);
+	if ((whole = is_whole(head))) {
+		last = atomic_load_explicit(&head->ref, memory_order_relaxed) == 1;
+		if (last)
+			nwhole--;
+		else
+			atomic_fetch_sub_explicit(&head->ref, 1, memory_order_acq_rel);
 	}
-	return dead;
+	spin_unlock(&huge_lock);
+	if (last)
+		page_free(head, HUGE_ORDER);
+	return whole;
 }
 
 void huge_put(struct page *head)
 {
-	uint64_t dead[BITMAP_WORDS(HUGE_PAGES)], all = UINT64_MAX, any = 0;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(dead); i++) {
-		dead[i] = drop_64(&head[i * 64]);
-		all &= dead[i];
-		any |= dead[i];
-	}
-	if (all == UINT64_MAX) {
-		free_block(head);
+	if (put_whole(head))
 		return;
-	}
-	for (unsigned i = 0; any && i < HUGE_PAGES; i++)
-		if (bitmap_test(dead, i)) {
-			atomic_store_explicit(&head[i].ref, 1, memory_order_relaxed);
-			page_free(&head[i], 0);
-		}
+	for (unsigned i = 0; i < HUGE_PAGES; i++)
+		page_put(&head[i]);
 }

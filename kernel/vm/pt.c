@@ -21,6 +21,17 @@ unsigned vm_pte_flags(uint32_t prot)
 	return f;
 }
 
+int vm_split_leaf(struct arch_pt *pt, uint64_t va)
+{
+	uint64_t size;
+	_Atomic pte_t *slot = arch_pt_slot(pt, va, &size);
+
+	if (!slot || size != HUGE_SIZE)
+		return 0;
+	huge_expand(slot);
+	return arch_pt_split(pt, va);
+}
+
 static int split_at(struct vmspace *vs, uint64_t addr)
 {
 	_Atomic pte_t *slot;
@@ -31,7 +42,7 @@ static int split_at(struct vmspace *vs, uint64_t addr)
 	slot = arch_pt_slot(&vs->pt, addr, &size);
 	if (!slot || size != HUGE_SIZE || !atomic_load_explicit(slot, memory_order_relaxed))
 		return 0;
-	return arch_pt_split(&vs->pt, addr);
+	return vm_split_leaf(&vs->pt, addr);
 }
 
 int vm_split_ends(struct vmspace *vs, const struct vma *v, uint64_t start, uint64_t end)

@@ -127,7 +127,7 @@ static int prepare_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t si
 		return arch_pt_slot_alloc(m->pt, va + m->delta, &huge) ? 0 : -ENOMEM;
 	if (!(to = arch_pt_huge_slot_alloc(m->pt, va + m->delta)))
 		return -ENOMEM;
-	return atomic_load_explicit(to, memory_order_relaxed) ? arch_pt_split(m->pt, va) : 0;
+	return atomic_load_explicit(to, memory_order_relaxed) ? vm_split_leaf(m->pt, va) : 0;
 }
 
 static int split_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
@@ -135,7 +135,7 @@ static int split_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size
 	struct move *m = ctx;
 
 	(void)slot;
-	return size == PAGE_SIZE ? 0 : arch_pt_split(m->pt, va);
+	return size == PAGE_SIZE ? 0 : vm_split_leaf(m->pt, va);
 }
 
 /* Commit. The new place is empty, and its tables are there. */
