@@ -9,6 +9,7 @@
 #include "core/percpu.h"
 #include "core/spinlock.h"
 #include "lib/bitmap.h"
+#include "pmm/failure.h"
 #include "pmm/kva.h"
 #include "pmm/kva_priv.h"
 #include "pmm/page.h"
@@ -28,6 +29,7 @@ static void *spare; /* stacks_lock, as all below */
 static uint32_t nspare;
 static uint64_t slot_used[BITMAP_WORDS(KSTACK_SLOTS)];
 static size_t slot_hint;
+static _Atomic uint64_t nstacks; /* slots in use */
 static _Atomic bool trim_kicked;
 
 static kaddr_t slot_stack(size_t slot)
@@ -60,6 +62,7 @@ static size_t slot_take(void)
 	if (slot < KSTACK_SLOTS) {
 		bitmap_set(slot_used, slot);
 		slot_hint = slot + 1;
+		atomic_fetch_add_explicit(&nstacks, 1, memory_order_relaxed);
 	}
 	spin_unlock(&stacks_lock);
 	return slot;
@@ -70,6 +73,7 @@ static void slot_release(size_t slot)
 	spin_lock(&stacks_lock);
 	bitmap_clear(slot_used, slot);
 	slot_hint = MIN(slot_hint, slot);
+	atomic_fetch_sub_explicit(&nstacks, 1, memory_order_relaxed);
 	spin_unlock(&stacks_lock);
 }
 
@@ -79,6 +83,8 @@ void *kstack_alloc(void)
 	void *s = c->head;
 	size_t slot;
 
+	if (alloc_fails())
+		return NULL;
 	if (LIKELY(s)) {
 		c->head = *(void **)s;
 		c->n--;
@@ -141,6 +147,11 @@ void kstack_trim(void)
 	atomic_store_explicit(&trim_kicked, false, memory_order_relaxed);
 	while (trim_batch())
 		;
+}
+
+uint64_t kstack_pages(void)
+{
+	return atomic_load_explicit(&nstacks, memory_order_relaxed) * STACK_PAGES;
 }
 
 void kva_init_cpu(void)

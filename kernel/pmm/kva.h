@@ -21,6 +21,7 @@ void kva_free(void *p, size_t pages); /* may sleep: flushes other CPUs */
  */
 MUST_CHECK void *kstack_alloc(void);
 void kstack_free(void *stack);
+uint64_t kstack_pages(void); /* of all stacks, cached ones included */
 
 /* Gives cached stacks beyond the usual number back to the system. Kernel threads; sleeps. */
 void kstack_trim(void);

@@ -18,6 +18,7 @@
 #include "core/percpu.h"
 #include "lib/bitmap.h"
 #include "lib/string.h"
+#include "pmm/failure.h"
 #include "pmm/kva.h"
 #include "pmm/pmm_priv.h"
 #include "pmm/slab.h"
@@ -25,6 +26,9 @@
 struct page_cache {
 	uint32_t head, n;   /* pages of any content; head is meaningless when n is 0 */
 	uint32_t zhead, zn; /* zeroed ones */
+	/* pages in use, by kind: what this CPU took less what it gave; the sum over all CPUs says
+	 * something */
+	int64_t used[PAGE_KINDS];
 };
 
 enum { BATCH_ORDER_MAX = 5, ZEROED_MAX = 256, OOM_TRIES = 64 };
@@ -179,8 +183,10 @@ struct page *page_alloc(unsigned order, enum page_kind kind, unsigned flags)
 		zero = false;
 	} else if (LIKELY(order == 0 && c->n > 0)) {
 		p = pop(&c->head, &c->n);
-	} else if (!(p = alloc_slow(order, flags))) {
-		return NULL;
+	} else {
+		if (!(p = alloc_slow(order, flags)))
+			return NULL;
+		c = &this_cpu(page_caches); /* it may have slept */
 	}
 	KASSERT_DEBUG(atomic_load_explicit(&p->ref, memory_order_relaxed) == 0 &&
 		      p->kind == PAGE_RESERVED);
@@ -188,6 +194,7 @@ struct page *page_alloc(unsigned order, enum page_kind kind, unsigned flags)
 	if (zero)
 		zero_block(p, order);
 	set_fresh(p, order, kind);
+	c->used[kind] += 1l << order;
 	return p;
 }
 
@@ -198,6 +205,7 @@ static inline void free_block(struct page *p, unsigned order, const void *caller
 
 	KASSERT_DEBUG(p->kind != PAGE_RESERVED && p->kind != PAGE_FREE);
 	page_debug_free(p, order, caller);
+	c->used[p->kind] -= 1l << order;
 	p->kind = PAGE_RESERVED;
 	if (LIKELY(order == 0)) {
 		push(&c->head, &c->n, p);
@@ -337,9 +345,31 @@ uint64_t pmm_total_pages(void)
 	return total_pages;
 }
 
+uint64_t pmm_free_blocks(unsigned order)
+{
+	uint64_t listed = 0;
+
+	if (order < BUDDY_TOP)
+		return pmm_buddy.nblocks[order];
+	/* Raw blocks are on no list. */
+	for (unsigned o = 0; o < BUDDY_TOP; o++)
+		listed += (uint64_t)pmm_buddy.nblocks[o] << o;
+	return (pmm_buddy.nfree - MIN(listed, pmm_buddy.nfree)) >> BUDDY_TOP;
+}
+
 uint64_t pmm_low_pages(void)
 {
 	return low_mark;
+}
+
+uint64_t pmm_used_pages(enum page_kind kind)
+{
+	uint64_t seen = atomic_load_explicit(&cpus_seen, memory_order_relaxed);
+	int64_t n = 0;
+
+	for (; seen; seen &= seen - 1)
+		n += of_cpu(page_caches, (unsigned)__builtin_ctzl(seen)).used[kind];
+	return (uint64_t)MAX(n, 0l);
 }
 
 uint64_t pmm_free_pages(void)

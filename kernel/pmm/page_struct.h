@@ -12,7 +12,8 @@ enum page_kind {
 	PAGE_SLAB,
 	PAGE_TABLE,
 	PAGE_ANON,
-	PAGE_CACHE
+	PAGE_CACHE,
+	PAGE_KINDS
 };
 
 enum page_flags {

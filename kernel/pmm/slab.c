@@ -18,6 +18,7 @@
 #include "core/percpu.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "pmm/failure.h"
 #include "pmm/page.h"
 #include "pmm/pmm_priv.h"
 #include "pmm/slab_priv.h"
@@ -37,28 +38,6 @@ static struct slab_cache caches[MAX_CACHES];
 static unsigned ncaches;
 static struct spinlock caches_lock = SPINLOCK(SLAB);
 static _Atomic uint64_t pages_in_slabs;
-
-_Atomic uint64_t alloc_fail_countdown;
-static _Atomic uint64_t alloc_fail_again;
-
-bool alloc_fail_now(void)
-{
-	uint64_t n = atomic_load_explicit(&alloc_fail_countdown, memory_order_relaxed), next;
-
-	do {
-		if (n == 0)
-			return false;
-		next = n > 1 ? n - 1
-			     : atomic_load_explicit(&alloc_fail_again, memory_order_relaxed);
-	} while (!atomic_compare_exchange_weak(&alloc_fail_countdown, &n, next));
-	return n == 1;
-}
-
-void alloc_fail_nth(uint64_t n, uint64_t again)
-{
-	atomic_store(&alloc_fail_again, again);
-	atomic_store(&alloc_fail_countdown, n);
-}
 
 static inline void **link_of(const struct slab_cache *c, void *obj)
 {
@@ -274,7 +253,7 @@ static NOINLINE void flush(struct slab_cache *c, struct slab_cpu *m, unsigned n)
 	}
 }
 
-static inline void *alloc(struct slab_cache *c, const void *caller)
+static inline __attribute__((always_inline)) void *alloc(struct slab_cache *c, const void *caller)
 {
 	struct slab_cpu *m = &this_cpu(slab_cpus).c[c->id];
 	void *obj = m->head;
@@ -356,6 +335,17 @@ uint64_t slab_pages(void)
 	return atomic_load_explicit(&pages_in_slabs, memory_order_relaxed);
 }
 
+/* Objects that somebody has: those out of the slabs, less the free ones that CPUs keep. */
+static uint64_t in_use(const struct slab_cache *c)
+{
+	uint64_t n = c->inuse, kept = 0;
+	unsigned cpu;
+
+	for_each_cpu (cpu)
+		kept += of_cpu(slab_cpus, cpu).c[c->id].n;
+	return n - MIN(n, kept);
+}
+
 void slab_format(struct textbuf *t)
 {
 	text_f(t, "slabinfo - version: 2.1\n"
@@ -369,7 +359,7 @@ void slab_format(struct textbuf *t)
 		text_f(t,
 		       "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu "
 		       "%6u\n",
-		       c->name, c->inuse, c->nslabs * c->per_slab, c->stride, c->per_slab,
+		       c->name, in_use(c), c->nslabs * c->per_slab, c->stride, c->per_slab,
 		       1u << c->order, c->max, c->max / 2u, 0u, c->nslabs - c->nempty, c->nslabs,
 		       0u);
 	}

@@ -15,6 +15,8 @@
 #include "pseudofs/procfs_priv.h"
 #include "vfs/dentry.h"
 #include "vfs/fdtable.h"
+#include "vm/pagecache.h"
+#include "vm/stat.h"
 #include "vm/vmspace.h"
 
 static int number_show(struct pinode *i, struct textbuf *t)
@@ -204,8 +206,15 @@ static ssize64_t drop_caches_store(struct pinode *i, char *text, size_t n)
 	(void)i;
 	if (!str_to_u64(text, NULL, &v) || v < 1 || v > 4)
 		return -EINVAL;
-	if (v & 2)
-		dcache_reclaim(UINT64_MAX);
+	/* Both are clocks: the first round takes the marks of use away. */
+	for (int round = 0; round < 2; round++) {
+		if (v & 1)
+			pagecache_reclaim(UINT64_MAX);
+		if (v & 2)
+			dcache_reclaim(UINT64_MAX);
+	}
+	vm_count(VM_EVENT_DROP_PAGECACHE, v & 1);
+	vm_count(VM_EVENT_DROP_SLAB, v >> 1 & 1);
 	return (ssize64_t)n;
 }
 

@@ -9,17 +9,13 @@
 #include "core/irq.h"
 #include "core/percpu.h"
 #include "lib/string.h"
-#include "pmm/page.h"
 #include "pmm/slab.h"
 #include "proc/task.h"
 #include "proc/uts.h"
 #include "pseudofs/procfs_priv.h"
 #include "sched/sched.h"
 #include "vfs/chrdev.h"
-#include "vm/pagecache.h"
 #include "vm/vmspace.h"
-
-#define KIB(pages) ((unsigned long)(pages) * (PAGE_SIZE / 1024))
 
 struct task *proc_task_get(struct pinode *i)
 {
@@ -233,47 +229,6 @@ static int loadavg_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
-static void mem_line(struct textbuf *t, const char *name, unsigned long kib)
-{
-	text_f(t, "%s:%*s%8lu kB\n", name, (int)(15 - strlen(name)), "", kib);
-}
-
-static int meminfo_show(struct pinode *i, struct textbuf *t)
-{
-	uint64_t total = pmm_total_pages(), free = pmm_free_pages(), cached = pagecache_pages();
-	uint64_t shmem = pagecache_shmem_pages(), slab = slab_pages();
-
-	(void)i;
-	mem_line(t, "MemTotal", KIB(total));
-	mem_line(t, "MemFree", KIB(free));
-	mem_line(t, "MemAvailable", KIB(free + cached - MIN(shmem, cached)));
-	mem_line(t, "Buffers", 0);
-	mem_line(t, "Cached", KIB(cached));
-	mem_line(t, "SwapCached", 0);
-	mem_line(t, "Active", KIB(cached));
-	mem_line(t, "Inactive", 0);
-	mem_line(t, "Unevictable", 0);
-	mem_line(t, "Mlocked", 0);
-	mem_line(t, "SwapTotal", 0);
-	mem_line(t, "SwapFree", 0);
-	mem_line(t, "Dirty", 0);
-	mem_line(t, "Writeback", 0);
-	mem_line(t, "AnonPages", KIB(total - free - MIN(total - free, cached + slab)));
-	mem_line(t, "Mapped", 0);
-	mem_line(t, "Shmem", KIB(shmem));
-	mem_line(t, "KReclaimable", 0);
-	mem_line(t, "Slab", KIB(slab));
-	mem_line(t, "SReclaimable", 0);
-	mem_line(t, "SUnreclaim", KIB(slab));
-	mem_line(t, "CommitLimit", KIB(vm_commit_limit_pages()));
-	mem_line(t, "Committed_AS", KIB(vm_committed_pages()));
-	mem_line(t, "VmallocTotal", 0);
-	mem_line(t, "VmallocUsed", 0);
-	mem_line(t, "HugePages_Total", 0);
-	text_f(t, "Hugepagesize:       2048 kB\n");
-	return 0;
-}
-
 /* Clock ticks of 10 ms: USER_HZ. */
 static unsigned long ticks(nsec_t ns)
 {
@@ -350,25 +305,6 @@ static int version_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
-static int vmstat_show(struct pinode *i, struct textbuf *t)
-{
-	(void)i;
-	text_f(t,
-	       "nr_free_pages %lu\nnr_file_pages %lu\nnr_shmem %lu\nnr_slab_unreclaimable "
-	       "%lu\npgpgin 0\npgpgout 0\n"
-	       "pswpin 0\npswpout 0\n",
-	       (unsigned long)pmm_free_pages(), (unsigned long)pagecache_pages(),
-	       (unsigned long)pagecache_shmem_pages(), (unsigned long)slab_pages());
-	return 0;
-}
-
-static int slabinfo_show(struct pinode *i, struct textbuf *t)
-{
-	(void)i;
-	slab_format(t);
-	return 0;
-}
-
 static int empty_show(struct pinode *i, struct textbuf *t)
 {
 	(void)i, (void)t;
@@ -383,6 +319,7 @@ static int partitions_show(struct pinode *i, struct textbuf *t)
 }
 
 static const struct pnode root_nodes[] = {
+	{ .name = "buddyinfo", .mode = S_IFREG | 0444, .show = proc_buddyinfo_show },
 	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = cmdline_show },
 	{ .name = "cpuinfo", .mode = S_IFREG | 0444, .show = cpuinfo_show },
 	{ .name = "devices", .mode = S_IFREG | 0444, .show = devices_show },
@@ -391,19 +328,19 @@ static const struct pnode root_nodes[] = {
 	{ .name = "interrupts", .mode = S_IFREG | 0444, .show = interrupts_show },
 	{ .name = "ktrace", .mode = S_IFDIR | 0555, .children = proc_ktrace_nodes },
 	{ .name = "loadavg", .mode = S_IFREG | 0444, .show = loadavg_show },
-	{ .name = "meminfo", .mode = S_IFREG | 0444, .show = meminfo_show },
+	{ .name = "meminfo", .mode = S_IFREG | 0444, .show = proc_meminfo_show },
 	{ .name = "modules", .mode = S_IFREG | 0444, .show = empty_show },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = fixed_link, .ptr = "self/mounts" },
 	{ .name = "partitions", .mode = S_IFREG | 0444, .show = partitions_show },
 	{ .name = "self", .mode = S_IFLNK | 0777, .link = self_link },
-	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = slabinfo_show },
+	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = proc_slabinfo_show },
 	{ .name = "stat", .mode = S_IFREG | 0444, .show = stat_show },
 	{ .name = "swaps", .mode = S_IFREG | 0444, .show = swaps_show },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_nodes },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link },
 	{ .name = "uptime", .mode = S_IFREG | 0444, .show = uptime_show },
 	{ .name = "version", .mode = S_IFREG | 0444, .show = version_show },
-	{ .name = "vmstat", .mode = S_IFREG | 0444, .show = vmstat_show },
+	{ .name = "vmstat", .mode = S_IFREG | 0444, .show = proc_vmstat_show },
 	{ 0 },
 };
 

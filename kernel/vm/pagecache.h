@@ -58,3 +58,4 @@ uint64_t pagecache_reclaim(uint64_t want);
 
 uint64_t pagecache_pages(void); /* in all caches: "Cached" in /proc/meminfo */
 uint64_t pagecache_shmem_pages(void);
+uint64_t pagecache_dirty_pages(void);

@@ -14,6 +14,7 @@
  * fails, or finds a zero and looks again.
  */
 #include "vm/pagecache.h"
+#include "vm/stat.h"
 #include "vm/vm_priv.h"
 
 enum { SCAN = 62 }; /* as many as a batch takes */
@@ -115,5 +116,6 @@ uint64_t pagecache_reclaim(uint64_t want)
 		if (got < want && atomic_load_explicit(&o->npages, memory_order_relaxed))
 			got += reclaim_object(o, want - got);
 	atomic_store_explicit(&reclaiming, false, memory_order_release);
+	vm_count(VM_EVENT_STEAL, got);
 	return got;
 }

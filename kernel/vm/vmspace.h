@@ -193,6 +193,7 @@ extern int vm_overcommit_mode, vm_overcommit_ratio;
 extern uint64_t vm_max_map_count; /* vm.max_map_count: VMAs per space */
 extern uint64_t vm_mmap_min_addr; /* vm.mmap_min_addr, bytes */
 uint64_t vm_committed_pages(void);
+uint64_t vm_huge_pages(void); /* mapped by 2 MiB leaves, counted for each leaf */
 uint64_t vm_commit_limit_pages(void);
 
 /*
