@@ -7,12 +7,14 @@
 
 #include "core/lockdep.h"
 #include "lib/string.h"
+#include "pmm/failure.h"
 #include "pmm/page.h"
 #include "pmm/pmm_priv.h"
 
 #define POISON 0x5a5a5a5a5a5a5a5aull
 
 uint32_t *page_owner;
+bool (*alloc_failure)(const void *caller);
 
 static void check_poison(struct page *p)
 {

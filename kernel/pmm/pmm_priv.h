@@ -1,6 +1,6 @@
 #pragma once
 
-/* Shared inside pmm/: boot's part of the page allocator, failure injection. */
+/* Shared inside pmm/: boot's part of the page allocator. */
 
 #include <arch/boot.h>
 
@@ -18,17 +18,6 @@ void page_caches_init(uint64_t total);
 /* What boot takes from memory before there is an allocator (page_boot.c). Fills the array and the
  * buddy. */
 uint64_t page_boot_init(void); /* pages in all */
-
-/* Failure injection (slab.c): not 0 while some allocation is to fail. */
-extern _Atomic uint64_t alloc_fail_countdown;
-bool alloc_fail_now(void);
-
-/* True when this allocation is one that must fail. */
-static inline bool alloc_fails(void)
-{
-	return UNLIKELY(atomic_load_explicit(&alloc_fail_countdown, memory_order_relaxed)) &&
-	       alloc_fail_now();
-}
 
 #ifdef KEVLAR_DEBUG
 /* Who got a page last: low half of a return address, by pfn (page_debug.c). */

@@ -42,6 +42,3 @@ uint64_t slab_pages(void);            /* pages in slabs */
 uint64_t slab_reclaim(uint64_t want); /* returns free slabs to the page allocator; pages freed */
 struct textbuf;
 void slab_format(struct textbuf *t); /* /proc/slabinfo */
-
-/* Failure injection: the nth allocation from now fails, then every `again`th; 0 switches off. */
-void alloc_fail_nth(uint64_t n, uint64_t again);

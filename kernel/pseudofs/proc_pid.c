@@ -382,12 +382,12 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		.list = proc_fd_list, .owned_by_subject = true                                 \
 	}
 
-static const struct pnode task_nodes[] = { COMMON_NODES, { 0 } };
+static const struct pnode task_nodes[] = { PROC_DEBUG_NODES COMMON_NODES, { 0 } };
 
 const struct pnode proc_task_dir = { .name = "", .mode = S_IFDIR | 0555, .children = task_nodes };
 
 static const struct pnode pid_nodes[] = {
-	COMMON_NODES,
+	PROC_DEBUG_NODES COMMON_NODES,
 	{ .name = "coredump_filter",
 	  .mode = S_IFREG | 0644,
 	  .show = coredump_filter_show,

@@ -32,6 +32,10 @@ MUST_CHECK bool proc_parse_number(const char *name, size_t len, uint32_t *out);
 
 /* /proc/PID/{maps,smaps,smaps_rollup,statm,stat,status,fd,fdinfo}. */
 int proc_maps_show(struct pinode *i, struct textbuf *t);
+int proc_meminfo_show(struct pinode *i, struct textbuf *t);
+int proc_vmstat_show(struct pinode *i, struct textbuf *t);
+int proc_slabinfo_show(struct pinode *i, struct textbuf *t);
+int proc_buddyinfo_show(struct pinode *i, struct textbuf *t);
 int proc_smaps_show(struct pinode *i, struct textbuf *t);
 int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t);
 int proc_stat_show(struct pinode *i, struct textbuf *t);
@@ -44,3 +48,15 @@ int proc_fdinfo_find(struct pinode *dir, const char *name, size_t len, const str
 bool proc_fd_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
 		  const struct pnode **node);
 extern const struct file_ops proc_mem_ops, proc_pagemap_ops;
+
+/* Rows that only debug kernels have. */
+#ifdef KEVLAR_DEBUG
+extern const struct file_ops proc_fail_ops;
+#define PROC_DEBUG_NODES          \
+	{ .name = "fail-nth",     \
+	  .mode = S_IFREG | 0600, \
+	  .fops = &proc_fail_ops, \
+	  .owned_by_subject = true },
+#else
+#define PROC_DEBUG_NODES
+#endif

@@ -67,12 +67,13 @@ MUST_CHECK static int pinode_create(struct superblock *sb, const struct pnode *n
 				    struct psubject *s, struct inode **out)
 {
 	struct pinode *p = slab_zalloc(pinode_cache);
-	struct inode *i = &p->inode;
+	struct inode *i;
 
 	if (p == NULL) {
 		subject_put(s);
 		return -ENOMEM;
 	}
+	i = &p->inode;
 	inode_init(i, sb, NULL, n->mode, inode_next_ino());
 	p->node = n;
 	p->subject = *s;

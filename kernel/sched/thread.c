@@ -14,6 +14,7 @@
 #include "pmm/kva.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
+#include "sched/failure.h"
 #include "sched/sched_priv.h"
 
 /* Above all that user space may have (pid_max): kernel threads cannot be mistaken for tasks. */
@@ -305,6 +306,7 @@ static void set_hooks(void)
 	arch_fpu_set_alloc(fpu_alloc, fpu_free);
 #ifdef KEVLAR_DEBUG
 	lockdep_thread_held = thread_held;
+	thread_failure_init();
 #endif
 }
 

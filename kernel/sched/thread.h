@@ -92,6 +92,8 @@ struct thread {
 	uint32_t nheld;
 	const void *held[16];
 	uint16_t held_rank[16];
+	uint32_t fail_left, fail_again; /* sched/failure.h */
+	const void *fail_site;
 #endif
 };
 

@@ -230,6 +230,7 @@ static int select_load(struct selection *sel, int nfds, const uaddr_t set[3])
 	sel->nfds = (unsigned)nfds;
 	sel->words = (sel->nfds + FD_BITS - 1) / FD_BITS;
 	bytes = sel->words * 8;
+	sel->in[0] = sel->small; /* what there is to free, if it ends here */
 	if (sel->words > 2 && (mem = kmalloc(6 * (size_t)bytes)) == NULL)
 		return -ENOMEM;
 	for (int i = 0; i < 3; i++) {
@@ -337,7 +338,7 @@ static int64_t do_select(int nfds, const uaddr_t set[3], nsec_t deadline)
 		if (ret >= 0 && (err = select_store(&sel, set)))
 			ret = err;
 	}
-	if (ret != -ENOMEM && sel.in[0] != sel.small)
+	if (sel.in[0] != sel.small)
 		kfree(sel.in[0]);
 	return ret == -ERESTARTSYS ? -ERESTARTNOHAND : ret;
 }

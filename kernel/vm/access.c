@@ -53,6 +53,8 @@ static bool try_pin(const struct vm_fault *f, struct pinned *out)
 		if (!frame_is_ram(pa))
 			return false;
 	} else {
+		if (size != PAGE_SIZE)
+			huge_expand(slot);
 		p = paddr_page(pa);
 		if (!page_tryget(p))
 			return false;
@@ -74,7 +76,11 @@ put:
 static bool pin(struct vm_fault *f, uint64_t addr, struct pinned *out) NO_TSA
 {
 	for (unsigned tries = 0; tries < 64; tries++) {
-		if (vm_fault_find(f, addr) != FAULT_DONE)
+		enum fault_result res = vm_fault_find(f, addr);
+
+		if (res == FAULT_NOMEM && vm_make_room())
+			continue;
+		if (res != FAULT_DONE)
 			return false;
 		if (try_pin(f, out))
 			return true;

@@ -28,6 +28,7 @@
 #include "core/ktrace.h"
 #include "sched/thread.h"
 #include "vm/hugepage.h"
+#include "vm/stat.h"
 #include "vm/vm_priv.h"
 
 void (*vm_fault_signal)(struct regs *r, int sig, int code, uint64_t addr, unsigned fault_code);
@@ -110,7 +111,7 @@ static enum fault_result huge_present(struct vm_fault *f, _Atomic pte_t *slot)
 				  pte_make_huge(pte_paddr(pte), vm_private_flags(f->vma)));
 		return FAULT_DONE;
 	}
-	return arch_pt_split(&f->vs->pt, f->va) ? FAULT_NOMEM : FAULT_DONE;
+	return vm_split_leaf(&f->vs->pt, f->va) ? FAULT_NOMEM : FAULT_DONE;
 }
 
 static enum fault_result fault_anon(struct vm_fault *f)
@@ -129,15 +130,13 @@ static enum fault_result fault_anon(struct vm_fault *f)
 	return f->write ? anon_write(f, slot) : anon_read(f, slot);
 }
 
-/* A new page with what the leaf shows now. Device frames and the vDSO are copied too, when they are
- * RAM. */
+/* A new page with what the leaf shows now. Device frames and the vDSO, which are not counted, are
+ * copied too. */
 static struct page *copy_page(pte_t pte, struct page *old)
 {
 	bool zero = !old && pte_paddr(pte) == vm_zero_paddr;
 	struct page *p;
 
-	if (!old && pte_paddr(pte) >> PAGE_SHIFT >= page_array_end)
-		return NULL;
 	p = page_alloc(0, PAGE_ANON, ALLOC_USER | (zero ? ALLOC_ZERO : 0));
 	if (p && !zero)
 		arch_page_copy(page_va(p), phys_to_virt(pte_paddr(pte)));
@@ -149,6 +148,8 @@ static enum fault_result copy_on_write(struct vm_fault *f, _Atomic pte_t *slot, 
 	struct page *old = pte_is_special(pte) ? NULL : pte_page(pte), *new;
 	struct vmspace *vs = f->vs;
 
+	if (!old && pte_paddr(pte) >> PAGE_SHIFT >= page_array_end)
+		return FAULT_BUS;
 	if (old && old->kind == PAGE_ANON &&
 	    atomic_load_explicit(&old->ref, memory_order_acquire) == 1) {
 		(void)pte_install(slot, pte, pte_make(pte_paddr(pte), vm_private_flags(f->vma)));
@@ -302,6 +303,15 @@ static NOINLINE void report(struct regs *r, enum fault_result res, uint64_t addr
 	vm_fault_signal(r, table[res].sig, table[res].code, addr, code);
 }
 
+NOINLINE bool vm_make_room(void)
+{
+	struct page *p = fatal_signal_pending() ? NULL : page_alloc(0, PAGE_ANON, ALLOC_USER);
+
+	if (p)
+		page_put(p);
+	return p != NULL;
+}
+
 bool page_fault(struct regs *r, uint64_t addr, unsigned code) NO_TSA
 {
 	bool user = regs_from_user(r);
@@ -322,8 +332,11 @@ bool page_fault(struct regs *r, uint64_t addr, unsigned code) NO_TSA
 		ktrace(KT_MM, page_fault, addr, regs_pc(r), code, 0, 0, 0);
 		t->minflt += !f.major;
 		t->majflt += f.major;
+		vm_count(VM_EVENT_FAULT + f.major, 1);
 		return true;
 	}
+	if (res == FAULT_NOMEM && vm_make_room())
+		return true;
 	if (user)
 		report(r, res, addr, code);
 	return user;

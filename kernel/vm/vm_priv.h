@@ -156,6 +156,8 @@ static inline __attribute__((always_inline)) int vm_walk(struct vmspace *vs, uin
 	return ret;
 }
 
+/* Replaces a 2 MiB leaf at va, if there is one, by 512 small ones. 0 or -ENOMEM. Lock held. */
+MUST_CHECK int vm_split_leaf(struct arch_pt *pt, uint64_t va);
 /*
  * Splits 2 MiB leaves that contain `start` or `end` inside; v is the first VMA with an end behind
  * `start`. 0 or -ENOMEM. Lock held. Whoever may cut a VMA in two calls it, so a 2 MiB leaf always
@@ -200,6 +202,12 @@ enum fault_result vm_fault_present(struct vm_fault *f, _Atomic pte_t *slot, pte_
 /* Finds the VMA (growing a stack) and tries. On DONE only vs->lock is still held for reading; else
  * it is not. */
 enum fault_result vm_fault_find(struct vm_fault *f, uint64_t addr);
+/*
+ * After FAULT_NOMEM, without locks: perhaps it was a table page that was missing, and these do not
+ * wait for reclaim. True: there is room again, after reclaim or the end of another process, and the
+ * access may be tried once more.
+ */
+MUST_CHECK bool vm_make_room(void);
 /* fault_file.c: VMAs with an object. */
 enum fault_result vm_fault_object(struct vm_fault *f);
 
@@ -254,7 +262,6 @@ void pagecache_cleaned(struct vmobject *o); /* a page of o has lost PG_DIRTY */
 /* Puts p (kind PAGE_CACHE, counted by the caller) into the index with `flags`; the object counts it
  * too. 0, -EEXIST, -ENOMEM. */
 MUST_CHECK int pagecache_insert(struct vmobject *o, uint64_t index, struct page *p, unsigned flags);
-uint64_t pagecache_dirty_pages(void);
 
 /* --- vdso.c --- */
 void vdso_init(void);
