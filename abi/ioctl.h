@@ -81,6 +81,12 @@
 #define FIOASYNC     0x5452
 #define FIOQSIZE     0x5460
 
+#define FIOSETOWN  0x8901
+#define SIOCSPGRP  0x8902
+#define FIOGETOWN  0x8903
+#define SIOCGPGRP  0x8904
+#define SIOCATMARK 0x8905
+
 #define TIOCM_LE  0x001
 #define TIOCM_DTR 0x002
 #define TIOCM_RTS 0x004

@@ -26,6 +26,8 @@
 #include "dev/uart16550.h"
 #include "fs/devtmpfs/devtmpfs.h"
 #include "fs/tmpfs/tmpfs.h"
+#include "net/socket.h"
+#include "net/unix/unix.h"
 #include "pmm/kva.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
@@ -155,6 +157,12 @@ static void init_filesystems(void)
 	sysfs_init();
 }
 
+static void init_network(void)
+{
+	net_init();
+	unix_init();
+}
+
 void kernel_main(void)
 {
 	arch_early_init();
@@ -165,6 +173,7 @@ void kernel_main(void)
 	init_objects();
 	init_filesystems();
 	init_devices();
+	init_network();
 	arch_free_init(pmm_free_boot_range);
 	init_start();
 	sched_idle_loop();

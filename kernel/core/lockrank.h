@@ -26,6 +26,8 @@
 	X(TTY, 30, "M tty->lock and line discipline; copies to user")                        \
 	X(NETCTRL, 31, "M commands to a network device")                                     \
 	X(PIPE, 32, "M pipe->lock and other stream buffers; copies to user")                 \
+	X(SOCKET, 34, "M one reader at a time of a unix socket; copies to user")             \
+	X(UNIXGC, 36, "M which unix sockets are in flight, and how often")                   \
 	X(VMSPACE, 50, "M vmspace->lock; a page fault takes it for reading under any above") \
 	X(VMOBJECT, 56, "M vmobject->lock: fill and truncate against each other")            \
 	X(FSBLOCK, 70, "M file-system blocks and journal")                                   \
@@ -33,6 +35,8 @@
 	X(CONSOLEDEV, 84, "M console output order")                                          \
 	X(KVA, 90, "S kernel address space")                                                 \
 	X(MAPPINGS, 94, "S vmobject->mappings: who maps it")                                 \
+	X(UNIXNAMES, 96, "S names of unix sockets, and the list of them all")                \
+	X(UNIX, 98, "S one unix socket: state and queue; two by address")                    \
 	X(PROCTREE, 100, "S process tree: parents, groups, sessions, pids")                  \
 	X(DCACHE, 102, "S dentry hash chains and LRU")                                       \
 	X(DENTRY, 103, "S one dentry: parent before child")                                  \
@@ -44,6 +48,7 @@
 	X(FSCTX, 116, "S cwd, root, umask")                                                  \
 	X(NETTX, 117, "S transmit queue of a network device")                                \
 	X(EPOLLFILES, 118, "S which epolls watch a file")                                    \
+	X(UNIXROOM, 119, "I who waits for room in a unix socket's queue; wakes pollers")     \
 	X(WAITQ, 120, "I wait queue")                                                        \
 	X(EPOLLREADY, 121, "I epoll ready list: filled from inside wake-ups")                \
 	X(WAITQ2, 122, "I wait queue woken from inside another's wake-up: epoll_wait(2)")    \

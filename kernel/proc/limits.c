@@ -1,3 +1,4 @@
+#include "net/socket.h"
 #include "proc/proc_priv.h"
 
 /*
@@ -66,6 +67,14 @@ static int32_t current_tgid(void)
 	return curtask() == NULL ? 0 : (int32_t)curproc()->pid->nr;
 }
 
+static bool pid_exists(uint32_t nr)
+{
+	struct process *p = process_lookup(nr);
+
+	process_put(p);
+	return p != NULL;
+}
+
 /* Whoever set the owner must be allowed to signal it: fcntl(2) F_SETOWN. Under an epoch. */
 static bool may_notify(const struct file *f, const struct process *p)
 {
@@ -122,6 +131,7 @@ void limits_init(void)
 	vfs_signal_fsize = signal_fsize;
 	vfs_current_tgid = current_tgid;
 	file_send_sigio = send_sigio;
+	net_pid_exists = pid_exists;
 }
 
 /* --- prlimit --- */

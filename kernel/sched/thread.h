@@ -73,6 +73,7 @@ struct thread {
 	struct cred *cred; /* vfs/cred.h: replaced by its owner, read by others under an epoch */
 	struct fsctx *fs;  /* vfs: cwd, root, umask; shared by CLONE_FS */
 	struct fdtable *files; /* vfs: shared by CLONE_FILES */
+	void *closing;         /* net: files of messages thrown away, being closed; owner */
 	uint32_t nofault;      /* usercopy in progress must not fault in */
 
 	struct timer sleep_timer; /* sched/wait.c */

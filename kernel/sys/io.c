@@ -18,11 +18,11 @@
 #include "vm/uio.h"
 #include "vm/usercopy.h"
 
-static ssize64_t finish_write(ssize64_t n)
+static ssize64_t finish_write(const struct file *f, ssize64_t n)
 {
 	struct abi_siginfo si;
 
-	if (n == -EPIPE) {
+	if (n == -EPIPE && !(f->ops->flags & FOP_NO_SIGPIPE)) {
 		siginfo_user(&si, SIGPIPE, SI_USER);
 		int ignored = signal_send_task(curtask(), &si);
 		(void)ignored;
@@ -52,7 +52,7 @@ int64_t sys_write(int32_t fd, uaddr_t buf, uint64_t count)
 
 	if (r.file) {
 		uio_init_user(&u, buf, count);
-		n = finish_write(file_write(r.file, &u, NULL));
+		n = finish_write(r.file, file_write(r.file, &u, NULL));
 	}
 	fdref_put(r);
 	return n;
@@ -72,7 +72,8 @@ static int64_t positioned(int fd, struct uio *u, off64_t pos, bool write)
 	ssize64_t n = -EBADF;
 
 	if (r.file && (n = check_position(r.file, pos)) == 0)
-		n = write ? finish_write(file_write(r.file, u, &pos)) : file_read(r.file, u, &pos);
+		n = write ? finish_write(r.file, file_write(r.file, u, &pos))
+			  : file_read(r.file, u, &pos);
 	fdref_put(r);
 	return n;
 }
@@ -110,7 +111,8 @@ static int64_t vectored(int fd, uaddr_t iov, uint64_t count, off64_t pos, bool u
 	    (n = uio_import(&u, iov, count, fixed, &heap)) == 0) {
 		off64_t *at = use_offset ? NULL : &pos;
 
-		n = write ? finish_write(file_write(r.file, &u, at)) : file_read(r.file, &u, at);
+		n = write ? finish_write(r.file, file_write(r.file, &u, at))
+			  : file_read(r.file, &u, at);
 	}
 	kfree(heap);
 	fdref_put(r);

@@ -23,11 +23,11 @@ static bool wants_nonblock(uint32_t flags, struct file *a, struct file *b)
 	       (pipe_of(a) ? atomic_load(&a->flags) : atomic_load(&b->flags)) & O_NONBLOCK;
 }
 
-static ssize64_t sigpipe(ssize64_t n)
+static ssize64_t sigpipe(const struct file *f, ssize64_t n)
 {
 	struct abi_siginfo si;
 
-	if (n == -EPIPE) {
+	if (n == -EPIPE && !(f->ops->flags & FOP_NO_SIGPIPE)) {
 		siginfo_user(&si, SIGPIPE, SI_USER);
 		int ignored = signal_send_task(curtask(), &si);
 		(void)ignored;
@@ -79,7 +79,8 @@ static ssize64_t transfer(int fd_in, uaddr_t off_in, int fd_out, uaddr_t off_out
 static ssize64_t splice_files(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
 			      size_t len, uint32_t flags)
 {
-	return sigpipe(file_splice(in, in_pos, out, out_pos, len, wants_nonblock(flags, in, out)));
+	return sigpipe(out,
+		       file_splice(in, in_pos, out, out_pos, len, wants_nonblock(flags, in, out)));
 }
 
 int64_t sys_splice(int32_t fd_in, uaddr_t off_in, int32_t fd_out, uaddr_t off_out, uint64_t len,
@@ -102,8 +103,8 @@ int64_t sys_tee(int32_t fd_in, int32_t fd_out, uint64_t len, uint32_t flags)
 	in = fdref_get(fd_in);
 	out = fdref_get(fd_out);
 	if (in.file && out.file)
-		n = sigpipe(pipe_tee(in.file, out.file, MIN(len, (uint64_t)MAX_RW_COUNT),
-				     wants_nonblock(flags, in.file, out.file)));
+		n = sigpipe(out.file, pipe_tee(in.file, out.file, MIN(len, (uint64_t)MAX_RW_COUNT),
+					       wants_nonblock(flags, in.file, out.file)));
 	fdref_put(out);
 	fdref_put(in);
 	return n;
@@ -121,7 +122,7 @@ int64_t sys_vmsplice(int32_t fd, uaddr_t iov, uint64_t nr_segs, uint32_t flags)
 		return -EINVAL;
 	r = fdref_get(fd);
 	if (r.file && pipe_of(r.file) && (n = uio_import(&u, iov, nr_segs, fixed, &heap)) == 0)
-		n = r.file->mode & FMODE_WRITE ? sigpipe(file_write(r.file, &u, NULL))
+		n = r.file->mode & FMODE_WRITE ? sigpipe(r.file, file_write(r.file, &u, NULL))
 					       : file_read(r.file, &u, NULL);
 	kfree(heap);
 	fdref_put(r);
@@ -137,7 +138,7 @@ static ssize64_t send_file(struct file *in, off64_t *in_pos, struct file *out, o
 	if (in->ops->flags & FOP_STREAM || in->ops->read == NULL ||
 	    atomic_load(&out->flags) & O_APPEND)
 		return -EINVAL;
-	return sigpipe(file_copy(in, in_pos, out, out_pos, len));
+	return sigpipe(out, file_copy(in, in_pos, out, out_pos, len));
 }
 
 int64_t sys_sendfile(int32_t out_fd, int32_t in_fd, uaddr_t offset, uint64_t count)

@@ -54,6 +54,7 @@ enum file_op_flags {
 	FOP_STREAM = 1, /* no offset: pread/pwrite/lseek are -ESPIPE; reads take no position lock */
 	FOP_NOWAIT = 2, /* honours RWF_NOWAIT */
 	FOP_CAN_POLL = 4,
+	FOP_NO_SIGPIPE = 8, /* a write that fails with -EPIPE sends no signal: datagrams */
 };
 
 enum file_mode {

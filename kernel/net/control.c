@@ -1,0 +1,27 @@
+/* Control messages on their way to the user: cmsg(3), recv(2). */
+
+#include "abi/errno.h"
+#include "net/socket.h"
+#include "vm/usercopy.h"
+
+void sockmsg_put_control(struct sockmsg *m, int level, int type, const void *data, size_t len)
+{
+	struct abi_cmsghdr h = { .cmsg_len = sizeof(h) + len, .cmsg_level = level };
+	uint64_t step;
+
+	h.cmsg_type = type;
+	if (m->control_len < sizeof(h)) {
+		m->out_flags |= MSG_CTRUNC;
+		return;
+	}
+	if (h.cmsg_len > m->control_len) {
+		m->out_flags |= MSG_CTRUNC;
+		h.cmsg_len = m->control_len;
+	}
+	if (copy_to_user(m->ucontrol, &h, sizeof(h)) ||
+	    copy_to_user(uaddr_add(m->ucontrol, sizeof(h)), data, h.cmsg_len - sizeof(h)))
+		return; /* as if it had not been there */
+	step = MIN(ALIGN_UP(h.cmsg_len, 8), m->control_len);
+	m->ucontrol = uaddr_add(m->ucontrol, step);
+	m->control_len -= step;
+}

@@ -1,0 +1,201 @@
+#pragma once
+
+/*
+ * Sockets, without protocols. A socket is an inode of sockfs and what every protocol family needs:
+ * two wait queues, the pending error, the options of SOL_SOCKET. A family embeds it at the start of
+ * its own struct, registers how one is made, and fills in the operations; this layer turns
+ * descriptors' reads, writes, polls and the socket calls into them, and copies nothing itself: data
+ * goes between the user's uio and the family's buffers in one step.
+ *
+ * References: the inode's count is the socket's. The open file holds one, and so does whoever
+ * points at a socket (a peer, a message's owner). The file's last close calls ops->release; the
+ * memory goes, through ops->destroy, with the last reference.
+ */
+
+#include "abi/socket.h"
+#include "lib/types.h"
+#include "sched/wait.h"
+#include "vfs/inode.h"
+#include "vm/uio.h"
+
+struct file;
+struct poll_ctx;
+struct slab_cache;
+struct socket;
+struct textbuf;
+
+enum { SOCKADDR_MAX = sizeof(struct abi_sockaddr_storage) };
+
+/* One sendmsg(2) or recvmsg(2). */
+struct sockmsg {
+	struct uio *uio;
+	uint32_t flags;       /* MSG_* of the call; MSG_DONTWAIT for a non-blocking file too */
+	uint32_t out_flags;   /* recv: what msg_flags gets */
+	void *name;           /* send: the address (kernel memory), or NULL; recv: room for
+				 SOCKADDR_MAX bytes, or NULL */
+	uint32_t namelen;     /* send: of name; recv: the method sets it (0: none) */
+	void *control;        /* send: the control messages (kernel memory) */
+	uaddr_t ucontrol;     /* recv: the user's room for them; moves on */
+	uint64_t control_len; /* bytes of either; recv: goes down */
+};
+
+/*
+ * What a protocol does. All may sleep and are called without locks; missing ones mean -EOPNOTSUPP.
+ * Addresses are in kernel memory; output addresses go to a buffer of SOCKADDR_MAX bytes, and the
+ * method returns their length.
+ */
+struct socket_ops {
+	void (*release)(struct socket *s); /* the file is gone: disconnect, throw data away */
+	void (*destroy)(struct socket *s); /* the last reference is gone: frees s; may sleep */
+	int (*bind)(struct socket *s, const void *addr, uint32_t len);
+	int (*connect)(struct socket *s, const void *addr, uint32_t len, bool nonblock);
+	int (*pair)(struct socket *a, struct socket *b); /* socketpair(2) */
+	int (*listen)(struct socket *s, uint32_t backlog);
+	int (*accept)(struct socket *s, bool nonblock, struct socket **out); /* counted */
+	int (*getname)(struct socket *s, void *addr, bool peer); /* length, or -ENOTCONN */
+	int (*shutdown)(struct socket *s, int how);              /* SHUT_* */
+	/* Bytes or -errno. Whether -EPIPE means SIGPIPE is in `flags` below. */
+	ssize64_t (*send)(struct socket *s, struct sockmsg *m);
+	ssize64_t (*recv)(struct socket *s, struct sockmsg *m);
+	uint32_t (*poll)(struct socket *s, struct poll_ctx *ctx);
+	/* Options that SOL_SOCKET does not have for every family, and the family's own levels.
+	 * getsockopt: val has room for *len bytes. NULL or -ENOPROTOOPT: there is no such one. */
+	int (*setsockopt)(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
+	int (*getsockopt)(struct socket *s, int level, int name, void *val, uint32_t *len);
+	int64_t (*ioctl)(struct socket *s, unsigned cmd, uint64_t arg); /* -ENOTTY: unknown */
+	void (*show_fdinfo)(struct socket *s, struct textbuf *t);
+	unsigned flags; /* enum socket_ops_flags */
+};
+enum socket_ops_flags {
+	SOCKET_SIGPIPE = 1,  /* a send that fails with -EPIPE sends SIGPIPE, unless MSG_NOSIGNAL */
+	SOCKET_PEEK_OFF = 2, /* has SO_PEEK_OFF */
+	SOCKET_TIMESTAMPS = 4, /* gives SO_TIMESTAMP and its kin with what it receives */
+};
+
+/* Options that are one bit. */
+enum socket_bits {
+	SOB_DEBUG = 1,
+	SOB_REUSEADDR = 2,
+	SOB_DONTROUTE = 4,
+	SOB_BROADCAST = 8,
+	SOB_KEEPALIVE = 16,
+	SOB_OOBINLINE = 32,
+	SOB_NO_CHECK = 64,
+	SOB_REUSEPORT = 128,
+	SOB_PASSCRED = 256,
+	SOB_TIMESTAMP = 512,
+	SOB_TIMESTAMPNS = 1024,
+	SOB_RXQ_OVFL = 2048,
+	SOB_LINGER = 4096,
+	SOB_PASSSEC = 8192,
+	SOB_SNDBUF_SET = 1 << 14, /* the user chose: no automatic tuning */
+	SOB_RCVBUF_SET = 1 << 15,
+};
+
+struct net_family;
+
+struct socket {
+	struct inode inode;           /* first: its count is the socket's */
+	const struct socket_ops *ops; /* immutable */
+	uint16_t family, type;        /* immutable */
+	uint16_t protocol;            /* immutable */
+	struct waitq readable, writable;
+	_Atomic(struct file *) file; /* NULL: not accepted yet, or closed; read under an epoch */
+	_Atomic int error;           /* SO_ERROR: errno, positive; taken by the next call */
+	_Atomic uint32_t bits;       /* enum socket_bits */
+	/* Options; single words, racy by nature. */
+	uint32_t sndbuf, rcvbuf, rcvlowat;
+	_Atomic int32_t peek_off;  /* SO_PEEK_OFF; -1: off */
+	nsec_t sndtimeo, rcvtimeo; /* NSEC_MAX: none */
+	uint32_t linger_s, priority, mark;
+	int32_t bound_if; /* SO_BINDTOIFINDEX */
+};
+
+/* How sockets of a family are made. */
+struct net_family {
+	uint16_t family; /* AF_* */
+	/* type without flags. *out has one reference. -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -ENOMEM …
+	 */
+	int (*create)(int type, int protocol, struct socket **out);
+	struct net_family *next;
+};
+
+void net_init(void); /* boot: sockfs; before any family */
+void net_family_register(struct net_family *f);
+
+/* For families: initialises the embedded socket, count 1. */
+void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type,
+		 int protocol);
+
+static inline void socket_get(struct socket *s)
+{
+	inode_get(&s->inode);
+}
+static inline void socket_put(struct socket *s) /* may sleep: not under a spinlock */
+{
+	inode_put(&s->inode);
+}
+static inline bool socket_has(const struct socket *s, uint32_t bit)
+{
+	return atomic_load_explicit(&s->bits, memory_order_relaxed) & bit;
+}
+
+/* The socket behind an open file, or NULL. */
+struct socket *socket_of(const struct file *f);
+
+/* An open file for s, whose reference is consumed; on failure s is released. flags: O_NONBLOCK. */
+MUST_CHECK int socket_open_file(struct socket *s, unsigned flags, struct file **out);
+
+/* socket(2), socketpair(2), accept(2): files with one reference. -EAFNOSUPPORT, … */
+MUST_CHECK int socket_create(int family, int type, int protocol, struct socket **out);
+MUST_CHECK int socket_create_pair(int family, int type, int protocol, struct socket *out[2]);
+MUST_CHECK int socket_accept(struct socket *s, bool nonblock, struct socket **out);
+
+MUST_CHECK int socket_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock);
+MUST_CHECK int socket_listen(struct socket *s, int backlog);
+
+/* As ops->send and recv, with tracing. SIGPIPE is the caller's: socket_wants_sigpipe(). */
+MUST_CHECK ssize64_t socket_send(struct socket *s, struct sockmsg *m);
+MUST_CHECK ssize64_t socket_recv(struct socket *s, struct sockmsg *m);
+
+/*
+ * For families: sleeps on q (one of the socket's, or of another that is counted) until ready(s).
+ *   timeout      s->rcvtimeo or sndtimeo as it was when the call began, made a deadline
+ *   returns      0; -EAGAIN the time is over; -EINTR or -ERESTARTSYS a signal, as socket(7) says of
+ *                timeouts
+ *   context      no locks
+ */
+MUST_CHECK int socket_wait(struct socket *s, struct waitq *q, bool (*ready)(struct socket *),
+			   nsec_t deadline);
+nsec_t socket_deadline(nsec_t timeout, bool nonblock); /* 0: do not wait */
+
+/* Tells those who wait on q of s, and its owner by SIGIO. events: EPOLL* bits. Any thread context;
+ * s counted by the caller. */
+void socket_wake(struct socket *s, struct waitq *q, uint32_t events);
+/* Both queues: the connection changed. */
+void socket_wake_state(struct socket *s, uint32_t events);
+
+/* Takes the pending error: 0 or -errno. */
+static inline int socket_take_error(struct socket *s)
+{
+	return LIKELY(atomic_load_explicit(&s->error, memory_order_relaxed) == 0)
+		       ? 0
+		       : -atomic_exchange(&s->error, 0);
+}
+
+/*
+ * Writes one control message to the receiver's buffer; what does not fit is cut, or left out, and
+ * MSG_CTRUNC set (cmsg(3), recv(2)).
+ */
+void sockmsg_put_control(struct sockmsg *m, int level, int type, const void *data, size_t len);
+
+/* SOL_SOCKET and, below it, the family's. val in user memory; *len in: room, out: bytes. */
+MUST_CHECK int socket_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
+MUST_CHECK int socket_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len);
+
+/* Whether a process has that number: for SCM_CREDENTIALS. Set by proc. */
+extern bool (*net_pid_exists)(uint32_t pid);
+
+/* sysctl net.core */
+extern int net_somaxconn, net_wmem_default, net_wmem_max, net_rmem_default, net_rmem_max,
+	net_optmem_max;
