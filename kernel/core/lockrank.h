@@ -15,6 +15,7 @@
 	X(MOUNT, 10, "M the mount tree")                                                     \
 	X(RENAME, 12, "M one cross-directory rename at a time per superblock")               \
 	X(EXEC, 14, "M task->exec_lock: credentials and image change together")              \
+	X(NETCFG, 16, "M network devices, addresses, routes, rules")                         \
 	X(INODE, 20, "M inode->lock: parent before child, else by address")                  \
 	X(NOTIFY, 22, "M the inotify watches of one inode")                                  \
 	X(NOTIFYQ, 23, "M one inotify instance: its watches and queued events")              \
@@ -46,6 +47,7 @@
 	X(CREDS, 112, "S replacing a task's credentials")                                    \
 	X(FDTABLE, 115, "S fd table of a group of tasks")                                    \
 	X(FSCTX, 116, "S cwd, root, umask")                                                  \
+	X(NETTAPS, 119, "S who sees all frames")                                             \
 	X(NETTX, 117, "S transmit queue of a network device")                                \
 	X(EPOLLFILES, 118, "S which epolls watch a file")                                    \
 	X(UNIXROOM, 119, "I who waits for room in a unix socket's queue; wakes pollers")     \

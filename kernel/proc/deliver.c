@@ -26,6 +26,7 @@
 #include "abi/syscall_kinds.h"
 #include "core/ktrace.h"
 #include "lib/string.h"
+#include "net/netif.h"
 #include "proc/coredump.h"
 #include "proc/exit.h"
 #include "proc/fatal.h"
@@ -316,6 +317,8 @@ void user_return_work(struct regs *r)
 			thread_resched();
 		if (work & WORK_RSEQ)
 			rseq_resume(r);
+		if (work & WORK_NET)
+			net_run_deferred();
 		if (work & (WORK_SIGNAL | WORK_KILLED))
 			deliver(r);
 		else if (work & WORK_RESTORE_MASK)

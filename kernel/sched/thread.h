@@ -23,6 +23,7 @@
 struct cred;
 struct fdtable;
 struct fsctx;
+struct pkt;
 struct task;
 struct vmspace;
 
@@ -44,6 +45,7 @@ enum thread_work {
 	WORK_RESTORE_MASK = 16, /* sigsuspend, ppoll …: put the saved mask back */
 	WORK_TASK = 32,         /* task_work queued (proc) */
 	WORK_RSEQ = 64,
+	WORK_NET = 128, /* net_deferred is not empty */
 };
 
 struct thread {
@@ -72,9 +74,10 @@ struct thread {
 	struct vmspace *vmspace; /* vm: changed by its owner alone, in exec and exit, irqs off */
 	struct cred *cred; /* vfs/cred.h: replaced by its owner, read by others under an epoch */
 	struct fsctx *fs;  /* vfs: cwd, root, umask; shared by CLONE_FS */
-	struct fdtable *files; /* vfs: shared by CLONE_FILES */
-	void *closing;         /* net: files of messages thrown away, being closed; owner */
-	uint32_t nofault;      /* usercopy in progress must not fault in */
+	struct fdtable *files;    /* vfs: shared by CLONE_FILES */
+	void *closing;            /* net: files of messages thrown away, being closed; owner */
+	struct pkt *net_deferred; /* net/loopback.c: the first of a ring of packets, or NULL */
+	uint32_t nofault;         /* usercopy in progress must not fault in */
 
 	struct timer sleep_timer; /* sched/wait.c */
 	int wake_result;          /* why the last sleep ended; RUNQ */
