@@ -4,21 +4,18 @@
  * no lock. The wall clock is that plus real_offset, one word. All of it lives in the page that the
  * vDSO reads under the sequence counter.
  *
- * The kernel has no periodic tick, hence no clock that is refreshed by one: clock_coarse() is the
- * exact clock rounded down to 4 ms, which is all that CLOCK_*_COARSE promises, and coarse_valid
- * stays 0 for the vDSO. clock_tick() keeps coarse_mono fresh while there are ticks, for tools.
+ * An idle kernel does not tick, hence no clock is refreshed by ticks: clock_coarse() is the exact
+ * clock rounded down to 4 ms, which is all that CLOCK_*_COARSE promises.
  */
 #include "core/clock.h"
 
 #include <arch/cpu.h>
 #include <arch/page.h>
 
-#include "core/log.h"
 #include "core/spinlock.h"
 #include "core/vdso_data.h"
 
-enum { SHIFT = 32, INVERSE_SHIFT = 48 };
-#define COARSE_NS (4 * NSEC_PER_MSEC)
+enum { INVERSE_SHIFT = 48 };
 
 /* Alone in its page: user space sees all of it. */
 static union {
@@ -52,7 +49,7 @@ nsec_t clock_from_counter(uint64_t counter)
 
 	if ((int64_t)(counter - d->counter_base) < 0)
 		return (nsec_t)d->mono_base;
-	return (nsec_t)(d->mono_base + scale(counter - d->counter_base, d->mult, SHIFT));
+	return (nsec_t)(d->mono_base + scale(counter - d->counter_base, d->mult, CLOCK_SHIFT));
 }
 
 uint64_t clock_to_counter(nsec_t mono)
@@ -74,9 +71,14 @@ nsec_t clock_mono(void)
 	return clock_from_counter(arch_counter());
 }
 
+nsec_t clock_real_offset(void)
+{
+	return (nsec_t)load(&vdso_page.d.real_offset);
+}
+
 nsec_t clock_real(void)
 {
-	return clock_mono() + (nsec_t)load(&vdso_page.d.real_offset);
+	return clock_mono() + clock_real_offset();
 }
 
 nsec_t clock_tai(void)
@@ -88,7 +90,7 @@ nsec_t clock_coarse(void)
 {
 	nsec_t now = clock_mono();
 
-	return now - now % COARSE_NS;
+	return now - now % CLOCK_COARSE_NS;
 }
 
 int clock_tai_offset(void)
@@ -146,20 +148,12 @@ void clock_init(uint64_t counter_hz, nsec_t real_now)
 	irqstate_t irq = write_begin();
 	struct vdso_data *d = &vdso_page.d;
 
-	d->shift = SHIFT;
 	d->counter_base = arch_counter();
-	d->mult = ((uint64_t)NSEC_PER_SEC << SHIFT) / counter_hz;
+	d->mult = ((uint64_t)NSEC_PER_SEC << CLOCK_SHIFT) / counter_hz;
 	d->mono_base = 0;
 	store(&d->real_offset, (uint64_t)real_now);
 	inverse = shifted_quotient(counter_hz, (uint64_t)NSEC_PER_SEC);
 	write_end(irq);
-}
-
-/* Every CPU ticks; a late writer may put an older value, which coarse time allows. */
-void clock_tick(void)
-{
-	store(&vdso_page.d.coarse_mono, (uint64_t)clock_coarse());
-	log_tick();
 }
 
 void clock_delay(nsec_t ns)

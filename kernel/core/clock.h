@@ -11,6 +11,7 @@
 nsec_t clock_mono(void); /* CLOCK_MONOTONIC: since boot, never steps; any context */
 nsec_t clock_real(void); /* CLOCK_REALTIME: since 1970; any context */
 nsec_t clock_tai(void);
+nsec_t clock_real_offset(void); /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 nsec_t clock_coarse(void); /* CLOCK_MONOTONIC_COARSE: at most one tick (4 ms) old */
 int clock_tai_offset(void);
 void clock_set_tai_offset(int s);
@@ -24,9 +25,6 @@ void clock_init(uint64_t counter_hz, nsec_t real_now);
 
 /* Spins for at least ns. For hardware set-up only. */
 void clock_delay(nsec_t ns);
-
-/* From the tick of any CPU, interrupts off: refreshes the coarse clock of the vDSO page. */
-void clock_tick(void);
 
 /*
  * Counter value to CLOCK_MONOTONIC and back: for ports that arm timers by the counter. Rounded

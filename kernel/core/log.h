@@ -70,10 +70,10 @@ uint64_t log_next_seq(void);
 
 /*
  * Called after records: the reader side wakes its sleepers through it. Never with interrupts off by
- * the caller of log_f() (he may hold a run queue), then the next clock_tick() does it, in interrupt
+ * the caller of log_f() (he may hold a run queue), then the next tick does it, in interrupt
  * context.
  */
 extern void (*log_wake_readers)(void);
 
-/* From clock_tick(): a wake-up that was put off. */
+/* From the tick: a wake-up that was put off. */
 void log_tick(void);

@@ -121,7 +121,7 @@ int clock_read(int id, nsec_t *out)
 		*out = clock_mono();
 		return 0;
 	case CLOCK_REALTIME_COARSE:
-		*out = clock_real() - clock_mono() + clock_coarse();
+		*out = clock_coarse() + clock_real_offset();
 		return 0;
 	case CLOCK_MONOTONIC_COARSE:
 		*out = clock_coarse();

@@ -20,6 +20,7 @@
 
 #include "abi/sched.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "sched/ipi.h"
 #include "sched/sched_priv.h"
 #include "sched/timerq.h"
@@ -213,7 +214,7 @@ void tick(void)
 	b->hardware = NSEC_MAX;
 	b->in_tick = true;
 	if (now >= b->tick) {
-		clock_tick();
+		log_tick();
 		loadavg_tick(now);
 		work_tick();
 		sched_tick(b, now, user);
@@ -236,10 +237,8 @@ void timer_tick_start(nsec_t now)
 
 	if (b->tick != NSEC_MAX)
 		return;
-	/* At once: the coarse clock stood still while all idled, and cannot be set under a run
-	 * queue's lock. */
-	b->tick = now;
-	program(b, now);
+	b->tick = now + TICK;
+	program(b, b->tick);
 }
 
 void timer_tick_by(nsec_t when)

@@ -69,6 +69,28 @@ TEST(vdso_agrees_with_the_call)
 	CHECK(syscall(SYS_time, NULL) - time(NULL) <= 1);
 }
 
+/* By turns through the vDSO and by system call: no clock may go back. */
+TEST(vdso_and_calls_never_go_back)
+{
+	static const clockid_t ids[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_MONOTONIC_RAW,
+					 CLOCK_TAI, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE };
+
+	for (unsigned i = 0; i < 7; i++) {
+		int64_t last = 0;
+
+		for (unsigned n = 0; n < 20000; n++) {
+			struct timespec ts;
+			int64_t now;
+
+			CHECK_OK(clock_gettime(ids[i], &ts));
+			now = ts.tv_sec * 1000000000ll + ts.tv_nsec;
+			CHECK(now >= last);
+			last = read_clock(ids[i]);
+			CHECK(last >= now);
+		}
+	}
+}
+
 TEST(nanosleep_lasts)
 {
 	struct timespec ts = { 0, 30000000 }, bad = { 0, 1000000000 }, neg = { -1, 0 };

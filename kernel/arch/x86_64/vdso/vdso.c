@@ -11,13 +11,13 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { NR_gettimeofday = 96, NR_time = 201, NR_clock_gettime = 228, NR_clock_getres = 229 };
+enum { NR_gettimeofday = 96, NR_clock_gettime = 228, NR_clock_getres = 229 };
 #define NSEC 1000000000ul
 
 /* The linker script puts it one page before the image. Hidden, or it would be looked for in other
- * objects. */
+ * objects; not const, since the kernel changes it. */
 #pragma GCC visibility push(hidden)
-extern const struct vdso_data vdso_data;
+extern struct vdso_data vdso_data;
 #pragma GCC visibility pop
 
 int __vdso_clock_gettime(int clock, struct abi_timespec *ts);
@@ -42,91 +42,77 @@ static inline uint64_t read_tsc(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
-struct now {
-	uint64_t mono, real_offset, coarse;
-	uint32_t tai;
-};
+static inline uint64_t load(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
 
-/* 0: the kernel has not started its clock. */
-static inline int read_clock(struct now *n)
+#define BIT(clock) (1u << (clock))
+#define EXACT_CLOCKS \
+	(REAL_CLOCKS | BIT(CLOCK_MONOTONIC) | BIT(CLOCK_MONOTONIC_RAW) | BIT(CLOCK_BOOTTIME))
+#define REAL_CLOCKS (BIT(CLOCK_REALTIME) | BIT(CLOCK_TAI))
+
+/* Nanoseconds on the exact clock of this bit. */
+static inline uint64_t exact_ns(uint32_t clock_bit)
 {
 	const struct vdso_data *d = &vdso_data;
+	uint64_t ticks, ns;
 	uint32_t seq;
 
 	do {
-		uint64_t tsc, base;
-
-		while ((seq = atomic_load_explicit(&d->seq, memory_order_acquire)) & 1)
+		while (__builtin_expect(
+			(seq = atomic_load_explicit(&d->seq, memory_order_acquire)) & 1, 0))
 			__asm__ volatile("pause");
-		if (!d->mult)
-			return 0;
-		tsc = read_tsc();
-		base = d->counter_base;
-		tsc = tsc > base ? tsc - base : 0;
-		n->mono = d->mono_base + (uint64_t)((unsigned __int128)tsc * d->mult >> d->shift);
-		n->coarse = d->coarse_valid ? d->coarse_mono : n->mono;
-		n->real_offset = d->real_offset;
-		n->tai = d->tai_offset;
+		ticks = read_tsc() - load(&d->counter_base);
+		ns = (uint64_t)((unsigned __int128)ticks * load(&d->mult) >> CLOCK_SHIFT) +
+		     load(&d->mono_base);
+		if (clock_bit & REAL_CLOCKS)
+			ns += load(&d->real_offset);
+		if (clock_bit & BIT(CLOCK_TAI))
+			ns += __atomic_load_n(&d->tai_offset, __ATOMIC_RELAXED) * NSEC;
 		atomic_thread_fence(memory_order_acquire);
-	} while (atomic_load_explicit(&d->seq, memory_order_relaxed) != seq);
-	return 1;
+	} while (__builtin_expect(atomic_load_explicit(&d->seq, memory_order_relaxed) != seq, 0));
+	return ns;
 }
 
-#define CLOCKS                                                                               \
-	(1u << CLOCK_REALTIME | 1u << CLOCK_MONOTONIC | 1u << CLOCK_MONOTONIC_RAW |          \
-	 1u << CLOCK_REALTIME_COARSE | 1u << CLOCK_MONOTONIC_COARSE | 1u << CLOCK_BOOTTIME | \
-	 1u << CLOCK_TAI)
-
-/* Nanoseconds on `clock`; 0: not ours. */
-static inline int clock_ns(int clock, uint64_t *ns)
+/* CLOCK_MONOTONIC_COARSE, or CLOCK_REALTIME_COARSE: rounded as the kernel does. */
+static uint64_t coarse_ns(int is_real)
 {
-	struct now n;
+	uint64_t ns = exact_ns(BIT(CLOCK_MONOTONIC));
 
-	if ((unsigned)clock > CLOCK_TAI || !(CLOCKS >> clock & 1))
-		return 0;
-	if (!read_clock(&n))
-		return 0;
-	switch (clock) {
-	case CLOCK_REALTIME:
-		*ns = n.mono + n.real_offset;
-		return 1;
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_BOOTTIME:
-		*ns = n.mono;
-		return 1;
-	case CLOCK_REALTIME_COARSE:
-		*ns = n.coarse + n.real_offset;
-		return 1;
-	case CLOCK_MONOTONIC_COARSE:
-		*ns = n.coarse;
-		return 1;
-	case CLOCK_TAI:
-		*ns = n.mono + n.real_offset + n.tai * NSEC;
-		return 1;
-	default:
-		return 0;
-	}
+	ns -= ns % CLOCK_COARSE_NS;
+	return is_real ? ns + load(&vdso_data.real_offset) : ns;
+}
+
+static inline int put_timespec(struct abi_timespec *ts, uint64_t ns)
+{
+	ts->tv_sec = (int64_t)(ns / NSEC);
+	ts->tv_nsec = (int64_t)(ns % NSEC);
+	return 0;
+}
+
+static __attribute__((noinline)) int other_clock(int clock, struct abi_timespec *ts)
+{
+	if (clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
+		return put_timespec(ts, coarse_ns(clock == CLOCK_REALTIME_COARSE));
+	return (int)syscall2(NR_clock_gettime, clock, (long)ts);
 }
 
 EXPORT int __vdso_clock_gettime(int clock, struct abi_timespec *ts)
 {
-	uint64_t ns;
-
-	if (!clock_ns(clock, &ns))
-		return (int)syscall2(NR_clock_gettime, clock, (long)ts);
-	ts->tv_sec = (int64_t)(ns / NSEC);
-	ts->tv_nsec = (int64_t)(ns % NSEC);
-	return 0;
+	if (__builtin_expect((unsigned)clock > CLOCK_TAI || !(EXACT_CLOCKS >> clock & 1), 0))
+		return other_clock(clock, ts);
+	return put_timespec(ts, exact_ns(BIT(clock)));
 }
 
 EXPORT int __vdso_gettimeofday(struct abi_timeval *tv, struct abi_timezone *tz)
 {
 	uint64_t ns;
 
-	if (tz || !clock_ns(CLOCK_REALTIME, &ns)) /* the zone is the kernel's to know */
+	if (tz) /* the zone is the kernel's to know */
 		return (int)syscall2(NR_gettimeofday, (long)tv, (long)tz);
 	if (tv) {
+		ns = exact_ns(BIT(CLOCK_REALTIME));
 		tv->tv_sec = (int64_t)(ns / NSEC);
 		tv->tv_usec = (int64_t)(ns % NSEC / 1000);
 	}
@@ -135,12 +121,8 @@ EXPORT int __vdso_gettimeofday(struct abi_timeval *tv, struct abi_timezone *tz)
 
 EXPORT int64_t __vdso_time(int64_t *t)
 {
-	uint64_t ns;
-	int64_t s;
+	int64_t s = (int64_t)(coarse_ns(1) / NSEC);
 
-	if (!clock_ns(CLOCK_REALTIME_COARSE, &ns))
-		return syscall2(NR_time, (long)t, 0);
-	s = (int64_t)(ns / NSEC);
 	if (t)
 		*t = s;
 	return s;
