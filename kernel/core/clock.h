@@ -12,7 +12,7 @@ nsec_t clock_mono(void); /* CLOCK_MONOTONIC: since boot, never steps; any contex
 nsec_t clock_real(void); /* CLOCK_REALTIME: since 1970; any context */
 nsec_t clock_tai(void);
 nsec_t clock_real_offset(void); /* CLOCK_REALTIME - CLOCK_MONOTONIC */
-nsec_t clock_coarse(void); /* CLOCK_MONOTONIC_COARSE: at most one tick (4 ms) old */
+nsec_t clock_coarse(void);      /* CLOCK_MONOTONIC_COARSE: at most one tick (4 ms) old */
 int clock_tai_offset(void);
 void clock_set_tai_offset(int s);
 

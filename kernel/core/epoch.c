@@ -9,10 +9,10 @@
  *
  * Deferred frees are pushed on a lock-free stack of the CPU that frees (any context may do that).
  * epoch_run(), in a kernel thread, takes all stacks as one batch, raises the counter, and runs the
- * batch once the period is over. The first push on an empty stack asks for it 4 ms later, so that a
- * busy kernel frees in batches and does not switch threads for each object; many frees ask at once.
- * CPUs that idle or stay in user mode without a tick would hold a period up: they are kicked
- * through their schedulers after BEFORE_KICK.
+ * batch once the period is over. The tick asks for that when its CPU has frees, so that a busy
+ * kernel frees in batches and does not switch threads for each object; many frees ask at once. CPUs
+ * that idle or stay in user mode without a tick would hold a period up: they are kicked through
+ * their schedulers after BEFORE_KICK.
  */
 #include "core/epoch.h"
 
@@ -21,7 +21,6 @@
 #include "core/percpu.h"
 
 enum { MANY = 1024 };
-#define BATCH_DELAY (4 * NSEC_PER_MSEC)
 #define POLL_DELAY  (1 * NSEC_PER_MSEC)
 #define BEFORE_KICK (1 * NSEC_PER_MSEC)
 
@@ -36,7 +35,7 @@ static struct epoch_head *batch;
 static uint64_t batch_epoch;
 static nsec_t batch_time;
 
-void (*epoch_kick)(nsec_t delay);
+void (*epoch_kick)(void);
 void (*epoch_kick_cpus)(uint64_t cpus);
 void (*epoch_sleep)(nsec_t ns);
 
@@ -125,12 +124,13 @@ void epoch_free(struct epoch_head *h, void (*fn)(struct epoch_head *h))
 		h->next = top;
 	while (!atomic_compare_exchange_weak_explicit(stack, &top, h, memory_order_release,
 						      memory_order_relaxed));
-	if (!epoch_kick)
-		return;
-	if (UNLIKELY(++this_cpu(epoch_pushes) % MANY == 0))
-		epoch_kick(0);
-	else if (!top)
-		epoch_kick(BATCH_DELAY);
+	if (UNLIKELY(++this_cpu(epoch_pushes) % MANY == 0) && epoch_kick)
+		epoch_kick();
+}
+
+bool epoch_is_pending(void)
+{
+	return atomic_load_explicit(&this_cpu(epoch_stack), memory_order_relaxed) != NULL;
 }
 
 /*

@@ -30,8 +30,7 @@ static inline void epoch_exit(void)
 
 /*
  * Calls fn(h) once no reader section that began before this call is still running.
- *   context      any, but not under a lock of rank RUNQ or TIMER: the first callback of a batch
- *                calls epoch_kick
+ *   context      any, but not under a lock of rank RUNQ or TIMER: it may call epoch_kick
  *   fn           runs in a kernel thread and may sleep
  */
 void epoch_free(struct epoch_head *h, void (*fn)(struct epoch_head *h));
@@ -45,11 +44,14 @@ void epoch_wait(void);
 void epoch_quiescent(void);
 
 /*
- * For sched, which lends core its threads. epoch_kick asks that epoch_run() be called from a kernel
- * thread `delay` ns from now (0: at once; sched keeps a timer that queues a work item). NULL:
- * nothing is freed yet.
+ * For sched, which lends core its threads and its tick. epoch_kick asks that epoch_run() be called
+ * from a kernel thread at once. NULL: nothing is freed yet.
  */
-extern void (*epoch_kick)(nsec_t delay);
+extern void (*epoch_kick)(void);
+
+/* Frees wait on this CPU: its tick, and idle before it goes without one, are to ask as epoch_kick
+ * does. Interrupts off. */
+bool epoch_is_pending(void);
 
 /* Set by sched: makes each CPU of the mask pass through its scheduler soon (ipi_resched). */
 extern void (*epoch_kick_cpus)(uint64_t cpus);
@@ -59,7 +61,7 @@ extern void (*epoch_sleep)(nsec_t ns);
 
 /*
  * Runs the callbacks whose grace period is over, and starts the next period.
- *   returns      how long to wait before the next call, ns; NSEC_MAX: not before epoch_kick asks
+ *   returns      how long to wait before the next call, ns; NSEC_MAX: not before it is asked for
  *                again
  *   context      kernel thread, no locks; a second caller at the same time returns at once
  */

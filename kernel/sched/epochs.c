@@ -11,7 +11,6 @@
 #include "sched/wait.h"
 
 static struct waitq epoch_wait_queue = WAITQ(epoch_wait_queue);
-static struct timer epoch_timer;
 static _Atomic bool kicked;
 
 static void wake_epochs(void)
@@ -20,18 +19,10 @@ static void wake_epochs(void)
 	waitq_wake_all(&epoch_wait_queue, 0);
 }
 
-static void epoch_timer_fired(struct timer *t)
+void epochs_tick(void)
 {
-	(void)t;
-	wake_epochs();
-}
-
-static void kick(nsec_t delay)
-{
-	if (delay == 0)
+	if (epoch_is_pending() && !atomic_load_explicit(&kicked, memory_order_relaxed))
 		wake_epochs();
-	else
-		timer_arm(&epoch_timer, clock_mono() + delay);
 }
 
 static void kick_cpus(uint64_t cpus)
@@ -72,9 +63,8 @@ void epochs_init(void)
 
 	if (!t)
 		panic("sched: no memory for the epoch thread");
-	timer_init(&epoch_timer, epoch_timer_fired);
 	thread_start(t);
 	epoch_kick_cpus = kick_cpus;
 	epoch_sleep = sleep_ns;
-	epoch_kick = kick;
+	epoch_kick = wake_epochs;
 }

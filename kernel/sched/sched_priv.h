@@ -130,4 +130,5 @@ void ipi_flush_kernel(void); /* kernel translations, on all CPUs */
 void work_tick(void); /* from the tick: memory reclaim that was asked for */
 
 /* epochs.c */
+void epochs_tick(void); /* from the tick: frees that wait on this CPU */
 void epochs_init(void);

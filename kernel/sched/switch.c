@@ -191,6 +191,9 @@ static void idle_halt(struct runq *rq)
 	/* A wake-up cleared the bit, but its thread may have been stolen since. */
 	if (atomic_load_explicit(&rq->nr, memory_order_relaxed) == 0)
 		atomic_fetch_or_explicit(&sched_idle_cpus, BIT(rq->cpu), memory_order_relaxed);
+	/* An interrupt that came without a tick has freed something. */
+	if (UNLIKELY(epoch_is_pending()))
+		timer_tick_start(clock_mono());
 	atomic_store(&rq->halted, true);
 	if (!need_resched())
 		arch_idle();

@@ -184,7 +184,8 @@ static void sched_tick(struct timer_base *b, nsec_t now, bool user) NO_TSA
 		runq_resched_locked(rq);
 	spin_unlock(&rq->lock);
 	/* A CPU that sleeps and wakes all the time keeps its tick: starting it costs more. */
-	b->tick = t == rq->idle && b->switches == rq->switches ? NSEC_MAX : now + TICK;
+	b->tick = t == rq->idle && b->switches == rq->switches && !epoch_is_pending() ? NSEC_MAX
+										      : now + TICK;
 	b->switches = rq->switches;
 	watchdog_tick(rq, now, user);
 	if (t == rq->idle)
@@ -217,6 +218,7 @@ void tick(void)
 		log_tick();
 		loadavg_tick(now);
 		work_tick();
+		epochs_tick();
 		sched_tick(b, now, user);
 	}
 	run_due(b, now);

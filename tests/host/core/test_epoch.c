@@ -59,14 +59,14 @@ static void free_object(struct epoch_head *h)
 }
 
 static uint64_t kicked;
-static nsec_t asked;
+static unsigned asked;
 static void kick_cpus_hook(uint64_t cpus)
 {
 	kicked |= cpus;
 }
-static void kick_hook(nsec_t delay)
+static void kick_hook(void)
 {
-	asked = delay;
+	asked++;
 }
 
 static void quiescent_on(unsigned cpu)
@@ -85,13 +85,14 @@ static void waits_for_every_cpu(void **state)
 	(void)state;
 	epoch_kick = kick_hook;
 	epoch_kick_cpus = kick_cpus_hook;
-	asked = -1;
+	asked = 0;
+	assert_false(epoch_is_pending());
 	epoch_free(&a.head, free_object);
-	assert_int_equal(asked, BATCH_DELAY);
-	asked = -1;
 	epoch_free(&b.head, free_object);
-	assert_int_equal(asked, -1);
+	assert_true(epoch_is_pending());
+	assert_int_equal(asked, 0);
 	assert_int_equal(epoch_run(), POLL_DELAY);
+	assert_false(epoch_is_pending());
 	quiescent_on(1);
 	assert_int_equal(epoch_run(), POLL_DELAY);
 	assert_false(a.freed);
@@ -161,10 +162,10 @@ static void many_frees_ask_at_once(void **state)
 	static struct object o[2 * MANY];
 
 	(void)state;
-	asked = -1;
-	for (unsigned i = 0; i < 2 * MANY && asked; i++)
+	asked = 0;
+	for (unsigned i = 0; i < 2 * MANY && !asked; i++)
 		epoch_free(&o[i].head, free_object);
-	assert_int_equal(asked, 0);
+	assert_int_equal(asked, 1);
 	epoch_run();
 	quiescent_on(1);
 	quiescent_on(2);
