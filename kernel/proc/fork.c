@@ -209,7 +209,8 @@ static int plan_process(struct plan *f)
 	l = siglock(me);
 	memcpy(p->rlim, me->rlim, sizeof(p->rlim));
 	sigunlock(l);
-	if (p->rlim[RLIMIT_CPU].rlim_cur != RLIM_INFINITY)
+	if (p->rlim[RLIMIT_CPU].rlim_cur != RLIM_INFINITY ||
+	    p->rlim[RLIMIT_RTTIME].rlim_cur != RLIM_INFINITY)
 		atomic_store_explicit(&p->cpu_timers, true, memory_order_relaxed);
 	return 0;
 }

@@ -170,6 +170,34 @@ static bool check_limit(struct process *p, nsec_t all)
 	return true;
 }
 
+/*
+ * RLIMIT_RTTIME: CPU time that a real-time thread may have without sleeping, us; SIGXCPU beyond the
+ * soft limit and each second after it, SIGKILL beyond the hard one. That it slept between two ticks
+ * shows in its count of voluntary switches.
+ */
+static bool check_rttime(struct process *p, struct thread *t)
+{
+	uint64_t soft = p->rlim[RLIMIT_RTTIME].rlim_cur, hard = p->rlim[RLIMIT_RTTIME].rlim_max;
+	struct task *task = t->task;
+	uint64_t us;
+
+	if (soft == RLIM_INFINITY && hard == RLIM_INFINITY)
+		return false;
+	if (t->se.class != SCHED_CLASS_RT || task->rt_nvcsw != t->nvcsw) {
+		task->rt_nvcsw = t->nvcsw;
+		task->rt_since = t->runtime;
+		return true;
+	}
+	us = (uint64_t)((t->runtime - task->rt_since) / NSEC_PER_USEC);
+	if (us > hard) {
+		(void)signal_queue_locked(p, NULL, SIGKILL, NULL, NULL);
+	} else if (us > soft) {
+		p->rlim[RLIMIT_RTTIME].rlim_cur = soft + 1000000; /* as Linux shows it */
+		(void)signal_queue_locked(p, NULL, SIGXCPU, NULL, NULL);
+	}
+	return true;
+}
+
 void cputimer_tick(struct thread *t)
 {
 	struct process *p = t->task->process;
@@ -184,6 +212,7 @@ void cputimer_tick(struct thread *t)
 	expire(p, &p->virt_left, p->virt_interval, SIGVTALRM);
 	expire(p, &p->prof_left, p->prof_interval, SIGPROF);
 	more = check_limit(p, all);
+	more |= check_rttime(p, t);
 	more |= ptimer_check_cpu(p);
 	if (!more && p->virt_left == 0 && p->prof_left == 0)
 		atomic_store_explicit(&p->cpu_timers, false, memory_order_relaxed);

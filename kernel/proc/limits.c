@@ -141,7 +141,7 @@ static void apply_limit(struct process *p, unsigned resource, uint64_t cur)
 	struct task *t;
 	struct vmspace *vs;
 
-	if (resource == RLIMIT_CPU && cur != RLIM_INFINITY)
+	if ((resource == RLIMIT_CPU || resource == RLIMIT_RTTIME) && cur != RLIM_INFINITY)
 		atomic_store_explicit(&p->cpu_timers, true, memory_order_relaxed);
 	if (resource != RLIMIT_AS && resource != RLIMIT_DATA && resource != RLIMIT_STACK &&
 	    resource != RLIMIT_MEMLOCK)

@@ -105,9 +105,11 @@ struct task {
 	_Atomic uint32_t vfork_done;
 	uaddr_t set_child_tid, clear_child_tid, robust_list; /* owner */
 	struct restart_block restart;                        /* owner */
-	uint32_t personality;                                /* owner writes */
-	uint64_t timer_slack, default_timer_slack;           /* ns */
-	uaddr_t rseq;                                        /* owner */
+	uint64_t rt_nvcsw;    /* owner's tick, as the next: voluntary switches at the last one */
+	nsec_t rt_since;      /* runtime when it last had slept, or was not real-time */
+	uint32_t personality; /* owner writes */
+	uint64_t timer_slack, default_timer_slack; /* ns */
+	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;
 	struct user_account *user; /* of the real uid; owner writes */
 	struct list pi_owned;      /* pi_lock: waiters for PI futexes that this task owns */

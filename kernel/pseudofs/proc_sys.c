@@ -13,6 +13,7 @@
 #include "proc/task.h"
 #include "proc/uts.h"
 #include "pseudofs/procfs_priv.h"
+#include "sched/sched.h"
 #include "vfs/dentry.h"
 #include "vfs/fdtable.h"
 #include "vm/pagecache.h"
@@ -218,6 +219,50 @@ static ssize64_t drop_caches_store(struct pinode *i, char *text, size_t n)
 	return (ssize64_t)n;
 }
 
+/* sched(7). arg: what it is. A runtime of -1 is no limit; it may not exceed the period. */
+enum { RT_PERIOD_US, RT_RUNTIME_US, RR_SLICE_MS };
+
+static int sched_show(struct pinode *i, struct textbuf *t)
+{
+	nsec_t ns = i->node->arg == RT_PERIOD_US    ? sched_rt_period
+		    : i->node->arg == RT_RUNTIME_US ? sched_rt_runtime
+						    : sched_rr_slice;
+
+	if (ns == NSEC_MAX)
+		text_f(t, "-1\n");
+	else
+		text_f(t, "%ld\n",
+		       (long)(ns / (i->node->arg == RR_SLICE_MS ? NSEC_PER_MSEC : NSEC_PER_USEC)));
+	return 0;
+}
+
+static ssize64_t sched_store(struct pinode *i, char *text, size_t n)
+{
+	bool negative = *text == '-';
+	uint64_t v;
+	nsec_t ns;
+
+	if (!str_to_u64(text + negative, NULL, &v) || v > INT32_MAX)
+		return -EINVAL;
+	ns = (nsec_t)v * NSEC_PER_USEC;
+	switch (i->node->arg) {
+	case RT_PERIOD_US:
+		if (negative || v == 0 || (sched_rt_runtime != NSEC_MAX && ns < sched_rt_runtime))
+			return -EINVAL;
+		sched_rt_period = ns;
+		break;
+	case RT_RUNTIME_US:
+		if (negative ? v != 1 : ns > sched_rt_period)
+			return -EINVAL;
+		sched_rt_runtime = negative ? NSEC_MAX : ns;
+		break;
+	default: /* none: the default again */
+		sched_rr_slice =
+			negative || v == 0 ? 100 * NSEC_PER_MSEC : (nsec_t)v * NSEC_PER_MSEC;
+	}
+	return (ssize64_t)n;
+}
+
 #define NUMBER(n, v)                                                             \
 	{                                                                        \
 		.name = n, .mode = S_IFREG | 0444, .show = number_show, .arg = v \
@@ -238,6 +283,11 @@ static ssize64_t drop_caches_store(struct pinode *i, char *text, size_t n)
 #define SET(n, get, put)                                                     \
 	{                                                                    \
 		.name = n, .mode = S_IFREG | 0644, .show = get, .store = put \
+	}
+#define SCHED(n, what)                                                                       \
+	{                                                                                    \
+		.name = n, .mode = S_IFREG | 0644, .show = sched_show, .store = sched_store, \
+		.arg = what                                                                  \
 	}
 #define DIR(n, c)                                                \
 	{                                                        \
@@ -277,6 +327,9 @@ static const struct pnode kernel_nodes[] = {
 	SET("printk", printk_show, printk_store),
 	DIR("random", random_nodes),
 	NUMBER("randomize_va_space", 2),
+	SCHED("sched_rr_timeslice_ms", RR_SLICE_MS),
+	SCHED("sched_rt_period_us", RT_PERIOD_US),
+	SCHED("sched_rt_runtime_us", RT_RUNTIME_US),
 	NUMBER("tainted", 0),
 	NUMBER("threads-max", PID_MAX_LIMIT),
 	TEXT("version", version_show),

@@ -1,6 +1,6 @@
 /*
- * Real-time queues. The running thread is in none of them. Strict priorities, no throttling: who
- * asks for SCHED_FIFO gets it (Linux's sched_rt_runtime_us at -1).
+ * Real-time queues. The running thread is in none of them. Strict priorities; that all of them
+ * together leave the others some time is runq.c's affair.
  *   source       sched(7), POSIX.1-2024 2.8.4 Process Scheduling
  */
 #include "sched/rt.h"

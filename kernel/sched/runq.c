@@ -34,6 +34,8 @@ _Atomic uint64_t sched_idle_cpus;
 enum { TURNS_MAX = 7, PROBE_MAX = 1024 };
 #define WAKE_COST_MIN (5 * NSEC_PER_USEC)
 #define WAKE_COST_MAX (200 * NSEC_PER_USEC)
+_Atomic nsec_t sched_rt_period = NSEC_PER_SEC, sched_rt_runtime = 950 * NSEC_PER_MSEC;
+_Atomic nsec_t sched_rr_slice = RT_QUANTUM;
 _Atomic nsec_t sched_wake_cost = 20 * NSEC_PER_USEC;
 
 void runq_init(unsigned cpu, struct thread *idle)
@@ -79,8 +81,10 @@ void runq_charge_locked(struct runq *rq, nsec_t now)
 	if (&t->se == rq->fair.curr) {
 		if (fair_charge(&rq->fair, delta))
 			runq_resched_locked(rq);
-	} else if (se->class == SCHED_CLASS_RT && se->policy == SCHED_RR) {
-		se->slice_used += (uint64_t)delta;
+	} else if (se->class == SCHED_CLASS_RT) {
+		rq->rt_ns += delta;
+		if (se->policy == SCHED_RR)
+			se->slice_used += (uint64_t)delta;
 	}
 }
 
@@ -156,9 +160,10 @@ static bool preempts(const struct runq *rq, const struct thread *t)
 	if (curr->class == SCHED_CLASS_IDLE)
 		return true;
 	if (se->class == SCHED_CLASS_RT)
-		return curr->class != SCHED_CLASS_RT || se->rt_prio > curr->rt_prio;
+		return curr->class != SCHED_CLASS_RT ? !rq->rt_throttled
+						     : se->rt_prio > curr->rt_prio;
 	if (curr->class == SCHED_CLASS_RT)
-		return false;
+		return rq->rt_throttled;
 	if ((curr->policy == SCHED_IDLE) != (se->policy == SCHED_IDLE))
 		return curr->policy == SCHED_IDLE;
 	return se->policy == SCHED_OTHER && fair_should_preempt(&rq->fair, se);
@@ -171,26 +176,41 @@ struct thread *runq_pick_locked(struct runq *rq)
 		       thread_state(rq->curr) == THREAD_RUNNING;
 
 	if (UNLIKELY(rt_runs && !rq->push)) {
-		bool turn_over = rq->yielding ||
-				 (curr->policy == SCHED_RR && curr->slice_used >= RT_QUANTUM);
+		bool turn_over = rq->yielding || (curr->policy == SCHED_RR &&
+						  curr->slice_used >= sched_rr_quantum());
 
-		if (!next || next->rt_prio < curr->rt_prio ||
-		    (next->rt_prio == curr->rt_prio && !turn_over)) {
-			if (turn_over)
-				curr->slice_used = 0;
-			return rq->curr;
-		}
 		if (turn_over)
 			curr->slice_used = 0;
+		if (!(rq->rt_throttled && rq->fair.nr) &&
+		    (!next || next->rt_prio < curr->rt_prio ||
+		     (next->rt_prio == curr->rt_prio && !turn_over)))
+			return rq->curr;
 		rt_enqueue(&rq->rt, curr, !turn_over);
+		next = rt_first(&rq->rt);
 	}
-	if (UNLIKELY(next)) {
+	/* Throttled: the fair threads' turn, as long as there is one. */
+	if (UNLIKELY(next) && !(rq->rt_throttled && (rq->fair.nr || rq->fair.curr))) {
 		fair_put_back(&rq->fair);
 		rt_dequeue(&rq->rt, next);
 		return thread_of(next);
 	}
 	next = fair_pick(&rq->fair, rq->yielding);
 	return next ? thread_of(next) : rq->idle;
+}
+
+void runq_rt_tick_locked(struct runq *rq, nsec_t now)
+{
+	nsec_t runtime = atomic_load_explicit(&sched_rt_runtime, memory_order_relaxed);
+
+	if (now >= rq->rt_period_end) {
+		rq->rt_period_end =
+			now + atomic_load_explicit(&sched_rt_period, memory_order_relaxed);
+		rq->rt_ns = 0;
+	}
+	if (rq->rt_throttled == (rq->rt_ns >= runtime))
+		return;
+	rq->rt_throttled = !rq->rt_throttled;
+	runq_resched_locked(rq);
 }
 
 static uint32_t load_of(unsigned cpu)

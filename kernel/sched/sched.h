@@ -26,6 +26,13 @@ void sched_set_affinity(struct thread *t, uint64_t cpus); /* cpus & online != 0;
 void sched_set_nice(struct thread *t, int nice);
 nsec_t sched_rr_interval(const struct thread *t);
 
+/*
+ * What sched(7) lets the administrator set, ns. In each period of sched_rt_period a CPU's real-time
+ * threads go first for sched_rt_runtime (NSEC_MAX: always); after that, until the period ends, they
+ * run when no fair thread wants to. Ticks measure it.
+ */
+extern _Atomic nsec_t sched_rt_period, sched_rt_runtime, sched_rr_slice;
+
 /* PI: t runs at least at `rt_prio` (0: at its own again). */
 void sched_boost(struct thread *t, int rt_prio);
 

@@ -29,6 +29,8 @@ struct runq {
 	nsec_t woken_at; /* lock; when its halted idle thread was sent an IPI; 0: it was not */
 	struct fair_queue fair; /* lock, as all below */
 	struct rt_queue rt;
+	nsec_t rt_ns, rt_period_end; /* what real-time threads had in the present period */
+	bool rt_throttled;           /* they had their share: fair threads, if any, go first */
 	uint64_t switches;
 	nsec_t idle_ns, busy_ns; /* busy_ns: not yet attributed to one of the following */
 	nsec_t user_ns, nice_ns, system_ns;
@@ -47,6 +49,11 @@ extern _Atomic uint64_t sched_idle_cpus;
 extern _Atomic nsec_t sched_wake_cost;
 void sched_note_wake_cost(nsec_t ns);
 extern _Atomic int64_t sched_nr_blocked; /* tasks in uninterruptible sleep, for the load average */
+
+static inline uint64_t sched_rr_quantum(void)
+{
+	return (uint64_t)atomic_load_explicit(&sched_rr_slice, memory_order_relaxed);
+}
 
 static inline struct runq *this_runq(void)
 {
@@ -84,7 +91,8 @@ unsigned runq_select_cpu(const struct thread *t);
 /* The running thread wakes or starts t at `now`: is t to have this CPU, which the waker will leave
  * at once (and should not be preempted on)? */
 bool runq_is_beside_waker(const struct thread *t, nsec_t now);
-void runq_waker_sleeps(struct thread *t, nsec_t now); /* t->woke_at != 0, and t falls asleep */
+void runq_waker_sleeps(struct thread *t, nsec_t now);  /* t->woke_at != 0, and t falls asleep */
+void runq_rt_tick_locked(struct runq *rq, nsec_t now); /* the share of the real-time threads */
 void runq_balance(struct runq *rq,
 		  uint32_t margin); /* takes a thread from a CPU with `margin` more; irqs off */
 

@@ -251,7 +251,7 @@ void sched_set_affinity(struct thread *t, uint64_t cpus)
 nsec_t sched_rr_interval(const struct thread *t)
 {
 	if (t->se.policy == SCHED_RR)
-		return RT_QUANTUM;
+		return (nsec_t)sched_rr_quantum();
 	return t->se.policy == SCHED_FIFO ? 0 : FAIR_SLICE;
 }
 

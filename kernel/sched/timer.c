@@ -180,7 +180,8 @@ static void sched_tick(struct timer_base *b, nsec_t now, bool user) NO_TSA
 	runq_charge_locked(rq, now);
 	t = rq->curr;
 	account_tick_locked(rq, user);
-	if (t->se.policy == SCHED_RR && t->se.slice_used >= RT_QUANTUM)
+	runq_rt_tick_locked(rq, now);
+	if (t->se.policy == SCHED_RR && t->se.slice_used >= sched_rr_quantum())
 		runq_resched_locked(rq);
 	spin_unlock(&rq->lock);
 	/* A CPU that sleeps and wakes all the time keeps its tick: starting it costs more. */

@@ -4,7 +4,7 @@
  * Who may change whom: the owner of the task (effective user id is its real or effective one),
  * within RLIMIT_RTPRIO and RLIMIT_NICE, or CAP_SYS_NICE. A request is gathered in `struct
  * abi_sched_attr`, whichever call it came by, then checked, then carried out. SCHED_DEADLINE is not
- * supported and refused like an unknown policy.
+ * supported: refused like an unknown policy where it would be allowed.
  */
 
 #include "abi/sched.h"
@@ -97,11 +97,26 @@ static int check_permission(struct task *t, const struct abi_sched_attr *a, bool
 	return 0;
 }
 
+/* SCHED_DEADLINE: who may not have it is told so, and who may that there is no such policy.
+ * sched(7): runtime <= deadline <= period (0: the deadline), and no less than 1024 ns. */
+static int check_deadline(const struct abi_sched_attr *a)
+{
+	uint64_t period = a->sched_period ? a->sched_period : a->sched_deadline;
+
+	if (a->sched_priority || a->sched_runtime < 1024 || (int64_t)a->sched_deadline <= 0 ||
+	    (int64_t)period < 0 || a->sched_runtime > a->sched_deadline ||
+	    a->sched_deadline > period)
+		return -EINVAL;
+	return capable(CAP_SYS_NICE) ? -EINVAL : -EPERM;
+}
+
 static int set_attr(struct task *t, const struct abi_sched_attr *a)
 {
 	int policy = (int)a->sched_policy, err;
 	bool reset = a->sched_flags & SCHED_FLAG_RESET_ON_FORK;
 
+	if (policy == SCHED_DEADLINE)
+		return check_deadline(a);
 	if (!is_rt(policy) && !is_fair(policy))
 		return -EINVAL;
 	if (a->sched_priority > RT_PRIO_MAX || is_rt(policy) != (a->sched_priority != 0))
