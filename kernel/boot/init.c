@@ -141,6 +141,8 @@ static void init_thread(void *arg)
 		sched_selftest();
 		vm_selftest();
 	}
+	if (debug_wants("stuck"))
+		watchdog_selftest();
 	make_default_tree();
 	unpack_initramfs();
 	cmdline_get("init");

@@ -16,6 +16,7 @@
 #include "core/lockdep.h"
 
 #include "core/epoch.h"
+#include "core/log.h"
 #include "core/panic.h"
 #include "core/percpu.h"
 #include "core/spinlock.h"
@@ -283,6 +284,16 @@ void lockdep_irq_exit(void)
 	c->nesting--;
 	if (c->nesting < MAX_NESTING)
 		c->bottom = c->saved_bottom[c->nesting];
+}
+
+void lockdep_log_cpu(unsigned cpu)
+{
+	const struct cpu_locks *c = &of_cpu(cpu_locks, cpu);
+	unsigned n = MIN(__atomic_load_n(&c->n, __ATOMIC_RELAXED), (unsigned)MAX_HELD);
+
+	for (unsigned i = 0; i < n; i++)
+		log_err("  CPU %u holds %s (%u) at %p", cpu, lockdep_rank_name(c->held[i].rank),
+			c->held[i].rank, c->held[i].lock);
 }
 
 void lockdep_not_in_irq(void)

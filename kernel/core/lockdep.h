@@ -51,6 +51,9 @@ bool lockdep_holds(const void *lock, unsigned rank);
 void lockdep_irq_enter(void);
 void lockdep_irq_exit(void);
 
+/* Names the spinlocks that a CPU holds in the log: for the report on one that is stuck. Racy. */
+void lockdep_log_cpu(unsigned cpu);
+
 /* For what only threads may do without a lock to show it: panics in an interrupt handler. */
 void lockdep_not_in_irq(void);
 

@@ -6,12 +6,17 @@
  * sets its bit in each target's word, and sends an interrupt to those whose word was 0; a target
  * takes its word as a whole, runs the requests of the CPUs named in it, and clears its own bit in
  * each request's `pending`. No lock, so nothing to hold while waiting (rule 2).
+ *
+ * The caller spins for as long as waking it would take, then halts: in a virtual machine the target
+ * may be waiting for the very processor on which the caller spins. Who clears the last bit wakes
+ * it.
  */
 #include "sched/ipi.h"
 
 #include <arch/mmu.h>
 #include <arch/upcall.h>
 
+#include "core/clock.h"
 #include "core/epoch.h"
 #include "sched/sched_priv.h"
 
@@ -19,6 +24,7 @@ struct ipi_request {
 	void (*fn)(void *arg);
 	void *arg;
 	_Atomic uint64_t pending; /* CPUs that have not run it yet */
+	_Atomic bool halted;      /* the caller needs an interrupt when pending becomes 0 */
 };
 
 static PERCPU(struct ipi_request, requests);
@@ -28,6 +34,7 @@ void ipi_init_cpu(unsigned cpu)
 {
 	atomic_store(&of_cpu(callers, cpu), 0);
 	atomic_store(&of_cpu(requests, cpu).pending, 0);
+	atomic_store(&of_cpu(requests, cpu).halted, false);
 }
 
 /* Runs what others want of this CPU. Interrupts off. */
@@ -36,17 +43,38 @@ static void serve(void)
 	uint64_t bit = BIT(cpu_id()), from = atomic_exchange(&this_cpu(callers), 0);
 
 	for (; from; from &= from - 1) {
-		struct ipi_request *r = &of_cpu(requests, (unsigned)__builtin_ctzl(from));
+		unsigned caller = (unsigned)__builtin_ctzl(from);
+		struct ipi_request *r = &of_cpu(requests, caller);
 
 		r->fn(r->arg);
-		atomic_fetch_and_explicit(&r->pending, ~bit, memory_order_release);
+		/* seq_cst: the caller says that it halts before it looks at pending again. */
+		if (atomic_fetch_and(&r->pending, ~bit) == bit && atomic_load(&r->halted))
+			arch_ipi_send(BIT(caller));
 	}
+}
+
+/* Waits until all have run r; interrupts on, calls of others are served meanwhile. */
+static void wait_halted(struct ipi_request *r)
+{
+	irqstate_t s = arch_irq_save();
+
+	atomic_store(&r->halted, true);
+	while (atomic_load(&r->pending)) {
+		/* An interrupt that came before now has been served by its handler, or waits. */
+		if (!atomic_load(&this_cpu(callers)))
+			arch_idle();
+		else
+			serve();
+	}
+	atomic_store_explicit(&r->halted, false, memory_order_relaxed);
+	arch_irq_restore(s);
 }
 
 void ipi_call(uint64_t cpus, void (*fn)(void *arg), void *arg)
 {
 	struct ipi_request *r;
 	uint64_t targets, to_send = 0, me;
+	nsec_t end;
 	irqstate_t s;
 
 	r = &this_cpu(requests);
@@ -66,6 +94,7 @@ void ipi_call(uint64_t cpus, void (*fn)(void *arg), void *arg)
 	}
 	if (to_send)
 		arch_ipi_send(to_send);
+	end = clock_mono() + atomic_load_explicit(&sched_wake_cost, memory_order_relaxed);
 	while (atomic_load_explicit(&r->pending, memory_order_acquire)) {
 		/* Calls to us come by interrupt; serving them here as well costs nothing and covers
 		 * a caller with them off. */
@@ -75,6 +104,10 @@ void ipi_call(uint64_t cpus, void (*fn)(void *arg), void *arg)
 			arch_irq_restore(s);
 		}
 		arch_pause();
+		if (UNLIKELY(clock_mono() > end) && arch_irqs_enabled()) {
+			wait_halted(r);
+			return;
+		}
 	}
 }
 

@@ -66,7 +66,11 @@ extern void (*sched_switch_vm)(struct vmspace *prev, struct vmspace *next);
  * panics. From a kernel thread, all CPUs running. Release builds: nothing. */
 #ifdef KEVLAR_DEBUG
 void sched_selftest(void);
+void watchdog_selftest(void); /* `debug=stuck`: gets a CPU stuck, which must be reported */
 #else
+static inline void watchdog_selftest(void)
+{
+}
 static inline void sched_selftest(void)
 {
 }

@@ -20,6 +20,11 @@ bool epoch_in_section(void)
 	return in_section;
 }
 
+void log_f(enum log_level level, const char *f, ...)
+{
+	(void)level, (void)f;
+}
+
 static uint32_t nheld;
 static const void *held_lock[4];
 static uint16_t held_rank[4];
