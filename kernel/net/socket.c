@@ -185,10 +185,10 @@ int socket_wait(struct socket *s, struct waitq *q, bool (*ready)(struct socket *
 	return err && deadline != NSEC_MAX ? -EINTR : err;
 }
 
-/* The file's memory outlives an epoch, so it may be looked at; to use it, it must still be open. */
-static NOINLINE void send_sigio(struct socket *s, uint32_t events)
+/* The file's memory outlives an epoch, so it may be looked at; to use it, it must still be open.
+ * Counted; NULL: it is not. */
+static struct file *get_file(struct socket *s)
 {
-	int band = events & EPOLLPRI ? POLL_PRI : events & EPOLLIN ? POLL_IN : POLL_OUT;
 	struct file *f;
 
 	epoch_enter();
@@ -196,8 +196,26 @@ static NOINLINE void send_sigio(struct socket *s, uint32_t events)
 	if (f != NULL && !file_tryget(f))
 		f = NULL;
 	epoch_exit();
+	return f;
+}
+
+static NOINLINE void send_sigio(struct socket *s, uint32_t events)
+{
+	int band = events & EPOLLPRI ? POLL_PRI : events & EPOLLIN ? POLL_IN : POLL_OUT;
+	struct file *f = get_file(s);
+
 	if (f != NULL) {
 		file_send_sigio(f, band);
+		file_put(f);
+	}
+}
+
+void socket_send_sigurg(struct socket *s)
+{
+	struct file *f = get_file(s);
+
+	if (f != NULL) {
+		file_send_sigurg(f);
 		file_put(f);
 	}
 }

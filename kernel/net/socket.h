@@ -172,6 +172,7 @@ nsec_t socket_deadline(nsec_t timeout, bool nonblock); /* 0: do not wait */
 /* Tells those who wait on q of s, and its owner by SIGIO. events: EPOLL* bits. Any thread context;
  * s counted by the caller. */
 void socket_wake(struct socket *s, struct waitq *q, uint32_t events);
+void socket_send_sigurg(struct socket *s); /* urgent data has come; context as above */
 /* Both queues: the connection changed. */
 void socket_wake_state(struct socket *s, uint32_t events);
 

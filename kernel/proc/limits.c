@@ -95,15 +95,13 @@ static void notify_one(const struct file *f, struct process *p, struct task *t, 
 		(void)signal_queue(p, t, sig, NULL, NULL);
 }
 
-static void send_sigio(struct file *f, int band)
+static void signal_owner(struct file *f, int sig)
 {
 	uint32_t nr = atomic_load_explicit(&f->owner_pid, memory_order_relaxed);
-	int sig = f->owner_sig != 0 ? f->owner_sig : SIGIO;
 	struct process *p;
 	struct task *t;
 	struct pid *pid;
 
-	(void)band; /* no entry can be allocated here: the siginfo is the kernel's plain one */
 	if (nr == 0)
 		return;
 	if (f->owner_type == F_OWNER_PGRP) {
@@ -124,6 +122,17 @@ static void send_sigio(struct file *f, int band)
 	}
 }
 
+static void send_sigio(struct file *f, int band)
+{
+	(void)band; /* no entry can be allocated here: the siginfo is the kernel's plain one */
+	signal_owner(f, f->owner_sig != 0 ? f->owner_sig : SIGIO);
+}
+
+static void send_sigurg(struct file *f)
+{
+	signal_owner(f, SIGURG);
+}
+
 void limits_init(void)
 {
 	vfs_nofile_limit = nofile_limit;
@@ -131,6 +140,7 @@ void limits_init(void)
 	vfs_signal_fsize = signal_fsize;
 	vfs_current_tgid = current_tgid;
 	file_send_sigio = send_sigio;
+	file_send_sigurg = send_sigurg;
 	net_pid_exists = pid_exists;
 }
 

@@ -357,6 +357,7 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		  .mode = S_IFREG | 0600,                                                      \
 		  .fops = &proc_mem_ops,                                                       \
 		  .owned_by_subject = true },                                                  \
+		{ .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_nodes },         \
 		TEXT("mountinfo", 0444, mountinfo_show), TEXT("mounts", 0444, mounts_show),    \
 		{ .name = "oom_score_adj",                                                     \
 		  .mode = S_IFREG | 0644,                                                      \

@@ -331,6 +331,7 @@ static const struct pnode root_nodes[] = {
 	{ .name = "meminfo", .mode = S_IFREG | 0444, .show = proc_meminfo_show },
 	{ .name = "modules", .mode = S_IFREG | 0444, .show = empty_show },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = fixed_link, .ptr = "self/mounts" },
+	{ .name = "net", .mode = S_IFLNK | 0777, .link = fixed_link, .ptr = "self/net" },
 	{ .name = "partitions", .mode = S_IFREG | 0444, .show = partitions_show },
 	{ .name = "self", .mode = S_IFLNK | 0777, .link = self_link },
 	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = proc_slabinfo_show },

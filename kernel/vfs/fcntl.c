@@ -12,6 +12,7 @@
 #include "vm/usercopy.h"
 
 void (*file_send_sigio)(struct file *f, int band);
+void (*file_send_sigurg)(struct file *f);
 int64_t (*memfd_seals_hook)(struct file *f, int cmd, uint64_t arg);
 
 enum { SETTABLE_FLAGS = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK };

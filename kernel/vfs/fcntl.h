@@ -13,6 +13,8 @@ MUST_CHECK int64_t file_fcntl(struct file *f, int cmd, uint64_t arg);
 /* Sends SIGIO (or F_SETSIG's signal) to the owner when O_ASYNC is on; set by proc. band: POLL_IN …
  */
 extern void (*file_send_sigio)(struct file *f, int band);
+/* SIGURG to the owner, if there is one: urgent data of a socket. Set by proc. */
+extern void (*file_send_sigurg)(struct file *f);
 
 /* Memory files with seals (memfd): F_ADD_SEALS, F_GET_SEALS. -EINVAL for others. */
 struct inode;

@@ -317,6 +317,8 @@ static int next_message(struct unix_sock *u, struct sockmsg *m, nsec_t deadline,
 	int err;
 
 	for (;;) {
+		if ((err = socket_take_error(s)))
+			return err;
 		off = peeking ? atomic_load(&s->peek_off) : 0;
 		*skip = off > 0 ? (uint32_t)off : 0;
 		spin_lock(&u->lock);
@@ -330,8 +332,6 @@ static int next_message(struct unix_sock *u, struct sockmsg *m, nsec_t deadline,
 				waitq_wake_all(&u->room, EPOLLOUT);
 			return 0;
 		}
-		if ((err = socket_take_error(s)))
-			return err;
 		/* A datagram socket that would not wait says so even when nothing can come. */
 		if (u->shutdown & UNIX_RCV_SHUT && (deadline != 0 || s->type != SOCK_DGRAM))
 			return 0;
@@ -477,7 +477,7 @@ uint32_t unix_dgram_poll(struct socket *s, struct poll_ctx *ctx)
 		events |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
 	if (*(struct list *volatile *)&u->queue.next != &u->queue || u->npending)
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (unix_is_writable(u) && !peer_is_full(u))
+	if (u->state != UNIX_LISTENING && unix_is_writable(u) && !peer_is_full(u))
 		events |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 	return events;
 }

@@ -13,18 +13,22 @@
  * A reachable one cannot become unreachable unseen, nor the reverse: that takes a receive or a send
  * of it (gc_lock), or the close of a descriptor, after which a later collection follows.
  *
- * It runs in a worker, asked for by the close of any socket while sockets are in flight.
+ * It runs in a worker, asked for by the close of any socket while sockets are in flight. After each
+ * one it rests REST times as long as that took, so that its share of a CPU is bounded, however many
+ * sockets there are and however often one is closed.
  */
 
 #include "abi/errno.h"
+#include "core/clock.h"
 #include "net/unix/unix_priv.h"
 #include "pmm/slab.h"
+#include "sched/timer.h"
 #include "sched/work.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
 #include "vfs/file.h"
 
-enum { COLLECT_AT = 16000, USER_BUCKETS = 16 };
+enum { COLLECT_AT = 16000, USER_BUCKETS = 16, REST = 8 };
 
 /* Files in flight per sender's user id: RLIMIT_NOFILE. Never freed: there are few users. */
 struct user_inflight {
@@ -231,21 +235,43 @@ static void collect(void)
 	unix_msgs_free(&doomed);
 }
 
-static void collect_work(struct work *w)
-{
-	(void)w;
-	collect();
-}
+/* --- when --- */
 
 static struct work gc_work;
+static struct timer gc_timer;
+static _Atomic bool wanted;
+static nsec_t not_before; /* of the one who set `wanted`, and of the worker after */
+
+static void collect_work(struct work *w)
+{
+	nsec_t began = clock_mono(), now;
+
+	(void)w;
+	atomic_store(&wanted, false);
+	collect();
+	now = clock_mono();
+	not_before = now + REST * (now - began);
+}
+
+static void rest_is_over(struct timer *t)
+{
+	(void)t;
+	work_queue(&gc_work);
+}
 
 void unix_gc_init(void)
 {
 	work_init(&gc_work, collect_work);
+	timer_init(&gc_timer, rest_is_over);
 }
 
 void unix_gc_hint(void)
 {
-	if (UNLIKELY(atomic_load_explicit(&sockets_inflight, memory_order_relaxed)))
+	if (LIKELY(atomic_load_explicit(&sockets_inflight, memory_order_relaxed) == 0) ||
+	    atomic_exchange(&wanted, true))
+		return;
+	if (clock_mono() >= not_before)
 		work_queue(&gc_work);
+	else
+		timer_arm(&gc_timer, not_before);
 }

@@ -68,6 +68,8 @@ static int send_chunk(struct unix_sock *u, struct unix_sock *peer, struct sockms
 		unix_msg_free(msg);
 		return err;
 	}
+	if (UNLIKELY(urgent))
+		socket_send_sigurg(&peer->s);
 	socket_wake(&peer->s, &peer->s.readable,
 		    EPOLLIN | EPOLLRDNORM | (urgent ? EPOLLPRI | EPOLLRDBAND : 0));
 	return 0;
@@ -451,7 +453,7 @@ uint32_t unix_stream_poll(struct socket *s, struct poll_ctx *ctx)
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (u->oob != NULL)
 		events |= EPOLLPRI;
-	if (unix_is_writable(u))
+	if (u->state != UNIX_LISTENING && unix_is_writable(u))
 		events |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 	return events;
 }
