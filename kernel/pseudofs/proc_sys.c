@@ -368,9 +368,6 @@ static const struct pnode fs_nodes[] = {
 	{ 0 },
 };
 
-const struct pnode proc_sys_nodes[] = { DIR("debug", debug_nodes),
-					DIR("fs", fs_nodes),
-					DIR("kernel", kernel_nodes),
-					DIR("net", proc_sys_net_nodes),
-					DIR("vm", vm_nodes),
-					{ 0 } };
+const struct pnode proc_sys_nodes[] = { DIR("debug", debug_nodes),   DIR("fs", fs_nodes),
+					DIR("kernel", kernel_nodes), DIR("net", proc_sys_net_nodes),
+					DIR("vm", vm_nodes),         { 0 } };
