@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "pmm/slab.h"
 #include "proc/task.h"
+#include "pseudofs/procfs.h"
 #include "pseudofs/procfs_priv.h"
 #include "vfs/file.h"
 #include "vfs/walk.h"
@@ -399,3 +400,13 @@ static const struct pnode pid_nodes[] = {
 };
 
 const struct pnode proc_pid_dir = { .name = "", .mode = S_IFDIR | 0555, .children = pid_nodes };
+
+struct pid *procfs_pid_of(struct file *f)
+{
+	struct pinode *i = pseudo_dir_of(f);
+
+	if (i == NULL || i->node != &proc_pid_dir)
+		return NULL;
+	pid_get(i->subject.process->pid);
+	return i->subject.process->pid;
+}

@@ -270,6 +270,11 @@ static int pseudo_readdir(struct file *f, struct dir_context *c)
 static const struct file_ops pseudo_dir_file_ops = { .readdir = pseudo_readdir,
 						     .seek = generic_seek };
 
+struct pinode *pseudo_dir_of(struct file *f)
+{
+	return f->inode && f->inode->ops == &pseudo_dir_ops ? pinode_of(f->inode) : NULL;
+}
+
 static int pseudo_open(struct inode *i, struct file *f)
 {
 	struct ptext *t;

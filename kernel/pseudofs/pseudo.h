@@ -74,5 +74,8 @@ void pseudo_init(void);
 MUST_CHECK int pseudo_mount(const struct fs_type *t, uint32_t magic, const struct pnode *root,
 			    struct superblock **out);
 
+/* The node of a directory of procfs or sysfs, borrowed; NULL: f is none. */
+struct pinode *pseudo_dir_of(struct file *f);
+
 /* Opens with the text made by show(); for fops that extend it. */
 extern const struct file_ops pseudo_file_ops;

@@ -23,6 +23,7 @@
 #include "proc/rseq.h"
 #include "proc/signal.h"
 #include "proc/tree.h"
+#include "pseudofs/procfs.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
 #include "vfs/walk.h"
@@ -430,17 +431,36 @@ static int pidfd_info(struct process *p, int sig, uaddr_t info, struct abi_sigin
 	return p != curproc() && (si->si_code >= 0 || si->si_code == SI_TKILL) ? -EPERM : 0;
 }
 
+/* The pid that a descriptor of a pidfd or of a directory /proc/PID names, counted. */
+static int signal_pid_lookup(int fd, struct pid **out)
+{
+	struct fdref r = fdref_get(fd);
+	struct pid *pid;
+
+	if (r.file == NULL)
+		return -EBADF;
+	pid = pidfd_pid(r.file);
+	if (pid != NULL)
+		pid_get(pid);
+	else
+		pid = procfs_pid_of(r.file);
+	fdref_put(r);
+	if (pid == NULL)
+		return -EBADF;
+	*out = pid;
+	return 0;
+}
+
 int64_t sys_pidfd_send_signal(int32_t pidfd, int32_t sig, uaddr_t info, uint32_t flags)
 {
 	struct abi_siginfo si;
 	struct process *p;
 	struct pid *pid;
-	bool nonblock;
 	int err;
 
 	if (flags)
 		return -EINVAL;
-	if ((err = pidfd_lookup(pidfd, &pid, &nonblock)))
+	if ((err = signal_pid_lookup(pidfd, &pid)))
 		return err;
 	p = pid_get_process(pid);
 	pid_put(pid);

@@ -192,6 +192,39 @@ TEST(pidfd_from_clone_polls_at_exit)
 	CHECK_ERR(waitpid((pid_t)p, &st, 0), ECHILD);
 }
 
+TEST(pidfd_send_signal_by_directory)
+{
+	char name[64];
+	int st, dir, path;
+	pid_t p = fork();
+
+	if (p == 0) {
+		pause();
+		_exit(0);
+	}
+	snprintf(name, sizeof(name), "/proc/%d", p);
+	dir = open(name, O_RDONLY | O_DIRECTORY);
+	path = open(name, O_PATH);
+	CHECK(dir >= 0 && path >= 0);
+	CHECK_OK(syscall(SYS_pidfd_send_signal, dir, 0, NULL, 0));
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, path, 0, NULL, 0), EBADF);
+	CHECK_OK(syscall(SYS_pidfd_send_signal, dir, SIGTERM, NULL, 0));
+	CHECK_EQ(waitpid(p, &st, 0), p);
+	CHECK(WIFSIGNALED(st) && WTERMSIG(st) == SIGTERM);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, dir, 0, NULL, 0), ESRCH);
+	CHECK_OK(close(dir));
+	CHECK_OK(close(path));
+
+	static const char *const others[] = { "/proc", "/proc/self/fd", "/proc/self/task", "/" };
+
+	for (unsigned i = 0; i < 4; i++) {
+		dir = open(others[i], O_RDONLY);
+		CHECK(dir >= 0);
+		CHECK_ERR(syscall(SYS_pidfd_send_signal, dir, 0, NULL, 0), EBADF);
+		CHECK_OK(close(dir));
+	}
+}
+
 TEST(pidfd_open_and_getfd)
 {
 	int p[2], fd;
