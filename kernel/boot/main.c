@@ -23,10 +23,15 @@
 #include "core/percpu.h"
 #include "core/random.h"
 #include "dev/mem.h"
+#include "dev/pci/pci.h"
 #include "dev/uart16550.h"
+#include "dev/virtio/virtio.h"
+#include "dev/virtio/virtio_net.h"
 #include "fs/devtmpfs/devtmpfs.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "net/socket.h"
+#include "net/netif.h"
+#include "net/netlink/rtnetlink.h"
 #include "net/unix/unix.h"
 #include "pmm/kva.h"
 #include "pmm/page.h"
@@ -144,7 +149,11 @@ static void init_objects(void)
 
 static void init_devices(void)
 {
+	static const struct virtio_driver *const virtio_drivers[] = { &virtio_net_driver };
+
 	mem_devices_init();
+	pci_init();
+	virtio_init(virtio_drivers, ARRAY_SIZE(virtio_drivers));
 	uart_init();
 	tty_init();
 }
@@ -161,6 +170,9 @@ static void init_network(void)
 {
 	net_init();
 	unix_init();
+	netlink_init();
+	rtnetlink_init();
+	netif_init();
 }
 
 void kernel_main(void)
@@ -172,8 +184,8 @@ void kernel_main(void)
 	init_cpus();
 	init_objects();
 	init_filesystems();
-	init_devices();
 	init_network();
+	init_devices();
 	arch_free_init(pmm_free_boot_range);
 	init_start();
 	sched_idle_loop();

@@ -37,8 +37,11 @@
 	X(KVA, 90, "S kernel address space")                                                 \
 	X(MAPPINGS, 94, "S vmobject->mappings: who maps it")                                 \
 	X(UNIXNAMES, 96, "S names of unix sockets, and the list of them all")                \
+	X(NLNAMES, 97, "S ports and listeners of netlink sockets")                           \
 	X(UNIX, 98, "S one unix socket: state and queue; two by address")                    \
+	X(NETLINK, 99, "S queue of one netlink socket")                                      \
 	X(PROCTREE, 100, "S process tree: parents, groups, sessions, pids")                  \
+	X(NETTAPS, 101, "S who sees all frames")                                             \
 	X(DCACHE, 102, "S dentry hash chains and LRU")                                       \
 	X(DENTRY, 103, "S one dentry: parent before child")                                  \
 	X(FUTEX, 105, "S futex hash bucket")                                                 \
@@ -47,7 +50,6 @@
 	X(CREDS, 112, "S replacing a task's credentials")                                    \
 	X(FDTABLE, 115, "S fd table of a group of tasks")                                    \
 	X(FSCTX, 116, "S cwd, root, umask")                                                  \
-	X(NETTAPS, 119, "S who sees all frames")                                             \
 	X(NETTX, 117, "S transmit queue of a network device")                                \
 	X(EPOLLFILES, 118, "S which epolls watch a file")                                    \
 	X(UNIXROOM, 119, "I who waits for room in a unix socket's queue; wakes pollers")     \

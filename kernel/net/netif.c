@@ -165,6 +165,11 @@ void netdev_promisc(struct netdev *d, int delta)
 	follow_reasons(d);
 }
 
+unsigned netdev_promiscuity(const struct netdev *d)
+{
+	return netif_of(d)->promisc;
+}
+
 void netdev_allmulti(struct netdev *d, int delta)
 {
 	netif_of(d)->allmulti += (unsigned)delta;

@@ -47,6 +47,7 @@ MUST_CHECK int netdev_change_name(struct netdev *d, const char *name);
 /* Reasons to hear every packet, counted: packet sockets, and users by IFF_PROMISC. */
 void netdev_promisc(struct netdev *d, int delta);
 void netdev_allmulti(struct netdev *d, int delta);
+unsigned netdev_promiscuity(const struct netdev *d); /* how many reasons */
 
 enum netdev_event {
 	NETDEV_REGISTERED,

@@ -1,0 +1,5 @@
+#pragma once
+
+/* Between the files of rtnetlink. */
+
+void rtnl_link_init(void);

@@ -1,0 +1,781 @@
+/*
+ * Netlink sockets. A request is answered in the sender's own thread, before sendmsg(2) returns; a
+ * dump goes on in the reader's, chunk by chunk as the queue empties, so that it needs no more
+ * memory than one chunk however much there is to tell.
+ *
+ * Locks: `reading` (one reader, and whoever makes the next chunk), then `lock` (queue), then
+ * names_lock (ports and listeners). A report is queued under names_lock, which keeps its receivers
+ * there.
+ */
+
+#include "abi/epoll.h"
+#include "abi/errno.h"
+#include "core/random.h"
+#include "core/spinlock.h"
+#include "lib/string.h"
+#include "net/netlink/netlink.h"
+#include "pmm/slab.h"
+#include "sched/mutex.h"
+#include "vfs/cred.h"
+#include "vfs/lock.h"
+#include "vfs/poll.h"
+#include "vm/usercopy.h"
+
+enum { NHASH = 64, OVERHEAD = 256, SEND_MAX = 1 << 20 };
+
+enum {
+	OPT_PKTINFO = 1,
+	OPT_BROADCAST_ERROR = 2,
+	OPT_NO_ENOBUFS = 4,
+	OPT_CAP_ACK = 8,
+	OPT_EXT_ACK = 16,
+	OPT_STRICT = 32
+};
+
+struct netlink_sock {
+	struct socket s;                    /* first */
+	struct netlink_protocol_ops *proto; /* immutable */
+	uint32_t portid;                    /* 0: not bound; names_lock to set, once */
+	uint32_t peer_port, peer_groups;    /* of connect(2); racy */
+	_Atomic uint64_t groups;            /* bit n-1: listens to group n; names_lock to set */
+	_Atomic uint32_t options;           /* OPT_* */
+	struct mutex reading;               /* SOCKET */
+	struct spinlock lock;               /* NETLINK */
+	struct list queue;                  /* struct nlmsgs; lock */
+	uint32_t queued;                    /* bytes; lock */
+	bool overrun;                       /* lock: a report was lost, nobody was told yet */
+	bool dumping;                       /* reading */
+	uint32_t read_size;                 /* what the reader has room for */
+	struct nldump dump;                 /* reading */
+	struct netlink_sock *hash_next;     /* names_lock */
+	struct list listener;               /* names_lock; linked while groups != 0 */
+};
+
+static struct spinlock names_lock = SPINLOCK(NLNAMES);
+static struct netlink_sock *ports[NHASH];
+static struct list listeners = LIST_INIT(listeners);
+static struct netlink_protocol_ops *protocols; /* immutable after boot */
+
+static struct netlink_sock *nl_of(struct socket *s)
+{
+	return container_of(s, struct netlink_sock, s);
+}
+
+static bool has_option(const struct netlink_sock *n, uint32_t o)
+{
+	return atomic_load_explicit(&n->options, memory_order_relaxed) & o;
+}
+
+/* --- queues --- */
+
+/* True: queued. False: the queue is full, m is still the caller's. */
+static bool enqueue(struct netlink_sock *n, struct nlmsgs *m, bool limited)
+{
+	uint32_t bytes = m->size + OVERHEAD;
+	bool fits;
+
+	spin_lock(&n->lock);
+	fits = !limited || n->queued == 0 || n->queued + bytes <= n->s.rcvbuf;
+	if (fits) {
+		list_add_tail(&n->queue, &m->node);
+		n->queued += bytes;
+	} else if (!has_option(n, OPT_NO_ENOBUFS)) {
+		n->overrun = true;
+	}
+	spin_unlock(&n->lock);
+	return fits;
+}
+
+static void wake_reader(struct netlink_sock *n)
+{
+	socket_wake(&n->s, &n->s.readable, EPOLLIN | EPOLLRDNORM);
+}
+
+static struct nlmsgs *copy_of(const struct nlmsgs *m)
+{
+	struct nlmsgs *c = nlmsgs_alloc(m->len);
+
+	if (!c)
+		return NULL;
+	c->len = m->len;
+	c->from = m->from;
+	c->group = m->group;
+	c->groups = m->groups;
+	c->uid = m->uid;
+	c->gid = m->gid;
+	c->pid = m->pid;
+	memcpy(c->data, m->data, m->len);
+	return c;
+}
+
+static bool listens(const struct netlink_sock *n, uint16_t protocol, unsigned group)
+{
+	return n->proto->protocol == protocol &&
+	       atomic_load_explicit(&n->groups, memory_order_relaxed) >> (group - 1) & 1;
+}
+
+bool netlink_has_listeners(uint16_t protocol, unsigned group)
+{
+	struct netlink_sock *n;
+	bool found = false;
+
+	if (list_is_empty(&listeners))
+		return false;
+	spin_lock(&names_lock);
+	list_for_each (n, &listeners, listener)
+		found |= listens(n, protocol, group);
+	spin_unlock(&names_lock);
+	return found;
+}
+
+/* The next listener behind `after`, counted: by port, so that those who come and go do no harm. */
+static struct netlink_sock *next_listener(uint16_t protocol, unsigned group, uint64_t *after)
+{
+	struct netlink_sock *n, *best = NULL;
+
+	spin_lock(&names_lock);
+	list_for_each (n, &listeners, listener)
+		if (listens(n, protocol, group) && n->portid >= *after &&
+		    (!best || n->portid < best->portid))
+			best = n;
+	if (best) {
+		*after = best->portid + 1ull;
+		socket_get(&best->s);
+	}
+	spin_unlock(&names_lock);
+	return best;
+}
+
+void netlink_report(uint16_t protocol, unsigned group, struct nlmsgs *m)
+{
+	struct netlink_sock *n;
+	uint64_t after = 0;
+	struct nlmsgs *c;
+
+	m->group = group;
+	m->groups = group <= 32 ? 1u << (group - 1) : 0;
+	while ((n = next_listener(protocol, group, &after))) {
+		c = n->portid == m->from && m->from ? NULL : copy_of(m);
+		if (c && !enqueue(n, c, true))
+			nlmsgs_free(c);
+		wake_reader(n);
+		socket_put(&n->s);
+	}
+	nlmsgs_free(m);
+}
+
+/* --- ports --- */
+
+static struct netlink_sock **bucket(const struct netlink_protocol_ops *p, uint32_t port)
+{
+	return &ports[(port ^ p->protocol * 7u) % NHASH];
+}
+
+static struct netlink_sock *find_port_locked(const struct netlink_protocol_ops *p, uint32_t port)
+{
+	struct netlink_sock *n = *bucket(p, port);
+
+	while (n && (n->proto != p || n->portid != port))
+		n = n->hash_next;
+	return n;
+}
+
+static struct netlink_sock *lookup_port(const struct netlink_protocol_ops *p, uint32_t port)
+{
+	struct netlink_sock *n;
+
+	spin_lock(&names_lock);
+	if ((n = find_port_locked(p, port)))
+		socket_get(&n->s);
+	spin_unlock(&names_lock);
+	return n;
+}
+
+static bool take_port_locked(struct netlink_sock *n, uint32_t port)
+{
+	struct netlink_sock **b = bucket(n->proto, port);
+
+	if (port == 0 || find_port_locked(n->proto, port))
+		return false;
+	n->portid = port;
+	n->hash_next = *b;
+	*b = n;
+	return true;
+}
+
+/* The process's number when it is free, else one that no process has. */
+static void autobind(struct netlink_sock *n)
+{
+	uint32_t port = (uint32_t)vfs_current_tgid();
+
+	spin_lock(&names_lock);
+	while (!n->portid && !take_port_locked(n, port))
+		port = (uint32_t)random_u64() | 1u << 31;
+	spin_unlock(&names_lock);
+}
+
+/* groups: the mask wanted now. */
+static void set_groups(struct netlink_sock *n, uint64_t groups)
+{
+	spin_lock(&names_lock);
+	atomic_store_explicit(&n->groups, groups, memory_order_relaxed);
+	if (groups && !list_is_linked(&n->listener))
+		list_add_tail(&listeners, &n->listener);
+	else if (!groups)
+		list_remove(&n->listener);
+	spin_unlock(&names_lock);
+}
+
+static bool may_listen(const struct netlink_sock *n)
+{
+	return n->proto->any_may_listen || capable(CAP_NET_ADMIN);
+}
+
+static uint64_t all_groups(const struct netlink_sock *n)
+{
+	return n->proto->ngroups ? ~0ull >> (64 - n->proto->ngroups) : 0;
+}
+
+static int nl_bind(struct socket *s, const void *addr, uint32_t len)
+{
+	const struct abi_sockaddr_nl *a = addr;
+	struct netlink_sock *n = nl_of(s);
+	bool ok = true;
+
+	if (len < sizeof(*a) || a->nl_family != AF_NETLINK)
+		return -EINVAL;
+	if (a->nl_groups && !may_listen(n))
+		return -EPERM;
+	if (n->portid && a->nl_pid != n->portid)
+		return -EINVAL;
+	if (!n->portid && a->nl_pid) {
+		spin_lock(&names_lock);
+		ok = take_port_locked(n, a->nl_pid);
+		spin_unlock(&names_lock);
+	} else if (!n->portid) {
+		autobind(n);
+	}
+	if (!ok)
+		return -EADDRINUSE;
+	set_groups(n, (n->groups & ~0xffffffffull) | (a->nl_groups & all_groups(n)));
+	return 0;
+}
+
+static bool may_send_to(const struct netlink_sock *n, uint32_t port, uint32_t groups)
+{
+	return (!port && !groups) || n->proto->protocol == NETLINK_USERSOCK ||
+	       capable(CAP_NET_ADMIN);
+}
+
+static int nl_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
+{
+	const struct abi_sockaddr_nl *a = addr;
+	struct netlink_sock *n = nl_of(s);
+
+	(void)nonblock;
+	if (len < sizeof(a->nl_family))
+		return -EINVAL;
+	if (a->nl_family == AF_UNSPEC) {
+		n->peer_port = n->peer_groups = 0;
+		return 0;
+	}
+	if (len < sizeof(*a) || a->nl_family != AF_NETLINK)
+		return -EINVAL;
+	if (!may_send_to(n, a->nl_pid, a->nl_groups))
+		return -EPERM;
+	if (!n->portid)
+		autobind(n);
+	n->peer_port = a->nl_pid;
+	n->peer_groups = a->nl_groups;
+	return 0;
+}
+
+static int nl_getname(struct socket *s, void *addr, bool peer)
+{
+	struct netlink_sock *n = nl_of(s);
+	struct abi_sockaddr_nl *a = addr;
+
+	*a = (struct abi_sockaddr_nl){ .nl_family = AF_NETLINK };
+	a->nl_pid = peer ? n->peer_port : n->portid;
+	a->nl_groups = peer ? n->peer_groups : (uint32_t)n->groups;
+	return sizeof(*a);
+}
+
+/* --- requests --- */
+
+/* Answers a request with its errno (0: done). The request comes along, its header alone when the
+ * user wants that or all was well. */
+static void acknowledge(struct netlink_sock *n, const struct abi_nlmsghdr *h, int err,
+			const char *why)
+{
+	uint32_t echo = err && !has_option(n, OPT_CAP_ACK) ? h->nlmsg_len : sizeof(*h);
+	bool tlvs = err && why && has_option(n, OPT_EXT_ACK);
+	uint16_t flags = (uint16_t)((echo == sizeof(*h) && err ? NLM_F_CAPPED : 0) |
+				    (tlvs ? NLM_F_ACK_TLVS : 0));
+	struct nlmsgs *m = nlmsgs_alloc(echo + 256);
+	uint8_t *body;
+
+	if (!m) {
+		atomic_store(&n->s.error, ENOBUFS);
+		return;
+	}
+	body = nlmsg_begin(m, NLMSG_ERROR, flags, h->nlmsg_seq, n->portid, 4 + echo);
+	memcpy(body, &err, 4);
+	memcpy(body + 4, h, echo);
+	if (tlvs)
+		nlattr_put_string(m, NLMSGERR_ATTR_MSG, why);
+	if (!nlmsg_end(m) || !enqueue(n, m, false))
+		nlmsgs_free(m);
+}
+
+/* One chunk of the dump into the queue. Under `reading`. */
+static int dump_chunk(struct netlink_sock *n)
+{
+	struct nldump *d = &n->dump;
+	uint32_t size = MIN(MAX(n->read_size, (uint32_t)NLMSGS_DUMP), (uint32_t)NLMSGS_MAX);
+	struct nlmsgs *m = nlmsgs_alloc(size);
+	int res, *done;
+
+	if (!m)
+		return -ENOBUFS;
+	res = d->more(d, m);
+	if (res <= 0 && (done = nlmsg_begin(m, NLMSG_DONE, NLM_F_MULTI, d->seq, d->portid, 4))) {
+		*done = res;
+		if (nlmsg_end(m))
+			n->dumping = false;
+	} else if (res <= 0) {
+		(void)!nlmsg_end(m); /* DONE alone, next time: `more` has nothing left to add */
+	}
+	if (!m->len) { /* one message is larger than a chunk: a kernel bug, but not a loop */
+		n->dumping = false;
+		nlmsgs_free(m);
+		return -EMSGSIZE;
+	}
+	(void)!enqueue(n, m, false);
+	return 0;
+}
+
+static int start_dump(struct netlink_sock *n, const struct nldump *d)
+{
+	int err = -EBUSY;
+
+	mutex_lock(&n->reading);
+	if (!n->dumping) {
+		n->dump = *d;
+		n->dumping = true;
+		err = dump_chunk(n);
+	}
+	mutex_unlock(&n->reading);
+	return err;
+}
+
+static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, const char **why)
+{
+	struct nlrequest r = {
+		.from = n,
+		.type = h->nlmsg_type,
+		.flags = h->nlmsg_flags,
+		.seq = h->nlmsg_seq,
+		.portid = n->portid,
+		.payload = h + 1,
+		.len = h->nlmsg_len - (uint32_t)sizeof(*h),
+	};
+	struct nldump d = { .type = r.type, .seq = r.seq, .portid = r.portid };
+	struct nlmsgs *reply = NULL;
+	int err;
+
+	d.strict = has_option(n, OPT_STRICT);
+	if (!n->proto->request)
+		return -EOPNOTSUPP;
+	err = n->proto->request(&r, &reply, &d);
+	*why = r.why;
+	if (!err && d.more)
+		err = start_dump(n, &d);
+	if (reply && !enqueue(n, reply, false))
+		nlmsgs_free(reply);
+	return err;
+}
+
+/* All messages of one send. */
+static void handle_all(struct netlink_sock *n, const uint8_t *p, uint32_t left)
+{
+	const struct abi_nlmsghdr *h;
+	const char *why;
+	uint32_t step;
+	int err;
+
+	while (left >= sizeof(*h)) {
+		h = (const struct abi_nlmsghdr *)p;
+		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > left)
+			return;
+		why = NULL;
+		err = 0;
+		if ((h->nlmsg_flags & NLM_F_REQUEST) && h->nlmsg_type >= NLMSG_MIN_TYPE)
+			err = handle(n, h, &why);
+		/* A dump that has begun is its own answer. */
+		if (err ||
+		    ((h->nlmsg_flags & NLM_F_ACK) && (h->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP))
+			acknowledge(n, h, err, why);
+		step = (h->nlmsg_len + 3u) & ~3u;
+		if (step >= left)
+			return;
+		p += step;
+		left -= step;
+	}
+}
+
+static int send_to_port(struct netlink_sock *n, struct nlmsgs *m, uint32_t port)
+{
+	struct netlink_sock *to = lookup_port(n->proto, port);
+	int err = 0;
+
+	if (!to) {
+		nlmsgs_free(m);
+		return -ECONNREFUSED;
+	}
+	if (!enqueue(to, m, true)) {
+		nlmsgs_free(m);
+		err = -EAGAIN;
+	} else {
+		wake_reader(to);
+	}
+	socket_put(&to->s);
+	return err;
+}
+
+static ssize64_t deliver(struct netlink_sock *n, struct nlmsgs *m, uint32_t port, uint32_t groups)
+{
+	ssize64_t len = m->len;
+	struct nlmsgs *c;
+	int err;
+
+	if (!port && !groups) {
+		handle_all(n, m->data, m->len);
+		nlmsgs_free(m);
+		wake_reader(n);
+		return len;
+	}
+	if (groups && (c = copy_of(m)))
+		netlink_report(n->proto->protocol, (unsigned)__builtin_ctz(groups) + 1, c);
+	if (port && (err = send_to_port(n, m, port)))
+		return err;
+	if (!port)
+		nlmsgs_free(m);
+	return len;
+}
+
+static ssize64_t nl_send(struct socket *s, struct sockmsg *msg)
+{
+	struct netlink_sock *n = nl_of(s);
+	uint32_t port = n->peer_port, groups = n->peer_groups, len;
+	const struct abi_sockaddr_nl *to = msg->name;
+	struct nlmsgs *m;
+
+	if (msg->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (to) {
+		if (msg->namelen < sizeof(*to) || to->nl_family != AF_NETLINK)
+			return -EINVAL;
+		port = to->nl_pid;
+		groups = to->nl_groups;
+		if (!may_send_to(n, port, groups))
+			return -EPERM;
+	}
+	if (!n->portid)
+		autobind(n);
+	if (msg->uio->resid > MIN(s->sndbuf - 32, (uint32_t)SEND_MAX))
+		return -EMSGSIZE;
+	len = (uint32_t)msg->uio->resid;
+	if (!(m = nlmsgs_alloc(MAX(len, 1u))))
+		return -ENOBUFS;
+	if (uio_get(msg->uio, m->data, len) != len) {
+		nlmsgs_free(m);
+		return -EFAULT;
+	}
+	m->len = len;
+	m->from = n->portid;
+	m->uid = current_cred()->euid;
+	m->gid = current_cred()->egid;
+	m->pid = (uint32_t)vfs_current_tgid();
+	return deliver(n, m, port, groups);
+}
+
+/* --- receiving --- */
+
+static struct nlmsgs *first_of(struct netlink_sock *n)
+{
+	struct nlmsgs *m = NULL;
+
+	spin_lock(&n->lock);
+	if (!list_is_empty(&n->queue))
+		m = list_first(&n->queue, struct nlmsgs, node);
+	spin_unlock(&n->lock);
+	return m;
+}
+
+static int take_overrun(struct netlink_sock *n)
+{
+	bool lost;
+
+	spin_lock(&n->lock);
+	lost = n->overrun;
+	n->overrun = false;
+	spin_unlock(&n->lock);
+	return lost ? -ENOBUFS : 0;
+}
+
+static void dequeue(struct netlink_sock *n, struct nlmsgs *m)
+{
+	spin_lock(&n->lock);
+	list_remove(&m->node);
+	n->queued -= m->size + OVERHEAD;
+	spin_unlock(&n->lock);
+	nlmsgs_free(m);
+}
+
+static void put_ancillary(struct netlink_sock *n, const struct nlmsgs *m, struct sockmsg *msg)
+{
+	const struct {
+		uint32_t pid, uid, gid;
+	} cred = { m->pid, m->uid, m->gid };
+
+	if (socket_has(&n->s, SOB_PASSCRED))
+		sockmsg_put_control(msg, SOL_SOCKET, SCM_CREDENTIALS, &cred, sizeof(cred));
+	if (has_option(n, OPT_PKTINFO))
+		sockmsg_put_control(msg, SOL_NETLINK, NETLINK_PKTINFO, &m->group, 4);
+}
+
+static ssize64_t give(struct netlink_sock *n, struct nlmsgs *m, struct sockmsg *msg)
+{
+	size_t room = msg->uio->resid, len = MIN((size_t)m->len, room);
+	ssize64_t ret = msg->flags & MSG_TRUNC ? m->len : len;
+	struct abi_sockaddr_nl *from = msg->name;
+
+	n->read_size = (uint32_t)MIN(MAX((size_t)n->read_size, room), (size_t)NLMSGS_MAX);
+	if (uio_put(msg->uio, m->data, len) != len)
+		return -EFAULT;
+	if (len < m->len)
+		msg->out_flags |= MSG_TRUNC;
+	if (from) {
+		*from = (struct abi_sockaddr_nl){ AF_NETLINK, 0, m->from, m->groups };
+		msg->namelen = sizeof(*from);
+	}
+	put_ancillary(n, m, msg);
+	if (!(msg->flags & MSG_PEEK))
+		dequeue(n, m);
+	return ret;
+}
+
+static bool is_readable(struct socket *s)
+{
+	struct netlink_sock *n = nl_of(s);
+
+	return !list_is_empty(&n->queue) || n->dumping || n->overrun ||
+	       atomic_load_explicit(&s->error, memory_order_relaxed);
+}
+
+/* What is there now. -EAGAIN: nothing. Under `reading`. */
+static ssize64_t receive(struct netlink_sock *n, struct sockmsg *msg)
+{
+	struct nlmsgs *m = first_of(n);
+	ssize64_t ret;
+	int err;
+
+	if (!m && ((err = take_overrun(n)) || (err = socket_take_error(&n->s))))
+		return err;
+	if (!m && n->dumping) {
+		if ((err = dump_chunk(n)))
+			return err;
+		m = first_of(n);
+	}
+	if (!m)
+		return -EAGAIN;
+	ret = give(n, m, msg);
+	return ret;
+}
+
+static ssize64_t nl_recv(struct socket *s, struct sockmsg *msg)
+{
+	nsec_t deadline = socket_deadline(s->rcvtimeo, msg->flags & MSG_DONTWAIT);
+	struct netlink_sock *n = nl_of(s);
+	ssize64_t ret;
+	int err;
+
+	if (msg->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	for (;;) {
+		mutex_lock(&n->reading);
+		ret = receive(n, msg);
+		mutex_unlock(&n->reading);
+		if (ret != -EAGAIN)
+			return ret;
+		if ((err = socket_wait(s, &s->readable, is_readable, deadline)))
+			return err;
+	}
+}
+
+static uint32_t nl_poll(struct socket *s, struct poll_ctx *ctx)
+{
+	uint32_t events = EPOLLOUT | EPOLLWRNORM;
+
+	(void)ctx;
+	if (is_readable(s))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (nl_of(s)->overrun || atomic_load_explicit(&s->error, memory_order_relaxed))
+		events |= EPOLLERR;
+	return events;
+}
+
+/* --- options --- */
+
+static uint32_t option_bit(int name)
+{
+	switch (name) {
+	case NETLINK_PKTINFO:
+		return OPT_PKTINFO;
+	case NETLINK_BROADCAST_ERROR:
+		return OPT_BROADCAST_ERROR;
+	case NETLINK_NO_ENOBUFS:
+		return OPT_NO_ENOBUFS;
+	case NETLINK_CAP_ACK:
+		return OPT_CAP_ACK;
+	case NETLINK_EXT_ACK:
+		return OPT_EXT_ACK;
+	case NETLINK_GET_STRICT_CHK:
+		return OPT_STRICT;
+	}
+	return 0;
+}
+
+static int change_membership(struct netlink_sock *n, uint32_t group, bool add)
+{
+	uint64_t bit;
+
+	if (!may_listen(n))
+		return -EPERM;
+	if (group == 0 || group > n->proto->ngroups)
+		return -EINVAL;
+	if (!n->portid)
+		autobind(n);
+	bit = 1ull << (group - 1);
+	set_groups(n, add ? n->groups | bit : n->groups & ~bit);
+	return 0;
+}
+
+static int nl_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len)
+{
+	struct netlink_sock *n = nl_of(s);
+	uint32_t v, bit = option_bit(name);
+
+	if (level != SOL_NETLINK)
+		return -ENOPROTOOPT;
+	if (len < 4)
+		return -EINVAL;
+	if (get_user_u32(&v, val))
+		return -EFAULT;
+	if (name == NETLINK_ADD_MEMBERSHIP || name == NETLINK_DROP_MEMBERSHIP)
+		return change_membership(n, v, name == NETLINK_ADD_MEMBERSHIP);
+	if (!bit)
+		return -ENOPROTOOPT;
+	if (v)
+		atomic_fetch_or(&n->options, bit);
+	else
+		atomic_fetch_and(&n->options, ~bit);
+	return 0;
+}
+
+static int nl_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len)
+{
+	struct netlink_sock *n = nl_of(s);
+	uint32_t v = has_option(n, option_bit(name));
+	uint64_t groups = n->groups;
+
+	if (level != SOL_NETLINK)
+		return -ENOPROTOOPT;
+	if (name == NETLINK_LIST_MEMBERSHIPS) {
+		memcpy(val, &groups, MIN(*len & ~3u, 8u));
+		*len = 8;
+		return 0;
+	}
+	if (!option_bit(name))
+		return -ENOPROTOOPT;
+	if (*len < 4)
+		return -EINVAL;
+	memcpy(val, &v, 4);
+	*len = 4;
+	return 0;
+}
+
+/* --- life --- */
+
+static void nl_release(struct socket *s)
+{
+	struct netlink_sock *n = nl_of(s), **at;
+
+	spin_lock(&names_lock);
+	list_remove(&n->listener);
+	if (n->portid) {
+		for (at = bucket(n->proto, n->portid); *at != n; at = &(*at)->hash_next)
+			;
+		*at = n->hash_next;
+	}
+	spin_unlock(&names_lock);
+}
+
+static void nl_destroy(struct socket *s)
+{
+	struct netlink_sock *n = nl_of(s);
+
+	while (!list_is_empty(&n->queue))
+		dequeue(n, list_first(&n->queue, struct nlmsgs, node));
+	kfree(n);
+}
+
+static const struct socket_ops nl_ops = {
+	.release = nl_release,
+	.destroy = nl_destroy,
+	.bind = nl_bind,
+	.connect = nl_connect,
+	.getname = nl_getname,
+	.send = nl_send,
+	.recv = nl_recv,
+	.poll = nl_poll,
+	.setsockopt = nl_setsockopt,
+	.getsockopt = nl_getsockopt,
+};
+
+static int nl_create(int type, int protocol, struct socket **out)
+{
+	struct netlink_protocol_ops *p = protocols;
+	struct netlink_sock *n;
+
+	if (type != SOCK_RAW && type != SOCK_DGRAM)
+		return -ESOCKTNOSUPPORT;
+	while (p && p->protocol != protocol)
+		p = p->next;
+	if (!p)
+		return -EPROTONOSUPPORT;
+	if (!(n = kzalloc(sizeof(*n))))
+		return -ENOBUFS;
+	socket_init(&n->s, &nl_ops, AF_NETLINK, type, protocol);
+	n->proto = p;
+	mutex_init(&n->reading, RANK_SOCKET);
+	spin_init(&n->lock, RANK_NETLINK);
+	list_init(&n->queue);
+	list_init(&n->listener);
+	*out = &n->s;
+	return 0;
+}
+
+void netlink_register(struct netlink_protocol_ops *p)
+{
+	p->next = protocols;
+	protocols = p;
+}
+
+void netlink_init(void)
+{
+	static struct net_family family = { .family = AF_NETLINK, .create = nl_create };
+
+	net_family_register(&family);
+}
