@@ -1,7 +1,7 @@
 /*
  * Epoch-based reclamation without work for readers.
  *
- * `epoch` is a global counter. Each CPU notes, whenever it is in no reader section
+ * `epoch_now` is a global counter. Each CPU notes, whenever it is in no reader section
  * (epoch_quiescent), the value it saw. To wait for all sections begun so far: raise the counter to
  * E, then wait until every online CPU has noted E or more. Why that is enough: a CPU that noted E
  * read it after the raise, hence after the object was unpublished, so its later sections cannot
@@ -24,8 +24,8 @@ enum { MANY = 1024 };
 #define POLL_DELAY  (1 * NSEC_PER_MSEC)
 #define BEFORE_KICK (1 * NSEC_PER_MSEC)
 
-static _Atomic uint64_t epoch = 1;
-static PERCPU(_Atomic uint64_t, epoch_seen);
+_Atomic uint64_t epoch_now = 1;
+PERCPU(_Atomic uint64_t, epoch_seen);
 static PERCPU(_Atomic(struct epoch_head *), epoch_stack);
 static PERCPU(uint32_t, epoch_pushes); /* statistics only: decides when frees are many */
 
@@ -71,17 +71,6 @@ bool epoch_in_section(void)
 
 #endif
 
-/* On the path of every switch and resched point: two loads when nothing waits. */
-void epoch_quiescent(void)
-{
-	uint64_t now = atomic_load_explicit(&epoch, memory_order_acquire);
-	_Atomic uint64_t *seen = &this_cpu(epoch_seen);
-
-	KASSERT_DEBUG(!epoch_in_section());
-	if (UNLIKELY(atomic_load_explicit(seen, memory_order_relaxed) != now))
-		atomic_store_explicit(seen, now, memory_order_release);
-}
-
 /*
  * Starts a period; returns what every CPU must have noted at its end. The caller is in no section.
  */
@@ -90,7 +79,7 @@ static uint64_t period_begin(void)
 	uint64_t e;
 
 	atomic_thread_fence(memory_order_seq_cst);
-	e = atomic_fetch_add_explicit(&epoch, 1, memory_order_seq_cst) + 1;
+	e = atomic_fetch_add_explicit(&epoch_now, 1, memory_order_seq_cst) + 1;
 	epoch_quiescent();
 	return e;
 }

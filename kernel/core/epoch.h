@@ -7,6 +7,8 @@
  * nothing; epoch_enter/exit document the section and, in debug builds, forbid sleeping in it.
  */
 
+#include "core/panic.h"
+#include "core/percpu.h"
 #include "lib/types.h"
 
 struct epoch_head {
@@ -38,10 +40,24 @@ void epoch_free(struct epoch_head *h, void (*fn)(struct epoch_head *h));
 /* Waits until every section begun before is over. May sleep. */
 void epoch_wait(void);
 
+extern _Atomic uint64_t epoch_now; /* of epoch.c, as the next */
+DECLARE_PERCPU(_Atomic uint64_t, epoch_seen);
+/* Debug builds: true between epoch_enter() and epoch_exit() on this CPU. Release builds: false. */
+bool epoch_in_section(void);
+
 /*
  * This CPU is in no reader section: called by the scheduler at each switch, by idle, and on the
- * tick in user mode. */
-void epoch_quiescent(void);
+ * tick in user mode. Two loads when nothing waits.
+ */
+static inline void epoch_quiescent(void)
+{
+	uint64_t now = atomic_load_explicit(&epoch_now, memory_order_acquire);
+	_Atomic uint64_t *seen = &this_cpu(epoch_seen);
+
+	KASSERT_DEBUG(!epoch_in_section());
+	if (UNLIKELY(atomic_load_explicit(seen, memory_order_relaxed) != now))
+		atomic_store_explicit(seen, now, memory_order_release);
+}
 
 /*
  * For sched, which lends core its threads and its tick. epoch_kick asks that epoch_run() be called
@@ -66,6 +82,3 @@ extern void (*epoch_sleep)(nsec_t ns);
  *   context      kernel thread, no locks; a second caller at the same time returns at once
  */
 nsec_t epoch_run(void);
-
-/* Debug builds: true between epoch_enter() and epoch_exit() on this CPU. Release builds: false. */
-bool epoch_in_section(void);

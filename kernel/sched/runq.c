@@ -291,7 +291,7 @@ bool runq_is_beside_waker(const struct thread *t, nsec_t now)
 	struct thread *me = curthread();
 	struct runq *rq = this_runq();
 
-	if (ncpus == 1 || irq_is_active() || load_of(rq->cpu) != 1 || !waker_sleeps_soon(me) ||
+	if (irq_is_active() || load_of(rq->cpu) != 1 || !waker_sleeps_soon(me) ||
 	    t->se.class != SCHED_CLASS_FAIR || !(t->affinity & BIT(rq->cpu)))
 		return false;
 	me->woke_at = now;
@@ -366,7 +366,7 @@ bool thread_wake_as(struct thread *t, unsigned states, int result) NO_TSA
 	if (state == THREAD_SLEEP && t->task)
 		atomic_fetch_sub_explicit(&sched_nr_blocked, 1, memory_order_relaxed);
 	now = clock_mono();
-	beside = runq_is_beside_waker(t, now);
+	beside = ncpus > 1 && runq_is_beside_waker(t, now);
 	cpu = beside ? cpu_id() : runq_select_cpu(t);
 	ktrace(KT_SCHED, wakeup, t->tid, cpu, 0, 0, 0, 0);
 	slept = now - t->se.exec_start;

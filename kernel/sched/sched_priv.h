@@ -88,8 +88,8 @@ void runq_place(struct thread *t, enum fair_how how, nsec_t slept, bool may_pree
 void runq_set_running_locked(struct runq *rq,
 			     struct thread *t); /* t, its curr, after runq_dequeue_locked() */
 unsigned runq_select_cpu(const struct thread *t);
-/* The running thread wakes or starts t at `now`: is t to have this CPU, which the waker will leave
- * at once (and should not be preempted on)? */
+/* The running thread wakes or starts t at `now`, and there are several CPUs: is t to have this CPU,
+ * which the waker will leave at once (and should not be preempted on)? */
 bool runq_is_beside_waker(const struct thread *t, nsec_t now);
 void runq_waker_sleeps(struct thread *t, nsec_t now);  /* t->woke_at != 0, and t falls asleep */
 void runq_rt_tick_locked(struct runq *rq, nsec_t now); /* the share of the real-time threads */

@@ -108,7 +108,7 @@ void thread_start(struct thread *t) NO_TSA
 	nsec_t now = clock_mono();
 	/* A task has its number already: others may change its policy meanwhile. */
 	struct runq *rq = runq_lock_of(t);
-	bool beside = runq_is_beside_waker(t, now);
+	bool beside = ncpus > 1 && runq_is_beside_waker(t, now);
 
 	t->cpu = beside ? cpu_id() : runq_select_cpu(t);
 	spin_unlock(&rq->lock);
