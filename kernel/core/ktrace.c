@@ -92,22 +92,23 @@ static struct ring *ring_of(unsigned cpu)
 	return atomic_load_explicit(&of_cpu(ring, cpu), memory_order_acquire);
 }
 
-static inline struct ktrace_record *reserve(void)
+/* NULL: this CPU does not trace yet. */
+static inline struct ring *own_ring(void)
 {
-	struct ring *r = atomic_load_explicit(&this_cpu(ring), memory_order_acquire);
-	uint64_t i;
+	return atomic_load_explicit(&this_cpu(ring), memory_order_acquire);
+}
 
-	if (UNLIKELY(!r))
-		return NULL;
-	i = arch_local_fetch_add(&r->next, 1);
-	return &r->slot[i & r->mask];
+static inline struct ktrace_record *reserve(struct ring *r)
+{
+	return &r->slot[arch_local_fetch_add(&r->next, 1) & r->mask];
 }
 
 uint32_t ktrace_current_tid(void)
 {
 	const uint8_t *t = (const uint8_t *)arch_curthread();
 
-	return t && ktrace_tid_offset ? *(const uint32_t *)(t + ktrace_tid_offset) : 0;
+	/* sched says where before there is a thread */
+	return t ? *(const uint32_t *)(t + ktrace_tid_offset) : 0;
 }
 
 static inline void fill_head(struct ktrace_record *r, unsigned event, unsigned len)
@@ -122,10 +123,12 @@ static inline void fill_head(struct ktrace_record *r, unsigned event, unsigned l
 void ktrace_emit(enum ktrace_event ev, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
 		 uint64_t a4, uint64_t a5)
 {
-	struct ktrace_record *r = reserve();
+	struct ring *own = own_ring();
+	struct ktrace_record *r;
 
-	if (UNLIKELY(!r))
+	if (UNLIKELY(!own))
 		return;
+	r = reserve(own);
 	fill_head(r, ev, 0);
 	r->arg[0] = a0;
 	r->arg[1] = a1;
@@ -140,10 +143,12 @@ static size_t put_data(unsigned event, const uint64_t words[3], unsigned first, 
 		       size_t n)
 {
 	size_t k = MIN(n, (size_t)(KTRACE_ARGS - first) * 8);
-	struct ktrace_record *r = reserve();
+	struct ring *own = own_ring();
+	struct ktrace_record *r;
 
-	if (UNLIKELY(!r))
+	if (UNLIKELY(!own))
 		return n;
+	r = reserve(own);
 	fill_head(r, event, (unsigned)k);
 	for (unsigned i = 0; i < first; i++)
 		r->arg[i] = words[i];

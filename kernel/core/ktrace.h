@@ -117,10 +117,9 @@ size_t ktrace_dump_read(uint64_t pos, void *buf, size_t n);
 /* Prints the last n records of every CPU to the log. For panic. */
 void ktrace_print_last(unsigned n);
 
-/* The id of the running thread, for records: where sched says that struct thread has it (0: not
- * yet; then the id is 0). */
+/* Where struct thread has the thread's id: set by sched before there is a thread. */
 extern size_t ktrace_tid_offset;
-uint32_t ktrace_current_tid(void);
+uint32_t ktrace_current_tid(void); /* 0 before there are threads */
 
 /*
  * Memory for the rings of groups that are not the flight recorder's; set by boot before

@@ -319,9 +319,9 @@ void sched_init(void)
 	init_common(&boot_thread);
 	init_idle(&boot_thread, 0);
 	atomic_store_explicit(&boot_thread.on_cpu, 1, memory_order_relaxed);
+	set_hooks();
 	arch_curthread_set(&boot_thread);
 	atomic_fetch_or(&cpus_online, BIT(0));
-	set_hooks();
 	epochs_init();
 }
 

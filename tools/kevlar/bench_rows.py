@@ -104,9 +104,6 @@ def describe(name: str) -> Row:
 
 # What a row that is slower than Linux would need. Shown beside it for as long as it is slower.
 NEEDS: dict[str, str] = {
-    "clock-vdso":
-        "a shorter vDSO: 64 of the instructions are there (page, sequence lock, multiply, "
-        "divide by 10^9)",
     "vfork-exec":
         "fault-around takes each file page by its own radix walk (find_any, radix_find, "
         "pagecache_find: a sixth): one walk for the 16; then the teardown (vm_teardown)",
@@ -114,8 +111,8 @@ NEEDS: dict[str, str] = {
         "a scan that does not look each descriptor up by itself, and one copy of all revents "
         "rather than 100 copies of two bytes (poll_scan, copy_to_user, x86_copy_user: half)",
     "signal":
-        "fewer copies of the frame, no siginfo allocation for a synchronous signal to "
-        "oneself, an event less (ktrace_emit: 160)",
+        "the frame built in user memory rather than copied there (arch_signal_push, x86_copy_user: 400), "
+        "no siginfo allocation for a signal to oneself",
     "epoll-1-of-1000":
         "ready_splice and epoll_collect (240 of 560) for a list of one: a path without the "
         "splice",
@@ -136,11 +133,11 @@ NEEDS: dict[str, str] = {
     "fork-64m-huge":
         "huge_get and huge_put count 512 small pages each (60 %): one count for the huge page",
     "futex-round-trip":
-        "two ktrace events a switch (10 %); schedule, wake and switch are a third",
+        "three ktrace events a switch (8 %); schedule, wake and switch are a third",
     "pipe-round-trip":
         "as the context switch",
     "switch-2":
-        "move, pipe_write and pipe_read (390) for one byte; two ktrace events a switch (160)",
+        "move, pipe_write and pipe_read (390) for one byte; three ktrace events a switch (120)",
     "switch-8":
         "as switch-2",
     "switch-16":
@@ -153,16 +150,11 @@ NEEDS: dict[str, str] = {
         "tree (740)",
 }
 
-_ACROSS = ("the woken thread goes to the idle CPU, by IPI, so that two that take turns wake a halted CPU for "
-           "each turn (on one CPU the row is not slower than Linux); a wake-up by a thread that is about to "
-           "sleep should stay on its CPU")
 _VECTORS = ("moving by vector registers takes the fewest instructions, but TCG does each such move in several "
             "steps; to be measured again on hardware")
 
 # The same by wall clock, two CPUs, where that differs from the counts.
 NEEDS_BY_TIME: dict[str, str] = {
-    "pipe-round-trip": _ACROSS, "futex-round-trip": _ACROSS, "switch-2": _ACROSS, "switch-8": _ACROSS,
-    "switch-16": _ACROSS, "vfork-exit": _ACROSS, "thread": _ACROSS,
     "pread-4k": _VECTORS, "pwrite-4k": _VECTORS, "read-4k": _VECTORS, "file-read-1m": _VECTORS,
     "file-copy-1m": _VECTORS, "fault-2m": _VECTORS,
 }
