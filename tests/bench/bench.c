@@ -45,7 +45,7 @@ static unsigned batches = 3;
 static uint64_t profile_rounds = 1;
 static const char *wanted[MAX_ROWS], *broken, *profiled;
 static unsigned nwanted;
-static const struct row *const tables[] = { call_rows, file_rows, ipc_rows,
+static const struct row *const tables[] = { call_rows, file_rows, ipc_rows,   net_rows,
 					    task_rows, mm_rows,   growth_rows };
 
 char self_path[256] = "/bench";
