@@ -173,9 +173,13 @@ static int create(const struct fs_type *t, const struct options *o, bool limited
 
 int tmpfs_create_super(const struct fs_type *t, struct superblock **out)
 {
-	static const struct options options = { .mode = 0755 };
+	/* As much as there is: the root must hold what the initramfs brings; df(1) and installers
+	 * ask for the room that is left. */
+	struct options o = { .max_pages = pmm_total_pages(),
+			     .max_inodes = MAX(pmm_total_pages(), 4096),
+			     .mode = 0755 };
 
-	return create(t, &options, true, out);
+	return create(t, &o, true, out);
 }
 
 static int mount_tmpfs(const struct fs_type *t, const char *source, unsigned flags,

@@ -183,7 +183,8 @@ TEST(times)
 	CHECK_OK(mkdir("d", 0755));
 	CHECK_OK(stat(".", &st));
 	CHECK(st.st_mtim.tv_sec > before.st_mtim.tv_sec ||
-	      (st.st_mtim.tv_sec == before.st_mtim.tv_sec && st.st_mtim.tv_nsec > before.st_mtim.tv_nsec));
+	      (st.st_mtim.tv_sec == before.st_mtim.tv_sec &&
+	       st.st_mtim.tv_nsec > before.st_mtim.tv_nsec));
 }
 
 TEST(statx_agrees_with_stat)
@@ -203,6 +204,20 @@ TEST(statx_agrees_with_stat)
 	CHECK_EQ(x.stx_mtime.tv_sec, st.st_mtim.tv_sec);
 	CHECK_ERR(statx(AT_FDCWD, "f", 0x40000000, STATX_ALL, &x), EINVAL);
 	CHECK_ERR(statx(AT_FDCWD, "none", 0, STATX_ALL, &x), ENOENT);
+}
+
+TEST(statfs_of_the_root_and_of_dev)
+{
+	static const char *const dirs[] = { "/", "/dev" };
+	struct statfs a;
+
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_OK(statfs(dirs[i], &a));
+		CHECK_EQ(a.f_type, 0x01021994);
+		CHECK(a.f_blocks > 0 && a.f_bfree > 0 && a.f_bfree <= a.f_blocks);
+		CHECK_EQ(a.f_bavail, a.f_bfree);
+		CHECK(a.f_files > 0 && a.f_ffree > 0 && a.f_ffree < a.f_files);
+	}
 }
 
 TEST(statfs_numbers)
