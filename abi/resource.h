@@ -35,6 +35,18 @@
 #define PRIO_PGRP    1
 #define PRIO_USER    2
 
+/* ioprio_set(2): class << IOPRIO_CLASS_SHIFT | level. */
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_WHO_PGRP    2
+#define IOPRIO_WHO_USER    3
+#define IOPRIO_CLASS_NONE  0
+#define IOPRIO_CLASS_RT    1
+#define IOPRIO_CLASS_BE    2
+#define IOPRIO_CLASS_IDLE  3
+#define IOPRIO_CLASS_SHIFT 13
+#define IOPRIO_DATA_MASK   0x1fff
+#define IOPRIO_NR_LEVELS   8
+
 struct abi_rlimit {
 	uint64_t rlim_cur;
 	uint64_t rlim_max;

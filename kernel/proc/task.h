@@ -111,6 +111,7 @@ struct task {
 	uint64_t timer_slack, default_timer_slack; /* ns */
 	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;
+	_Atomic uint16_t ioprio;   /* ioprio_set(2): class and level */
 	struct user_account *user; /* of the real uid; owner writes */
 	struct list pi_owned;      /* pi_lock: waiters for PI futexes that this task owns */
 	_Atomic bool pi_closed;    /* it has ended: nobody joins pi_owned any more */

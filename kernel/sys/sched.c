@@ -358,10 +358,11 @@ int64_t sys_getcpu(uaddr_t cpu, uaddr_t node, uint64_t unused)
 	return 0;
 }
 
-/* getpriority(2) and setpriority(2): one task after the other, the results joined. */
+/* getpriority(2), setpriority(2), ioprio_get(2) and ioprio_set(2): one task after the other, the
+ * results joined. */
 struct prio_walk {
-	int (*fn)(struct task *t, int nice, int result);
-	int nice;
+	int (*fn)(struct task *t, int value, int result);
+	int value;  /* to set */
 	int result; /* starts as -ESRCH: nobody was met */
 };
 
@@ -408,7 +409,7 @@ static void walk_process(struct prio_walk *w, struct process *p, bool by_uid, ui
 
 	for (; (t = process_next_task(p, &tid)); tid++) {
 		if (!by_uid || has_uid(t, uid))
-			w->result = w->fn(t, w->nice, w->result);
+			w->result = w->fn(t, w->value, w->result);
 		task_put(t);
 	}
 }
@@ -434,7 +435,7 @@ static int64_t walk(struct prio_walk *w, int32_t which, int32_t who)
 	case PRIO_PROCESS:
 		if (who < 0 || (err = lookup(who, &t)))
 			return -ESRCH;
-		w->result = w->fn(t, w->nice, w->result);
+		w->result = w->fn(t, w->value, w->result);
 		task_put(t);
 		break;
 	case PRIO_PGRP:
@@ -460,6 +461,86 @@ int64_t sys_setpriority(int32_t which, int32_t who, int32_t prio)
 {
 	struct prio_walk w = { .fn = set_one, .result = -ESRCH };
 
-	w.nice = MIN(MAX(prio, NICE_MIN), NICE_MAX);
+	w.value = MIN(MAX(prio, NICE_MIN), NICE_MAX);
 	return walk(&w, which, who);
+}
+
+/* --- priorities of disk requests: kept and told; there is no queue that looks at them --- */
+
+static bool ioprio_is_valid(int prio)
+{
+	int data = prio & (int)IOPRIO_DATA_MASK;
+
+	switch (prio >> IOPRIO_CLASS_SHIFT) {
+	case IOPRIO_CLASS_NONE:
+		return data == 0;
+	case IOPRIO_CLASS_RT:
+	case IOPRIO_CLASS_BE:
+		return data < IOPRIO_NR_LEVELS;
+	default:
+		return prio >> IOPRIO_CLASS_SHIFT == IOPRIO_CLASS_IDLE;
+	}
+}
+
+static int ioprio_set_one(struct task *t, int prio, int result)
+{
+	if (!owns(t) && !capable(CAP_SYS_NICE))
+		return -EPERM;
+	atomic_store_explicit(&t->ioprio, (uint16_t)prio, memory_order_relaxed);
+	return result == -ESRCH ? 0 : result;
+}
+
+static int ioprio_get_one(struct task *t, int unused, int result)
+{
+	(void)unused, (void)result;
+	return atomic_load_explicit(&t->ioprio, memory_order_relaxed);
+}
+
+/* What a task without a priority of its own has: the class of its policy, the level of its nice. */
+static int ioprio_effective(struct task *t)
+{
+	int own = atomic_load_explicit(&t->ioprio, memory_order_relaxed), class;
+
+	if (own >> IOPRIO_CLASS_SHIFT != IOPRIO_CLASS_NONE)
+		return own;
+	class = t->thread.se.policy == SCHED_IDLE ? IOPRIO_CLASS_IDLE
+		: is_rt(t->thread.se.policy)      ? IOPRIO_CLASS_RT
+						  : IOPRIO_CLASS_BE;
+	return class << IOPRIO_CLASS_SHIFT | (t->thread.se.nice + 20) / 5;
+}
+
+static int ioprio_best(struct task *t, int unused, int result)
+{
+	int prio = ioprio_effective(t);
+
+	(void)unused;
+	return result == -ESRCH ? prio : MIN(result, prio);
+}
+
+static int64_t ioprio_walk(struct prio_walk *w, int32_t which, int32_t who)
+{
+	w->result = -ESRCH;
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	return walk(w, which - IOPRIO_WHO_PROCESS + PRIO_PROCESS, who);
+}
+
+int64_t sys_ioprio_get(int32_t which, int32_t who)
+{
+	bool one = which == IOPRIO_WHO_PROCESS;
+	struct prio_walk w = { .fn = one ? ioprio_get_one : ioprio_best };
+
+	return ioprio_walk(&w, which, who);
+}
+
+int64_t sys_ioprio_set(int32_t which, int32_t who, int32_t ioprio)
+{
+	struct prio_walk w = { .fn = ioprio_set_one, .value = ioprio };
+
+	if (ioprio < 0 || !ioprio_is_valid(ioprio))
+		return -EINVAL;
+	if (ioprio >> IOPRIO_CLASS_SHIFT == IOPRIO_CLASS_RT && !capable(CAP_SYS_ADMIN) &&
+	    !capable(CAP_SYS_NICE))
+		return -EPERM;
+	return ioprio_walk(&w, which, who);
 }
