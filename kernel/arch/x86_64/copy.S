@@ -198,6 +198,9 @@ ENDFUNC x86_copy_user
 /* size_t x86_clear_user(void *dst, size_t n): bytes not cleared */
 FUNC x86_clear_user
 	STAC
+	cmpq	$512, %rsi
+	jae	.Lclear_huge
+.Lclear_quads:
 	xorl	%eax, %eax
 	movq	%rsi, %rcx
 	movl	%esi, %edx
@@ -222,6 +225,29 @@ FUNC x86_clear_user
 5:	CLAC
 	movq	%rdx, %rax
 	ret
+
+.Lclear_huge:
+	movq	%gs:CPU_CURTHREAD, %rax
+	cmpq	$0, THREAD_FPU(%rax)
+	je	.Lclear_quads
+	testb	$SIMD_AVX, x86_simd
+	jz	.Lclear_quads
+	SAVE_YMM
+	vpxor	%xmm0, %xmm0, %xmm0
+	subq	$512, %rsi
+6:	.irp	at, 0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 480
+	EX .Lclear_fault, vmovdqu %ymm0, \at(%rdi)
+	.endr
+	addq	$512, %rdi
+	subq	$512, %rsi
+	jae	6b
+	RESTORE_YMM
+	addq	$512, %rsi
+	jmp	.Lclear_quads
+.Lclear_fault:				/* what is cleared already is cleared again, byte by byte */
+	leaq	512(%rsi), %rdx
+	RESTORE_YMM
+	jmp	4b
 ENDFUNC x86_clear_user
 
 .macro STORE4 mov, reg, w, at
