@@ -225,13 +225,9 @@ void page_free(struct page *p, unsigned order)
 	free_block(p, order, __builtin_return_address(0));
 }
 
-void page_put(struct page *p)
+void page_put_last(struct page *p)
 {
-	uint32_t old = atomic_fetch_sub_explicit(&p->ref, 1, memory_order_acq_rel);
-
-	KASSERT(old > 0);
-	if (old == 1)
-		free_block(p, p->order, __builtin_return_address(0));
+	free_block(p, p->order, __builtin_return_address(0));
 }
 
 void page_batch_flush(struct page_batch *b)

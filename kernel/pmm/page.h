@@ -92,7 +92,15 @@ MUST_CHECK static inline bool page_tryget(struct page *p)
 }
 
 /* Drops a reference to a block; the last one frees it (2^page->order pages). */
-void page_put(struct page *p);
+void page_put_last(struct page *p); /* of a page whose count has just become 0 */
+static inline void page_put(struct page *p)
+{
+	uint32_t old = atomic_fetch_sub_explicit(&p->ref, 1, memory_order_acq_rel);
+
+	KASSERT(old > 0);
+	if (old == 1)
+		page_put_last(p);
+}
 
 /* As page_put, without giving back to the allocator one by one: the batch is freed after a
  * shootdown. */

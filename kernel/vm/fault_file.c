@@ -21,7 +21,7 @@
 #include "vm/pagecache.h"
 #include "vm/vm_priv.h"
 
-enum { AROUND_BYTES = 16 * PAGE_SIZE };
+enum { AROUND_BYTES = PAGECACHE_AROUND * PAGE_SIZE };
 
 static inline _Atomic uint64_t *rss_of(struct vmspace *vs, const struct vmobject *o)
 {
@@ -68,23 +68,23 @@ static void map_around(struct vm_fault *f, _Atomic pte_t *slot, unsigned flags)
 	struct vma *v = f->vma;
 	uint64_t base = ALIGN_DOWN(f->va, (uint64_t)AROUND_BYTES);
 	uint64_t start = MAX(base, v->start), end = MIN(base + AROUND_BYTES, v->end), mapped = 0;
-	uint64_t index = vma_index(v, start);
-	struct vmobject *o = v->object;
+	unsigned n = (unsigned)((end - start) >> PAGE_SHIFT);
+	struct page *page[PAGECACHE_AROUND];
+	pte_t bits = pte_make(0, flags);
 
 	slot -= (f->va - start) >> PAGE_SHIFT;
-	for (uint64_t va = start; va < end; va += PAGE_SIZE, slot++, index++) {
-		struct page *p;
-
-		if (atomic_load_explicit(slot, memory_order_relaxed) ||
-		    !(p = pagecache_find(o, index)))
+	pagecache_find_range(v->object, vma_index(v, start), n, page);
+	for (unsigned i = 0; i < n; i++) {
+		if (!page[i])
 			continue;
-		if (pte_install(slot, 0, pte_make(page_paddr(p), flags)))
+		if (!atomic_load_explicit(&slot[i], memory_order_relaxed) &&
+		    pte_install(&slot[i], 0, page_paddr(page[i]) | bits))
 			mapped++;
 		else
-			page_put(p);
+			page_put(page[i]);
 	}
 	if (mapped)
-		vm_add_rss(rss_of(f->vs, o), mapped);
+		vm_add_rss(rss_of(f->vs, v->object), mapped);
 }
 
 static enum fault_result map_page(struct vm_fault *f, _Atomic pte_t *slot, struct page *p)

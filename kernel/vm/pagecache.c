@@ -137,6 +137,26 @@ struct page *pagecache_find(struct vmobject *o, uint64_t index)
 	return p;
 }
 
+void pagecache_find_range(struct vmobject *o, uint64_t index, unsigned n, struct page **out)
+{
+	epoch_enter();
+	radix_find_range(&o->pages, index, n, (void **)out);
+	for (unsigned i = 0; i < n; i++) {
+		struct page *p = out[i];
+
+		if (!p)
+			continue;
+		/* A page on its way out is as good as none. */
+		if (UNLIKELY(!page_tryget(p))) {
+			out[i] = NULL;
+		} else if (UNLIKELY(!is_at(p, o, index + i) || !page_has(p, PG_UPTODATE))) {
+			page_put(p);
+			out[i] = NULL;
+		}
+	}
+	epoch_exit();
+}
+
 void pagecache_count(struct vmobject *o, int64_t pages)
 {
 	atomic_fetch_add_explicit(&o->npages, (uint64_t)pages, memory_order_relaxed);

@@ -211,20 +211,16 @@ void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, ui
 static inline __attribute__((always_inline)) int teardown_leaf(void *ctx, _Atomic pte_t *slot,
 							       uint64_t va, uint64_t size)
 {
-	struct page_batch *b = ctx;
 	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);
 
-	(void)va;
+	(void)ctx, (void)va;
 	atomic_store_explicit(slot, 0, memory_order_relaxed);
 	if (pte_is_special(pte))
 		return 0;
-	if (UNLIKELY(size != PAGE_SIZE)) {
+	if (UNLIKELY(size != PAGE_SIZE))
 		huge_put(pte_page(pte));
-		return 0;
-	}
-	b->page[b->n++] = pte_page(pte);
-	if (b->n == ARRAY_SIZE(b->page))
-		page_batch_flush(b);
+	else
+		page_put(pte_page(pte));
 	return 0;
 }
 
@@ -243,7 +239,6 @@ static void unlink_behind(struct vmspace *vs, const struct vma *v, const struct 
 
 void vm_teardown(struct vmspace *vs)
 {
-	struct page_batch b = { .n = 0 };
 	struct tlb_gather g;
 
 	tlb_gather_init(&g, vs);
@@ -251,8 +246,7 @@ void vm_teardown(struct vmspace *vs)
 	tlb_gather_finish(&g);
 	for (struct vma *v = vma_first(&vs->vmas), *next; v; v = next) {
 		next = vma_next(v);
-		(void)vm_walk(vs, v->start, v->end, teardown_leaf, &b);
+		(void)vm_walk(vs, v->start, v->end, teardown_leaf, NULL);
 		unlink_behind(vs, v, next);
 	}
-	page_batch_flush(&b);
 }
