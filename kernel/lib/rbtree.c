@@ -6,8 +6,8 @@
  * absent child crosses equally many black nodes. Summaries: a node's is a function of itself and
  * its children's, so whoever changes the set below a node calls update() on it afterwards, lower
  * nodes first. A rotation keeps the set below its top, hence only the two rotated nodes are
- * updated; inserting and removing update the whole way up to the root once, before rebalancing.
- *   source       Cormen et al., Introduction to Algorithms, ch. 13
+ * updated; inserting and removing update the way up until a summary stays the same, before
+ * rebalancing. source       Cormen et al., Introduction to Algorithms, ch. 13
  */
 #include "lib/rbtree.h"
 
@@ -31,7 +31,7 @@ static inline void set_color(struct rbnode *n, uintptr_t color)
 static inline void update(const struct rbtree *t, struct rbnode *n)
 {
 	if (t->update)
-		t->update(n);
+		(void)t->update(n);
 }
 
 /* Puts n (may be NULL) where `old` hangs below `parent`. */
@@ -81,8 +81,15 @@ void rb_update(struct rbtree *t, struct rbnode *n)
 {
 	if (!t->update)
 		return;
-	for (; n; n = rb_parent(n))
-		t->update(n);
+	while (n && t->update(n))
+		n = rb_parent(n);
+}
+
+/* As rb_update(), for a node that has just come to its place: what it said before means nothing. */
+static void update_new(struct rbtree *t, struct rbnode *n)
+{
+	update(t, n);
+	rb_update(t, rb_parent(n));
 }
 
 /* n is red. While its parent is red too: recolour and go up, or rotate and be done. */
@@ -125,7 +132,7 @@ void rb_insert(struct rbtree *t, struct rbnode *n, struct rbnode *parent, struct
 	n->parent_color = (uintptr_t)parent | RED;
 	n->left = n->right = NULL;
 	*link = n;
-	rb_update(t, n);
+	update_new(t, n);
 	insert_fixup(t, n);
 }
 
@@ -226,7 +233,9 @@ static void remove_inner(struct rbtree *t, struct rbnode *n)
 	set_parent(s->left, s);
 	s->parent_color = n->parent_color;
 	replace_child(t, rb_parent(n), n, s);
-	rb_update(t, from);
+	if (from != s)
+		rb_update(t, from);
+	update_new(t, s);
 	if (was_black)
 		remove_fixup(t, child, from);
 }
@@ -257,7 +266,7 @@ void rb_replace(struct rbtree *t, struct rbnode *old, struct rbnode *n)
 	if (n->right)
 		set_parent(n->right, n);
 	replace_child(t, rb_parent(n), old, n);
-	rb_update(t, n);
+	update_new(t, n);
 }
 
 struct rbnode *rb_first(const struct rbtree *t)

@@ -3,8 +3,8 @@
 /*
  * Red-black tree with the nodes inside the objects and an optional augmentation: `update`
  * recomputes a node's summary of its subtree from its children, and is called bottom-up along every
- * changed path. The caller searches and compares; insertion gets the parent and the link found by
- * that search.
+ * changed path, until one stays as it was. The caller searches and compares; insertion gets the
+ * parent and the link found by that search.
  */
 
 #include "lib/types.h"
@@ -16,7 +16,7 @@ struct rbnode {
 
 struct rbtree {
 	struct rbnode *root;
-	void (*update)(struct rbnode *n); /* NULL: not augmented */
+	bool (*update)(struct rbnode *n); /* true: the summary has changed. NULL: not augmented */
 };
 
 #define RBTREE_INIT(fn)    \

@@ -29,7 +29,7 @@ void (*kva_shootdown)(void);
 static struct spinlock kva_lock = SPINLOCK(KVA);
 static struct spinlock table_lock =
 	SPINLOCK(PAGETABLE); /* arch leaves it to us to change one page at a time */
-static void update_range(struct rbnode *n);
+static bool update_range(struct rbnode *n);
 static struct rbtree ranges = RBTREE_INIT(update_range); /* kva_lock */
 
 static struct range *range_of(struct rbnode *n)
@@ -37,16 +37,17 @@ static struct range *range_of(struct rbnode *n)
 	return rb_entry(n, struct range, node);
 }
 
-static void update_range(struct rbnode *n)
+static bool update_range(struct rbnode *n)
 {
 	struct range *r = range_of(n);
-	uint64_t max = r->used ? 0 : r->end - r->start;
+	uint64_t max = r->used ? 0 : r->end - r->start, old = r->max_free;
 
 	if (n->left)
 		max = MAX(max, range_of(n->left)->max_free);
 	if (n->right)
 		max = MAX(max, range_of(n->right)->max_free);
 	r->max_free = max;
+	return max != old;
 }
 
 static void insert_locked(struct range *r)

@@ -36,16 +36,17 @@ static bool before(uint64_t a, uint64_t b)
 	return (int64_t)(a - b) < 0;
 }
 
-static void update_deadline(struct rbnode *n)
+static bool update_deadline(struct rbnode *n)
 {
 	struct sched_entity *se = entity_of(n);
-	uint64_t min = se->vdeadline;
+	uint64_t min = se->vdeadline, old = se->min_vdeadline;
 
 	if (n->left && before(entity_of(n->left)->min_vdeadline, min))
 		min = entity_of(n->left)->min_vdeadline;
 	if (n->right && before(entity_of(n->right)->min_vdeadline, min))
 		min = entity_of(n->right)->min_vdeadline;
 	se->min_vdeadline = min;
+	return min != old;
 }
 
 void fair_init(struct fair_queue *q)

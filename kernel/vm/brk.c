@@ -7,11 +7,37 @@
 #include "abi/errno.h"
 #include "vm/vm_priv.h"
 
+static int charge(struct vmspace *vs, const struct vma *v, uint64_t pages)
+{
+	if (!vm_may_expand(vs, v, pages) ||
+	    ((v->flags & VMA_LOCKED) &&
+	     vs->locked_pages + pages > vs->limits.memlock >> PAGE_SHIFT))
+		return -ENOMEM;
+	return vm_commit(pages);
+}
+
+/* v is what the heap is made of, so that it can take over the range behind it. */
+static bool is_heap(const struct vmspace *vs, const struct vma *v)
+{
+	return v->prot == (PROT_READ | PROT_WRITE) && !v->object && !v->file && !v->name &&
+	       v->flags == (vs->def_flags | VMA_ACCOUNTED) &&
+	       v->max_prot == (PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
 static int grow(struct vmspace *vs, struct vma_edit *e, const struct brk_plan *p)
 {
-	struct vma *v;
+	struct vma *v = p->below;
 	int err;
 
+	if (LIKELY(v && v->end == p->start && is_heap(vs, v))) {
+		uint64_t pages = (p->end - p->start) >> PAGE_SHIFT;
+
+		if ((err = charge(vs, v, pages)) || (err = vm_edit_begin(e, vs, 0)))
+			return err;
+		vm_account(vs, v, (int64_t)pages);
+		vma_edit_grow(e, v, v->start, p->end);
+		return 0;
+	}
 	if ((err = vm_edit_begin(e, vs, 1)))
 		return err;
 	v = vma_edit_take_spare(e);
@@ -24,11 +50,7 @@ static int grow(struct vmspace *vs, struct vma_edit *e, const struct brk_plan *p
 		.vs = vs,
 	};
 	list_init(&v->object_node);
-	err = -ENOMEM;
-	if (vm_may_expand(vs, v, vma_pages(v)) && vs->vmas.count < vm_max_map_count &&
-	    (!(v->flags & VMA_LOCKED) ||
-	     vs->locked_pages + vma_pages(v) <= vs->limits.memlock >> PAGE_SHIFT))
-		err = vm_commit(vma_pages(v));
+	err = vs->vmas.count < vm_max_map_count ? charge(vs, v, vma_pages(v)) : -ENOMEM;
 	if (err) {
 		vma_edit_add_spare(e, v);
 		return err;
@@ -40,14 +62,17 @@ static int grow(struct vmspace *vs, struct vma_edit *e, const struct brk_plan *p
 
 static int shrink(struct vmspace *vs, struct vma_edit *e, const struct brk_plan *p)
 {
-	struct vma *v = vma_find_from(&vs->vmas, p->start);
+	struct vma *v = p->below;
 	int err;
 
+	/* Mostly all that goes is the end of the heap's VMA. */
+	if (!v || v->start > p->start || v->end <= p->start)
+		v = vma_find_from(&vs->vmas, p->start);
 	if ((err = vm_edit_begin(e, vs, vma_nodes_for_unmap(v, p->start, p->end))))
 		return err;
 	if ((err = vm_split_ends(vs, v, p->start, p->end)))
 		return err;
-	vm_unmap_locked(e, vs, p->start, p->end);
+	vm_unmap_locked(e, vs, v, p->start, p->end);
 	return 0;
 }
 

@@ -15,47 +15,48 @@
 #define LOW_BASE 0x40000000ul
 #define LOW_END  0x80000000ul
 
-static bool hint_is_free(const struct vmspace *vs, uint64_t hint, uint64_t len, uint64_t high)
+static bool hint_is_free(const struct vmspace *vs, uint64_t hint, uint64_t len, uint64_t high,
+			 struct vma **next)
 {
-	uint64_t at;
-
-	if (hint < vm_mmap_min_addr || !vm_range_ok(hint, len) || hint + len > high)
-		return false;
-	return vma_find_gap(&vs->vmas, len, PAGE_SIZE, hint, hint + len, false, &at);
+	return hint >= vm_mmap_min_addr && vm_range_ok(hint, len) && hint + len <= high &&
+	       vma_is_free(&vs->vmas, hint, hint + len, next);
 }
 
 int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len, uint32_t how, bool anonymous,
-		      uint64_t *out)
+		      uint64_t *out, struct vma **next)
 {
 	/* Whole 2 MiB blocks are aligned to be mapped as such. Other lengths are packed, so that
 	 * they merge. */
 	uint64_t align = anonymous && len && IS_ALIGNED(len, HUGE_SIZE) ? HUGE_SIZE : PAGE_SIZE;
 	uint64_t high = how & VM_MAP_BELOW_4G ? LOW_END : USER_END;
+	uint64_t bottom = vs->legacy_layout ? USER_END / 3 : vs->mmap_base;
 	const struct vma_tree *t = &vs->vmas;
 
 	hint = page_round_up(hint);
-	if (hint && hint_is_free(vs, hint, len, high)) {
+	if (hint && hint_is_free(vs, hint, len, high, next)) {
 		*out = hint;
 		return 0;
 	}
 	if (how & VM_MAP_BELOW_4G)
-		return vma_find_gap(t, len, PAGE_SIZE, LOW_BASE, LOW_END, false, out) ? 0 : -ENOMEM;
+		return vma_find_gap(t, len, PAGE_SIZE, LOW_BASE, LOW_END, false, out, next)
+			       ? 0
+			       : -ENOMEM;
 	if (!vs->legacy_layout &&
-	    vma_find_gap(t, len, align, vm_mmap_min_addr, vs->mmap_base, true, out))
+	    vma_find_gap(t, len, align, vm_mmap_min_addr, vs->mmap_base, true, out, next))
 		return 0;
-	if (vma_find_gap(t, len, PAGE_SIZE, vs->legacy_layout ? USER_END / 3 : vs->mmap_base,
-			 USER_END, false, out))
+	if (vma_find_gap(t, len, PAGE_SIZE, bottom, USER_END, false, out, next))
 		return 0;
-	return vma_find_gap(t, len, PAGE_SIZE, vm_mmap_min_addr, USER_END, true, out) ? 0 : -ENOMEM;
+	return vma_find_gap(t, len, PAGE_SIZE, vm_mmap_min_addr, USER_END, true, out, next)
+		       ? 0
+		       : -ENOMEM;
 }
 
-/* Checks what the caller asked for and settles the address in v. `replaced`: something is there
- * already. */
+/* Checks what the caller asked for and settles the address in v. *replaced: something is there
+ * already; else *next is the VMA behind. */
 static int settle_range(struct vmspace *vs, const struct vm_map_args *a, struct vma *v,
-			bool *replaced)
+			bool *replaced, struct vma **next)
 {
 	uint64_t len = page_round_up(a->len), addr = a->addr, sum;
-	const struct vma *there;
 	int err;
 
 	*replaced = false;
@@ -72,11 +73,11 @@ static int settle_range(struct vmspace *vs, const struct vm_map_args *a, struct 
 			return -ENOMEM;
 		if (addr < vm_mmap_min_addr)
 			return -EPERM;
-		there = vma_find_from(&vs->vmas, addr);
-		*replaced = there && there->start < addr + len;
+		*next = vma_find_from(&vs->vmas, addr);
+		*replaced = *next && (*next)->start < addr + len;
 		if (*replaced && (a->how & VM_MAP_NOREPLACE))
 			return -EEXIST;
-	} else if ((err = vm_choose_address(vs, addr, len, a->how, !a->object, &addr))) {
+	} else if ((err = vm_choose_address(vs, addr, len, a->how, !a->object, &addr, next))) {
 		return err;
 	}
 	v->start = addr;
@@ -110,8 +111,9 @@ static int check_limits(struct vmspace *vs, const struct vm_map_args *a, const s
 	return vm_may_expand(vs, v, pages - old) ? 0 : -ENOMEM;
 }
 
-static void unmap(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_t start,
-		  uint64_t end, bool tables)
+/* Returns the VMA behind, or NULL. */
+static struct vma *unmap(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_t start,
+			 uint64_t end, bool tables)
 {
 	struct tlb_gather g;
 	struct vma *next;
@@ -123,16 +125,19 @@ static void unmap(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_
 	if (tables)
 		vm_unlink_tables(&g, next, start, end);
 	tlb_gather_finish(&g);
+	return next;
 }
 
-void vm_unmap_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end)
+void vm_unmap_locked(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_t start,
+		     uint64_t end)
 {
-	unmap(e, vs, vma_find_from(&vs->vmas, start), start, end, true);
+	(void)unmap(e, vs, v, start, end, true);
 }
 
-void vm_clear_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end)
+struct vma *vm_clear_locked(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_t start,
+			    uint64_t end)
 {
-	unmap(e, vs, vma_find_from(&vs->vmas, start), start, end, false);
+	return unmap(e, vs, v, start, end, false);
 }
 
 static void fill_vma(struct vmspace *vs, const struct vm_map_args *a, struct vma *v)
@@ -155,14 +160,13 @@ static void fill_vma(struct vmspace *vs, const struct vm_map_args *a, struct vma
 
 /* The range is settled: the rest of the plan, then the commit. */
 static int map_locked(struct vmspace *vs, const struct vm_map_args *a, struct vma *v,
-		      struct vma_edit *e, bool replaced)
+		      struct vma_edit *e, bool replaced, struct vma *next)
 {
 	int err;
 
 	if ((err = check_limits(vs, a, v, replaced)))
 		return err;
-	if (replaced &&
-	    (err = vm_split_ends(vs, vma_find_from(&vs->vmas, v->start), v->start, v->end)))
+	if (replaced && (err = vm_split_ends(vs, next, v->start, v->end)))
 		return err;
 	if (vm_wants_commit(v->flags, v->prot)) {
 		if ((err = vm_commit(vma_pages(v))))
@@ -170,9 +174,9 @@ static int map_locked(struct vmspace *vs, const struct vm_map_args *a, struct vm
 		v->flags |= VMA_ACCOUNTED;
 	}
 	if (replaced)
-		vm_clear_locked(e, vs, v->start, v->end);
+		next = vm_clear_locked(e, vs, next, v->start, v->end);
 	vm_account(vs, v, (int64_t)vma_pages(v));
-	(void)vma_edit_map(e, v);
+	(void)vma_edit_map_before(e, v, next);
 	vm_edit_retire(e);
 	return 0;
 }
@@ -182,7 +186,7 @@ static int map_range(struct vmspace *vs, const struct vm_map_args *a, uint64_t *
 {
 	bool replaced;
 	struct vma_edit e;
-	struct vma *v;
+	struct vma *v, *next;
 	int err;
 
 	if ((err = write_lock_killable(&vs->lock)))
@@ -192,10 +196,10 @@ static int map_range(struct vmspace *vs, const struct vm_map_args *a, uint64_t *
 		goto unlock;
 	v = vma_edit_take_spare(&e);
 	fill_vma(vs, a, v);
-	if (!(err = settle_range(vs, a, v, &replaced))) {
+	if (!(err = settle_range(vs, a, v, &replaced, &next))) {
 		*addr = v->start;
 		*flags = v->flags;
-		err = map_locked(vs, a, v, &e, replaced);
+		err = map_locked(vs, a, v, &e, replaced, next);
 	}
 	if (err)
 		vma_edit_add_spare(&e, v);
@@ -244,7 +248,7 @@ int vm_unmap(struct vmspace *vs, uint64_t addr, uint64_t len) NO_TSA
 		goto unlock;
 	if ((err = vm_split_ends(vs, v, addr, end)))
 		goto unlock;
-	unmap(&e, vs, v, addr, end, true);
+	(void)unmap(&e, vs, v, addr, end, true);
 	vm_edit_retire(&e);
 unlock:
 	write_unlock(&vs->lock);

@@ -82,16 +82,17 @@ static int shrink(struct remap *r)
 		return err;
 	if ((err = vm_split_ends(vs, v, start, end)))
 		return err;
-	vm_unmap_locked(&r->e, vs, start, end);
+	vm_unmap_locked(&r->e, vs, v, start, end);
 	return 0;
 }
 
 static bool can_grow_here(const struct remap *r)
 {
-	uint64_t start = r->old + r->old_len, end = r->old + r->new_len, at;
+	uint64_t start = r->old + r->old_len, end = r->old + r->new_len;
+	struct vma *next;
 
 	return r->vma->end == start && vm_range_ok(r->old, r->new_len) &&
-	       vma_find_gap(&r->vs->vmas, end - start, PAGE_SIZE, start, end, false, &at);
+	       vma_is_free(&r->vs->vmas, start, end, &next);
 }
 
 static int grow_here(struct remap *r)
@@ -182,7 +183,8 @@ static void leave_old(struct remap *r, uint64_t moved)
 	if (moved)
 		tlb_flush_range(vs, r->old, r->old + moved);
 	if (r->old_len && !(r->flags & MREMAP_DONTUNMAP))
-		vm_unmap_locked(&r->e, vs, r->old, r->old + r->old_len);
+		vm_unmap_locked(&r->e, vs, vma_find_from(&vs->vmas, r->old), r->old,
+				r->old + r->old_len);
 }
 
 /* The plan failed: tables made for the new place go again, so that none is left that no VMA has use
@@ -205,11 +207,12 @@ static int move(struct remap *r)
 	uint64_t pages = r->new_len >> PAGE_SHIFT, moved = MIN(r->old_len, r->new_len);
 	struct vmspace *vs = r->vs;
 	struct move m;
-	struct vma *v;
+	struct vma *v, *next;
 	int err;
 
-	if (!(r->flags & MREMAP_FIXED) && (err = vm_choose_address(vs, r->new_addr, r->new_len, 0,
-								   !r->vma->object, &r->new_addr)))
+	if (!(r->flags & MREMAP_FIXED) &&
+	    (err = vm_choose_address(vs, r->new_addr, r->new_len, 0, !r->vma->object, &r->new_addr,
+				     &next)))
 		return err;
 	/* Three nodes: the new VMA, and one for each place that may be cut in the middle. */
 	if ((err = vm_edit_begin(&r->e, vs, 3)))
@@ -227,7 +230,8 @@ static int move(struct remap *r)
 		return err;
 	}
 	if (r->flags & MREMAP_FIXED)
-		vm_clear_locked(&r->e, vs, r->new_addr, r->new_addr + r->new_len);
+		(void)vm_clear_locked(&r->e, vs, vma_find_from(&vs->vmas, r->new_addr), r->new_addr,
+				      r->new_addr + r->new_len);
 	vm_account(vs, v, (int64_t)pages);
 	(void)vma_edit_map(&r->e, v);
 	(void)arch_pt_walk(&vs->pt, r->old, r->old + moved, move_leaf, &m);

@@ -51,11 +51,12 @@ static int map_part(struct vmspace *vs, uint64_t addr, uint64_t pages, uint64_t 
 int vm_map_vdso(struct vmspace *vs, uint64_t hint) NO_TSA
 {
 	uint64_t data, image;
+	struct vma *next;
 	int err;
 
 	if ((err = write_lock_killable(&vs->lock)))
 		return err;
-	err = vm_choose_address(vs, hint, (image_pages + 1) << PAGE_SHIFT, 0, false, &data);
+	err = vm_choose_address(vs, hint, (image_pages + 1) << PAGE_SHIFT, 0, false, &data, &next);
 	write_unlock(&vs->lock);
 	if (err)
 		return err;

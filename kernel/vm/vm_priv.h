@@ -64,14 +64,17 @@ bool vm_wants_commit(uint32_t flags,
 		     uint32_t prot); /* VMA flags: private writable memory that must be backed */
 
 /* --- map.c --- */
-/* Unmaps [start, end) with the lock held for writing; `e` has the nodes, 2 MiB leaves at the ends
- * are split. */
-void vm_unmap_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end);
-/* As vm_unmap_locked(), but table pages stay: something new comes there at once. */
-void vm_clear_locked(struct vma_edit *e, struct vmspace *vs, uint64_t start, uint64_t end);
-/* Chooses an address as mmap(2) without MAP_FIXED. 0 or -ENOMEM. */
+/* Unmaps [start, end), whose first VMA is v or NULL, with the lock held for writing; `e` has the
+ * nodes, 2 MiB leaves at the ends are split. */
+void vm_unmap_locked(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_t start,
+		     uint64_t end);
+/* As vm_unmap_locked(), but table pages stay: something new comes there at once. Returns the VMA
+ * behind, or NULL. */
+struct vma *vm_clear_locked(struct vma_edit *e, struct vmspace *vs, struct vma *v, uint64_t start,
+			    uint64_t end);
+/* Chooses an address as mmap(2) without MAP_FIXED; *next is the VMA behind it. 0 or -ENOMEM. */
 MUST_CHECK int vm_choose_address(struct vmspace *vs, uint64_t hint, uint64_t len, uint32_t how,
-				 bool anonymous, uint64_t *out);
+				 bool anonymous, uint64_t *out, struct vma **next);
 
 /* --- pt.c: page tables of a space --- */
 unsigned vm_pte_flags(

@@ -41,14 +41,18 @@ static inline uint64_t summary(const struct rbnode *n)
 	return max;
 }
 
-static void vma_update(struct rbnode *n)
+static bool vma_update(struct rbnode *n)
 {
-	rb_entry(n, struct vma, node)->max_gap = summary(n);
+	uint64_t old = rb_entry(n, struct vma, node)->max_gap, max = summary(n);
+
+	rb_entry(n, struct vma, node)->max_gap = max;
+	return max != old;
 }
 
 void vma_tree_init(struct vma_tree *t, uint64_t limit)
 {
 	t->rb = (struct rbtree)RBTREE_INIT(vma_update);
+	t->first = t->last = NULL;
 	t->count = 0;
 	t->limit = limit;
 }
@@ -80,26 +84,6 @@ struct vma *vma_find(const struct vma_tree *t, uint64_t addr)
 	return v && v->start <= addr ? v : NULL;
 }
 
-struct vma *vma_first(const struct vma_tree *t)
-{
-	return vma_of(rb_first(&t->rb));
-}
-
-struct vma *vma_last(const struct vma_tree *t)
-{
-	return vma_of(rb_last(&t->rb));
-}
-
-struct vma *vma_next(const struct vma *v)
-{
-	return vma_of(rb_next(&v->node));
-}
-
-struct vma *vma_prev(const struct vma *v)
-{
-	return vma_of(rb_prev(&v->node));
-}
-
 /* The gap in front of `next` (NULL: nobody's) now begins at prev_end. */
 static inline void refresh_gap(struct vma *next, uint64_t prev_end)
 {
@@ -111,44 +95,59 @@ static inline void refresh_gap(struct vma *next, uint64_t prev_end)
 	if (gap == next->gap)
 		return;
 	next->gap = gap;
-	/* As rb_update(), but it ends where the summary does not change. */
-	for (struct rbnode *n = &next->node; n; n = rb_parent(n)) {
-		uint64_t max = summary(n);
+	/* As rb_update(), without the calls. */
+	for (struct rbnode *n = &next->node; n && vma_update(n); n = rb_parent(n))
+		;
+}
 
-		if (vma_of(n)->max_gap == max)
-			break;
-		vma_of(n)->max_gap = max;
+/* v comes between its neighbours-to-be. */
+static inline void chain(struct vma_tree *t, struct vma *v, struct vma *prev, struct vma *next)
+{
+	v->prev = prev;
+	v->next = next;
+	*(prev ? &prev->next : &t->first) = v;
+	*(next ? &next->prev : &t->last) = v;
+	t->count++;
+}
+
+static inline void unchain(struct vma_tree *t, struct vma *v)
+{
+	*(v->prev ? &v->prev->next : &t->first) = v->next;
+	*(v->next ? &v->next->prev : &t->last) = v->prev;
+	t->count--;
+}
+
+/* Of two neighbours, the lower one in the tree has no child on the other's side. */
+void vma_insert_between(struct vma_tree *t, struct vma *v, struct vma *prev, struct vma *next)
+{
+	v->gap = gap_after(prev ? prev->end : 0, v);
+	chain(t, v, prev, next);
+	if (next && !next->node.left) {
+		/* v's parent: its summary is made anew when v is linked */
+		next->gap = gap_after(v->end, next);
+		rb_insert(&t->rb, &v->node, &next->node, &next->node.left);
+	} else if (prev) {
+		rb_insert(&t->rb, &v->node, &prev->node, &prev->node.right);
+		refresh_gap(next, v->end);
+	} else {
+		rb_insert(&t->rb, &v->node, NULL, &t->rb.root);
 	}
 }
 
 void vma_insert(struct vma_tree *t, struct vma *v)
 {
-	struct rbnode **link = &t->rb.root, *parent = NULL;
-	struct vma *prev = NULL, *next = NULL;
+	struct vma *next = vma_find_from(t, v->start);
 
-	while (*link) {
-		parent = *link;
-		if (v->start < vma_of(parent)->start) {
-			next = vma_of(parent);
-			link = &parent->left;
-		} else {
-			prev = vma_of(parent);
-			link = &parent->right;
-		}
-	}
-	v->gap = gap_after(prev ? prev->end : 0, v);
-	rb_insert(&t->rb, &v->node, parent, link);
-	refresh_gap(next, v->end);
-	t->count++;
+	vma_insert_between(t, v, next ? vma_prev(next) : vma_last(t), next);
 }
 
 void vma_remove(struct vma_tree *t, struct vma *v)
 {
 	struct vma *next = vma_next(v), *prev = vma_prev(v);
 
+	unchain(t, v);
 	rb_remove(&t->rb, &v->node);
 	refresh_gap(next, prev ? prev->end : 0);
-	t->count--;
 }
 
 void vma_resize(struct vma_tree *t, struct vma *v, uint64_t start, uint64_t end)
@@ -168,28 +167,28 @@ void vma_resize(struct vma_tree *t, struct vma *v, uint64_t start, uint64_t end)
 
 void vma_split(struct vma_tree *t, struct vma *v, struct vma *upper)
 {
-	struct rbnode *parent = &v->node, **link = &v->node.right;
+	struct vma *next = v->next;
 
 	v->end = upper->start;
 	upper->gap = 0;
-	while (*link) {
-		parent = *link;
-		link = &parent->left;
-	}
-	rb_insert(&t->rb, &upper->node, parent, link);
-	t->count++;
+	chain(t, upper, v, next);
+	if (v->node.right)
+		rb_insert(&t->rb, &upper->node, &next->node, &next->node.left);
+	else
+		rb_insert(&t->rb, &upper->node, &v->node, &v->node.right);
 }
 
 void vma_join(struct vma_tree *t, struct vma *v, struct vma *upper)
 {
+	unchain(t, upper);
 	rb_remove(&t->rb, &upper->node);
 	v->end = upper->end;
-	t->count--;
 }
 
 struct gap_search {
 	uint64_t len, align, low, high;
 	uint64_t found;
+	struct vma *next; /* behind it */
 };
 
 /* Fits the request into the free range [start, end), as high as it goes when topdown. */
@@ -208,28 +207,68 @@ static inline bool fit(struct gap_search *s, uint64_t start, uint64_t end, bool 
 	return true;
 }
 
-/*
- * The highest (lowest) room in front of a VMA of the subtree at n. Subtrees without a large enough
- * gap are skipped, and so are those outside the window. Recurses on one side only: depth <= 2
- * log2(count).
- */
-static bool search_down(struct gap_search *s, struct rbnode *n)
+static inline bool has_gap(const struct rbnode *n, uint64_t len)
 {
-	while (n && vma_of(n)->max_gap >= s->len) {
-		struct vma *v = vma_of(n);
+	return n && rb_entry(n, struct vma, node)->max_gap >= len;
+}
+
+/* The highest VMA of the subtree at n, which has one, with a gap of at least len in front. */
+static struct vma *highest_gap(struct rbnode *n, uint64_t len)
+{
+	for (;;) {
+		if (has_gap(n->right, len))
+			n = n->right;
+		else if (vma_of(n)->gap >= len)
+			return vma_of(n);
+		else
+			n = n->left;
+	}
+}
+
+/* The next VMA below v with a gap of at least len in front, or NULL. */
+static struct vma *gap_below(const struct vma *v, uint64_t len)
+{
+	const struct rbnode *n = &v->node;
+	struct rbnode *p;
+
+	for (;;) {
+		if (has_gap(n->left, len))
+			return highest_gap(n->left, len);
+		while ((p = rb_parent(n)) && p->left == n)
+			n = p;
+		if (!p || vma_of(p)->gap >= len)
+			return vma_of(p);
+		n = p;
+	}
+}
+
+/*
+ * The highest room, from the first VMA that reaches beyond the window downwards. Gaps that are too
+ * small are passed over by whole subtrees; one that is large enough is not only when the alignment,
+ * or the lower end of the window, stands against it.
+ */
+static bool search_down(struct gap_search *s, const struct vma_tree *t)
+{
+	struct vma *v = vma_find_from(t, s->high);
+
+	s->next = v;
+	if (!v) {
+		v = t->last;
+		if (fit(s, v ? v->end : 0, t->limit, true))
+			return true;
+	}
+	for (; v && v->end > s->low; v = gap_below(v, s->len)) {
 		uint64_t end = gap_end(v);
 
-		if (v->end < s->high && search_down(s, n->right))
+		if (v->gap >= s->len && fit(s, end - v->gap, end, true)) {
+			s->next = v;
 			return true;
-		if (v->gap >= s->len && fit(s, end - v->gap, end, true))
-			return true;
-		if (v->start <= s->low)
-			return false;
-		n = n->left;
+		}
 	}
 	return false;
 }
 
+/* The lowest room in front of a VMA of the subtree at n. Recurses on one side only. */
 static bool search_up(struct gap_search *s, struct rbnode *n)
 {
 	while (n && vma_of(n)->max_gap >= s->len) {
@@ -238,8 +277,10 @@ static bool search_up(struct gap_search *s, struct rbnode *n)
 
 		if (v->start > s->low && search_up(s, n->left))
 			return true;
-		if (v->gap >= s->len && fit(s, end - v->gap, end, false))
+		if (v->gap >= s->len && fit(s, end - v->gap, end, false)) {
+			s->next = v;
 			return true;
+		}
 		if (v->end >= s->high)
 			return false;
 		n = n->right;
@@ -248,24 +289,31 @@ static bool search_up(struct gap_search *s, struct rbnode *n)
 }
 
 bool vma_find_gap(const struct vma_tree *t, uint64_t len, uint64_t align, uint64_t low,
-		  uint64_t high, bool topdown, uint64_t *out)
+		  uint64_t high, bool topdown, uint64_t *out, struct vma **next)
 {
 	struct gap_search s = {
 		.len = len, .align = align, .low = low, .high = MIN(high, t->limit)
 	};
-	struct vma *last = vma_last(t);
-	uint64_t tail = last ? last->end : 0;
 	bool ok;
 
 	if (len == 0)
 		return false;
 	if (topdown)
-		ok = fit(&s, tail, t->limit, true) || search_down(&s, t->rb.root);
+		ok = search_down(&s, t);
 	else
-		ok = search_up(&s, t->rb.root) || fit(&s, tail, t->limit, false);
-	if (ok)
+		ok = search_up(&s, t->rb.root) ||
+		     fit(&s, t->last ? t->last->end : 0, t->limit, false);
+	if (ok) {
 		*out = s.found;
+		*next = s.next;
+	}
 	return ok;
+}
+
+bool vma_is_free(const struct vma_tree *t, uint64_t start, uint64_t end, struct vma **next)
+{
+	*next = vma_find_from(t, start);
+	return end <= t->limit && (!*next || gap_end(*next) >= end);
 }
 
 bool vma_can_merge(const struct vma *a, const struct vma *b)
@@ -288,8 +336,9 @@ static bool subtree_is_valid(const struct vma_tree *t, struct rbnode *n, const s
 	if (!subtree_is_valid(t, n->left, prev, count))
 		return false;
 	prev_end = *prev ? (*prev)->end : 0;
-	if (v->start >= v->end || v->end > t->limit || v->start < prev_end ||
-	    !IS_ALIGNED(v->start | v->end, PAGE_SIZE) || v->gap != gap_after(prev_end, v))
+	if (v->prev != *prev || (*prev ? (*prev)->next : t->first) != v || v->start >= v->end ||
+	    v->end > t->limit || v->start < prev_end || !IS_ALIGNED(v->start | v->end, PAGE_SIZE) ||
+	    v->gap != gap_after(prev_end, v))
 		return false;
 	*prev = v;
 	++*count;
@@ -303,5 +352,6 @@ bool vma_tree_is_valid(const struct vma_tree *t)
 	const struct vma *prev = NULL;
 	uint64_t count = 0;
 
-	return subtree_is_valid(t, t->rb.root, &prev, &count) && count == t->count;
+	return subtree_is_valid(t, t->rb.root, &prev, &count) && count == t->count &&
+	       t->last == prev;
 }

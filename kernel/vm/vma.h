@@ -38,7 +38,8 @@ enum vma_flags {
 
 struct vma {
 	struct rbnode node;
-	uint64_t start, end; /* bytes, page aligned; end exclusive */
+	struct vma *prev, *next; /* in the tree, by address; NULL at the ends */
+	uint64_t start, end;     /* bytes, page aligned; end exclusive */
 	uint64_t gap;      /* usable bytes between the previous VMA's end and start (less a stack's
 			      guard) */
 	uint64_t max_gap;  /* largest gap in the subtree */
@@ -59,6 +60,7 @@ struct vma {
 
 struct vma_tree {
 	struct rbtree rb;
+	struct vma *first, *last;
 	uint64_t count;
 	uint64_t limit; /* addresses end here */
 };
@@ -67,14 +69,30 @@ void vma_tree_init(struct vma_tree *t, uint64_t limit);
 struct vma *vma_find(const struct vma_tree *t,
 		     uint64_t addr); /* the one that contains addr, or NULL */
 struct vma *vma_find_from(const struct vma_tree *t,
-			  uint64_t addr);        /* the first with end > addr, or NULL */
-struct vma *vma_first(const struct vma_tree *t); /* lowest, or NULL when empty */
-struct vma *vma_last(const struct vma_tree *t);  /* highest, or NULL when empty */
-struct vma *vma_next(const struct vma *v);
-struct vma *vma_prev(const struct vma *v);
+			  uint64_t addr); /* the first with end > addr, or NULL */
+
+/* Lowest and highest, NULL when empty; the neighbours of one in a tree. */
+static inline struct vma *vma_first(const struct vma_tree *t)
+{
+	return t->first;
+}
+static inline struct vma *vma_last(const struct vma_tree *t)
+{
+	return t->last;
+}
+static inline struct vma *vma_next(const struct vma *v)
+{
+	return v->next;
+}
+static inline struct vma *vma_prev(const struct vma *v)
+{
+	return v->prev;
+}
 
 /* v's range must be free. */
 void vma_insert(struct vma_tree *t, struct vma *v);
+/* The same where its neighbours are known (NULL: there is none). */
+void vma_insert_between(struct vma_tree *t, struct vma *v, struct vma *prev, struct vma *next);
 void vma_remove(struct vma_tree *t, struct vma *v);
 /* Changes the bounds of a VMA in the tree; it must not pass its neighbours. */
 void vma_resize(struct vma_tree *t, struct vma *v, uint64_t start, uint64_t end);
@@ -86,10 +104,16 @@ void vma_join(struct vma_tree *t, struct vma *v, struct vma *upper);
 
 /*
  * Room for len bytes inside [low, high), aligned to `align` (power of two): the highest such
- * address when topdown, else the lowest. returns      true and *out; false when there is none
+ * address when topdown, else the lowest.
+ *   next         out: the VMA behind the room, or NULL
+ *   returns      true and *out; false when there is none
  */
 MUST_CHECK bool vma_find_gap(const struct vma_tree *t, uint64_t len, uint64_t align, uint64_t low,
-			     uint64_t high, bool topdown, uint64_t *out);
+			     uint64_t high, bool topdown, uint64_t *out, struct vma **next);
+
+/* True when [start, end) is free and may be taken. *next: the VMA behind `start`. */
+MUST_CHECK bool vma_is_free(const struct vma_tree *t, uint64_t start, uint64_t end,
+			    struct vma **next);
 
 /* True when b, which starts where a ends, continues it in every respect, so that the two may be
  * one. */

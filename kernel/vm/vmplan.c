@@ -114,7 +114,11 @@ void vma_edit_grow(struct vma_edit *e, struct vma *v, uint64_t start, uint64_t e
 
 struct vma *vma_edit_map(struct vma_edit *e, struct vma *v)
 {
-	struct vma *next = vma_find_from(e->tree, v->start);
+	return vma_edit_map_before(e, v, vma_find_from(e->tree, v->start));
+}
+
+struct vma *vma_edit_map_before(struct vma_edit *e, struct vma *v, struct vma *next)
+{
 	struct vma *prev = next ? vma_prev(next) : vma_last(e->tree);
 	struct vma *host = NULL;
 
@@ -123,7 +127,7 @@ struct vma *vma_edit_map(struct vma_edit *e, struct vma *v)
 	else if (next && vma_can_merge(v, next))
 		host = next;
 	if (!host) {
-		vma_insert(e->tree, v);
+		vma_insert_between(e->tree, v, prev, next);
 		e->ops->born(v);
 		return v;
 	}
@@ -169,12 +173,15 @@ struct brk_plan vma_plan_brk(const struct vma_tree *t, uint64_t brk_start, uint6
 		return p;
 	new_end = page_round_up(want);
 	p.action = BRK_MOVE;
+	if (new_end == old_end)
+		return p;
+	v = vma_find_from(t, old_end);
+	p.below = v ? vma_prev(v) : vma_last(t);
 	if (new_end < old_end) {
 		p.action = BRK_SHRINK;
 		p.start = new_end;
 		p.end = old_end;
-	} else if (new_end > old_end) {
-		v = vma_find_from(t, old_end);
+	} else {
 		room_end = v ? v->start : t->limit;
 		if (v && (v->flags & VMA_GROWSDOWN))
 			room_end = MAX(room_end, VMA_STACK_GUARD) - VMA_STACK_GUARD;

@@ -57,6 +57,8 @@ struct vma *vma_edit_unmap(struct vma_edit *e, struct vma *v, uint64_t start, ui
  * when neighbours took over, it is one again returns      the VMA that now covers the range
  */
 struct vma *vma_edit_map(struct vma_edit *e, struct vma *v);
+/* The same when the VMA behind v's range is known (NULL: none). */
+struct vma *vma_edit_map_before(struct vma_edit *e, struct vma *v, struct vma *next);
 
 /* Calls apply(ctx, v) for each VMA of [start, end), cut to the range, then joins what has become
  * equal. */
@@ -79,6 +81,7 @@ enum brk_action { BRK_REFUSE, BRK_MOVE, BRK_GROW, BRK_SHRINK };
 struct brk_plan {
 	enum brk_action action;
 	uint64_t start, end; /* page aligned; for GROW and SHRINK */
+	struct vma *below;   /* the last VMA that begins below the old break's page end, or NULL */
 };
 struct brk_plan vma_plan_brk(const struct vma_tree *t, uint64_t brk_start, uint64_t brk,
 			     uint64_t want);

@@ -28,9 +28,12 @@ static int size_of(const struct rbnode *n)
 	return n ? item_of(n)->size : 0;
 }
 
-static void update(struct rbnode *n)
+static bool update(struct rbnode *n)
 {
+	int old = item_of(n)->size;
+
 	item_of(n)->size = 1 + size_of(n->left) + size_of(n->right);
+	return item_of(n)->size != old;
 }
 
 static void require(int c)

@@ -26,15 +26,17 @@ static struct item *item_of(struct rbnode *n)
 	return rb_entry(n, struct item, node);
 }
 
-static void update(struct rbnode *n)
+static bool update(struct rbnode *n)
 {
 	struct item *i = item_of(n);
+	int old = i->sum;
 
 	i->sum = i->weight;
 	if (n->left)
 		i->sum += item_of(n->left)->sum;
 	if (n->right)
 		i->sum += item_of(n->right)->sum;
+	return i->sum != old;
 }
 
 static void insert(struct rbtree *t, struct item *i)

@@ -192,6 +192,7 @@ static void many_vmas(void **state)
 	struct vma_tree t;
 	struct vma *v = calloc(N, sizeof(*v));
 	uint64_t at;
+	struct vma *next;
 
 	(void)state;
 	vma_tree_init(&t, 1ull << 47);
@@ -202,9 +203,9 @@ static void many_vmas(void **state)
 	}
 	assert_true(vma_tree_is_valid(&t));
 	assert_true(depth(t.rb.root) <= 36);
-	assert_true(vma_find_gap(&t, 2 * PAGE_SIZE, PAGE_SIZE, 17 << 12, 1ull << 47, false, &at));
+	assert_true(vma_find_gap(&t, 2 * PAGE_SIZE, PAGE_SIZE, 17 << 12, 1ull << 47, false, &at, &next));
 	assert_int_equal(at, v[N - 1].end);
-	assert_true(vma_find_gap(&t, PAGE_SIZE, PAGE_SIZE, 17 << 12, v[N - 1].start, true, &at));
+	assert_true(vma_find_gap(&t, PAGE_SIZE, PAGE_SIZE, 17 << 12, v[N - 1].start, true, &at, &next));
 	assert_int_equal(at, v[N - 2].end);
 	for (unsigned i = 0; i < N; i += 2)
 		vma_remove(&t, &v[i]);

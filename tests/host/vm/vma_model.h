@@ -94,6 +94,7 @@ static inline void model_check_gap(struct model *m, uint64_t pages, uint64_t ali
 {
 	uint8_t used[MODEL_PAGES];
 	uint64_t found = 0, want = 0;
+	struct vma *next = NULL;
 	int ok = 0, got;
 
 	for (unsigned i = 0; i < MODEL_PAGES; i++)
@@ -118,8 +119,9 @@ static inline void model_check_gap(struct model *m, uint64_t pages, uint64_t ali
 		}
 	}
 	got = vma_find_gap(&m->tree, pages * PAGE_SIZE, align * PAGE_SIZE, low * PAGE_SIZE,
-			   high * PAGE_SIZE, topdown, &found);
+			   high * PAGE_SIZE, topdown, &found, &next);
 	model_require(got == ok && (!ok || found == want * PAGE_SIZE));
+	model_require(!ok || next == vma_find_from(&m->tree, found));
 }
 
 static inline void model_check(struct model *m)
