@@ -140,6 +140,8 @@ void runq_resched_locked(struct runq *rq)
 	} else if (atomic_load(&rq->halted)) {
 		rq->woken_at = clock_mono();
 		arch_ipi_send(BIT(rq->cpu));
+	} else {
+		rq->woken_at = 0;
 	}
 }
 
@@ -291,8 +293,10 @@ bool runq_is_beside_waker(const struct thread *t, nsec_t now)
 	struct thread *me = curthread();
 	struct runq *rq = this_runq();
 
-	if (irq_is_active() || load_of(rq->cpu) != 1 || !waker_sleeps_soon(me) ||
-	    t->se.class != SCHED_CLASS_FAIR || !(t->affinity & BIT(rq->cpu)))
+	/* Who is behind a real-time thread may wait long, and idle looks only for its mark. */
+	if (irq_is_active() || me->se.class != SCHED_CLASS_FAIR ||
+	    t->se.class != SCHED_CLASS_FAIR || !(t->affinity & BIT(rq->cpu)) ||
+	    load_of(rq->cpu) != 1 || !waker_sleeps_soon(me))
 		return false;
 	me->woke_at = now;
 	rq->turn_at = now;
