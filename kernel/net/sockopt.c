@@ -169,6 +169,8 @@ static int set_socket_level(struct socket *s, int name, uaddr_t val, uint32_t le
 		return set_word(s, name, (int)v);
 	if (name == SO_DEBUG && v && !capable(CAP_NET_ADMIN))
 		return -EACCES;
+	if (name == SO_REUSEPORT && v && s->family != AF_INET && s->family != AF_INET6)
+		return -EOPNOTSUPP;
 	set_bits(s, b->bit, v);
 	return 0;
 }
@@ -209,9 +211,7 @@ static int give_peer_name(struct socket *s, void *val, uint32_t *len)
 
 	if (n < 0)
 		return -ENOTCONN;
-	if ((uint32_t)n < *len) /* it must be asked for whole */
-		*len = (uint32_t)n;
-	else if ((uint32_t)n > *len)
+	if ((uint32_t)n < *len) /* less may be asked for, not more */
 		return -EINVAL;
 	memcpy(val, &name, *len);
 	return 0;

@@ -23,10 +23,18 @@
 #include "vfs/namei.h"
 #include "vfs/walk.h"
 
-enum { NAME_BUCKETS = 256, FAMILY_BYTES = 2, AUTOBIND_NAMES = 1 << 20 };
+enum {
+	BUCKETS_MIN = 64,
+	BUCKETS_MAX = 1 << 19,
+	FAMILY_BYTES = 2,
+	AUTOBIND_NAMES = 1 << 20,
+	PIECE = 64
+};
 
 static struct spinlock names_lock = SPINLOCK(UNIXNAMES);
-static struct unix_addr *bucket[NAME_BUCKETS]; /* names_lock */
+static struct unix_addr *first_buckets[BUCKETS_MIN];
+static struct unix_addr **bucket = first_buckets; /* names_lock */
+static uint32_t nbuckets = BUCKETS_MIN, nnames;   /* names_lock; a power of two */
 static struct list all_sockets = LIST_INIT(all_sockets);
 static uint64_t seed;
 
@@ -38,14 +46,14 @@ void unix_names_init(void)
 void unix_list_add(struct unix_sock *u)
 {
 	spin_lock(&names_lock);
-	list_add_tail(&all_sockets, &u->all);
+	list_add_tail(&all_sockets, &u->all.node);
 	spin_unlock(&names_lock);
 }
 
 void unix_list_remove(struct unix_sock *u)
 {
 	spin_lock(&names_lock);
-	list_remove(&u->all);
+	list_remove(&u->all.node);
 	spin_unlock(&names_lock);
 }
 
@@ -93,20 +101,6 @@ static void terminate(const struct abi_sockaddr_un *name, uint32_t len, struct t
 	out->text[len - FAMILY_BYTES] = '\0';
 }
 
-static struct unix_addr *addr_create(struct unix_sock *u, const void *name, uint32_t len)
-{
-	struct unix_addr *a = kzalloc(sizeof(*a));
-
-	if (a == NULL)
-		return NULL;
-	ref_init(&a->ref);
-	atomic_init(&a->nusers, 1);
-	a->owner = u;
-	a->len = len;
-	memcpy(&a->name, name, MIN(len, (uint32_t)sizeof(a->name)));
-	return a;
-}
-
 void unix_addr_get(struct unix_addr *a)
 {
 	ref_get(&a->ref);
@@ -127,7 +121,7 @@ static void leave(struct unix_addr *a)
 
 static struct unix_addr **chain_of(uint32_t hash)
 {
-	return &bucket[hash % NAME_BUCKETS];
+	return &bucket[hash & (nbuckets - 1)];
 }
 
 static void insert_locked(struct unix_addr *a)
@@ -136,6 +130,58 @@ static void insert_locked(struct unix_addr *a)
 
 	a->next = *chain;
 	*chain = a;
+	nnames++;
+}
+
+static void move_names_locked(struct unix_addr **to, uint32_t n)
+{
+	struct unix_addr **from = bucket, *a;
+	uint32_t nfrom = nbuckets;
+
+	bucket = to;
+	nbuckets = n;
+	nnames = 0;
+	for (uint32_t i = 0; i < nfrom; i++)
+		while ((a = from[i]) != NULL) {
+			from[i] = a->next;
+			insert_locked(a);
+		}
+}
+
+/* Four times as many chains, once they are two names long; without memory they stay long. */
+static void grow_table(void)
+{
+	uint32_t n = nbuckets * 4;
+	struct unix_addr **more, **old = NULL;
+
+	if (LIKELY(nnames < nbuckets * 2) || n > BUCKETS_MAX ||
+	    (more = kcalloc(n, sizeof(*more))) == NULL)
+		return;
+	spin_lock(&names_lock);
+	if (nbuckets < n) {
+		old = bucket;
+		move_names_locked(more, n);
+	}
+	spin_unlock(&names_lock);
+	if (old == NULL)
+		kfree(more);
+	else if (old != first_buckets)
+		kfree(old);
+}
+
+static struct unix_addr *addr_create(struct unix_sock *u, const void *name, uint32_t len)
+{
+	struct unix_addr *a = kzalloc(sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	grow_table();
+	ref_init(&a->ref);
+	atomic_init(&a->nusers, 1);
+	a->owner = u;
+	a->len = len;
+	memcpy(&a->name, name, MIN(len, (uint32_t)sizeof(a->name)));
+	return a;
 }
 
 void unix_unname(struct unix_sock *u)
@@ -150,6 +196,7 @@ void unix_unname(struct unix_sock *u)
 			;
 		*at = a->next;
 		a->owner = NULL;
+		nnames--;
 		spin_unlock(&names_lock);
 	}
 	leave(a);
@@ -413,14 +460,29 @@ static void format_one(struct textbuf *t, struct unix_sock *u)
 	text_c(t, '\n');
 }
 
-/* The list stands still under names_lock, and its sockets are not released, so their names stay. */
+/* In pieces, between which others get at the names: a mark keeps the place. What is under
+ * names_lock is not released, so its name stays. */
 void unix_format(struct textbuf *t)
 {
-	struct unix_sock *u;
+	struct unix_all mark = { .is_mark = true };
+	struct list *n;
+	unsigned i = 0;
 
 	text_f(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
 	spin_lock(&names_lock);
-	list_for_each (u, &all_sockets, all)
-		format_one(t, u);
+	for (n = all_sockets.next; n != &all_sockets; n = n->next) {
+		struct unix_all *all = list_entry(n, struct unix_all, node);
+
+		if (!all->is_mark)
+			format_one(t, container_of(all, struct unix_sock, all));
+		if (++i % PIECE != 0)
+			continue;
+		list_insert_between(&mark.node, n, n->next);
+		spin_unlock(&names_lock);
+		thread_resched_point();
+		spin_lock(&names_lock);
+		n = mark.node.prev;
+		list_remove(&mark.node);
+	}
 	spin_unlock(&names_lock);
 }

@@ -258,6 +258,7 @@ void unix_rights_free(struct unix_rights *r)
 	while ((r = todo) != NULL) {
 		todo = r->next;
 		close_files(r);
+		thread_resched_point();
 	}
 	t->closing = NULL;
 }

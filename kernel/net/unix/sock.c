@@ -121,6 +121,7 @@ static void drop_pending(struct list *pending)
 		list_remove(&u->pending_node);
 		unix_release(&u->s);
 		unix_put(u);
+		thread_resched_point();
 	}
 }
 
@@ -215,8 +216,8 @@ int unix_shutdown(struct socket *s, int how)
 
 int unix_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len)
 {
-	(void)s, (void)level, (void)name, (void)val, (void)len;
-	return -ENOPROTOOPT;
+	(void)s, (void)name, (void)val, (void)len;
+	return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
 }
 
 static int get_peer_cred(struct unix_sock *u, void *val, uint32_t *len)

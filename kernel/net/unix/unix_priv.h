@@ -52,6 +52,12 @@ struct unix_msg {
 };
 enum { UNIX_INLINE = 1920, UNIX_CHUNK = 32768, UNIX_OVERHEAD = 768, UNIX_BLOCK_ORDER = 3 };
 
+/* A place in the list of all sockets, or a reader's mark there. */
+struct unix_all {
+	struct list node;
+	bool is_mark;
+};
+
 struct unix_sock {
 	struct socket s;      /* first */
 	struct spinlock lock; /* UNIX: what says so below; two: by address */
@@ -81,7 +87,7 @@ struct unix_sock {
 	struct waitq room;          /* UNIXROOM: those who wait for room in our queue or backlog */
 	struct waiter relay;        /* datagram: on `room` of a full peer, for our own pollers */
 	struct unix_sock *relay_to; /* counted; lock; NULL: none */
-	struct list all;            /* UNIXNAMES: of every socket */
+	struct unix_all all;        /* UNIXNAMES: of every socket */
 	/* Garbage collection: gc lock. */
 	struct list inflight_node;
 	uint32_t inflight, gc_refs;
