@@ -353,6 +353,17 @@ uint64_t pmm_free_blocks(unsigned order)
 	return (pmm_buddy.nfree - MIN(listed, pmm_buddy.nfree)) >> BUDDY_TOP;
 }
 
+uint64_t pmm_min_free_pages(void)
+{
+	return reserve;
+}
+
+void pmm_set_min_free(uint64_t pages)
+{
+	reserve = MIN(MAX(pages, 16ul), total_pages / 8);
+	low_mark = 2 * reserve;
+}
+
 uint64_t pmm_low_pages(void)
 {
 	return low_mark;

@@ -130,7 +130,9 @@ uint64_t pmm_total_pages(void);
 uint64_t pmm_free_pages(void);
 uint64_t pmm_used_pages(enum page_kind kind); /* as allocated */
 uint64_t pmm_free_blocks(unsigned order);     /* of that order in the buddy allocator */
-uint64_t pmm_low_pages(void);                 /* below this many free pages reclaim begins */
+uint64_t pmm_min_free_pages(void);            /* users' requests go to reclaim below it */
+void pmm_set_min_free(uint64_t pages);
+uint64_t pmm_low_pages(void); /* below this many free pages reclaim begins */
 
 /* Reclaim, set by vm: tries to free about `want` pages; returns how many. NULL-safe. May sleep. */
 extern uint64_t (*pmm_reclaim)(uint64_t want);

@@ -14,8 +14,12 @@
 #include "core/clock.h"
 #include "core/ktrace.h"
 #include "core/log.h"
+#include "core/panic.h"
 #include "pmm/page.h"
+#include "pmm/slab.h"
 #include "vfs/cred.h"
+#include "vm/pagecache.h"
+#include "vm/stat.h"
 #include "vm/vmspace.h"
 
 enum { OOM_ADJ_NEVER = -1000, WAIT_STEPS = 20 };
@@ -28,8 +32,11 @@ static _Atomic nsec_t last_kill;
 struct victim {
 	struct process *p; /* counted */
 	uint64_t score;
-	uint64_t total, anon, file, shmem; /* pages */
+	uint64_t total, anon, file, shmem, tables; /* pages */
+	struct vmspace *vs;                        /* only to compare with */
 };
+
+int oom_kill_allocating_task, oom_panic, oom_dump_tasks = 1;
 
 /* Of any of its tasks: the leader may have left before the others. Counted; NULL: it has given it
  * back. */
@@ -51,7 +58,7 @@ static struct vmspace *process_vmspace(struct process *p)
 /* 0: not to be killed. In pages. */
 static uint64_t badness(const struct process *p, const struct vmspace *vs)
 {
-	int64_t points = (int64_t)vmspace_rss(vs), adj = p->oom_score_adj;
+	int64_t points = (int64_t)(vmspace_rss(vs) + vs->pt.ntables), adj = p->oom_score_adj;
 
 	if (p == init_process || adj == OOM_ADJ_NEVER)
 		return 0;
@@ -95,6 +102,8 @@ static void consider(struct process *p, struct victim *best, bool *dying)
 			.anon = vs->rss_anon,
 			.file = vs->rss_file,
 			.shmem = vs->rss_shmem,
+			.tables = vs->pt.ntables,
+			.vs = vs,
 		};
 	}
 	vmspace_put(vs);
@@ -105,8 +114,60 @@ static void choose(struct victim *best, bool *dying)
 	struct process *p;
 
 	*dying = false;
+	if (oom_kill_allocating_task) {
+		consider(curproc(), best, dying);
+		if (best->p != NULL)
+			return;
+	}
 	for (uint32_t nr = 1; (p = process_next(&nr)) != NULL; nr++) {
 		consider(p, best, dying);
+		process_put(p);
+	}
+}
+
+/* Others that run in the victim's space keep its memory: they end too. */
+static void kill_sharers(const struct victim *v)
+{
+	struct process *p;
+
+	for (uint32_t nr = 1; (p = process_next(&nr)) != NULL; nr++) {
+		struct vmspace *vs = p != v->p && p != init_process ? process_vmspace(p) : NULL;
+
+		if (vs && vs == v->vs)
+			process_kill_all(p, SIGKILL);
+		vmspace_put(vs);
+		process_put(p);
+	}
+}
+
+static void dump_task(struct process *p)
+{
+	struct task *t = process_get_leader(p);
+	struct vmspace *vs = t ? process_vmspace(p) : NULL;
+
+	if (vs)
+		log_info("[%7u] %5u %5u %8lu %8lu %8lu %8u %13d %s", t->thread.tid,
+			 t->thread.cred->uid, p->pid->nr, vs->total_pages, vmspace_rss(vs),
+			 (unsigned long)vs->pt.ntables << PAGE_SHIFT, 0, p->oom_score_adj,
+			 t->thread.name);
+	vmspace_put(vs);
+	task_put(t);
+}
+
+static void report(void)
+{
+	struct process *p;
+
+	log_warn("%s invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=%d",
+		 curthread()->name, curproc()->oom_score_adj);
+	log_warn("Mem-Info: %lu pages, free %lu, anon %lu, cached %lu, slab %lu", pmm_total_pages(),
+		 pmm_free_pages(), pmm_used_pages(PAGE_ANON), pagecache_pages(), slab_pages());
+	if (!oom_dump_tasks)
+		return;
+	log_info("[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj "
+		 "name");
+	for (uint32_t nr = 1; (p = process_next(&nr)) != NULL; nr++) {
+		dump_task(p);
 		process_put(p);
 	}
 }
@@ -117,13 +178,14 @@ static void kill_victim(const struct victim *v)
 	uint32_t nr = v->p->pid->nr;
 
 	log_err("Out of memory: Killed process %u (%s) total-vm:%lukB, anon-rss:%lukB, "
-		"file-rss:%lukB, shmem-rss:%lukB, "
-		"UID:%u score:%lu oom_score_adj:%d",
+		"file-rss:%lukB, shmem-rss:%lukB, UID:%u pgtables:%lukB oom_score_adj:%d",
 		nr, t ? t->thread.name : "?", v->total * 4, v->anon * 4, v->file * 4, v->shmem * 4,
-		t ? t->thread.cred->uid : 0, v->score, v->p->oom_score_adj);
+		t ? t->thread.cred->uid : 0, v->tables * 4, v->p->oom_score_adj);
 	ktrace(KT_MM, oom_kill, nr, v->anon + v->file + v->shmem, 0, 0, 0, 0);
+	vm_count(VM_EVENT_OOM_KILL, 1);
 	task_put(t);
 	process_kill_all(v->p, SIGKILL);
+	kill_sharers(v);
 	atomic_store_explicit(&last_kill, clock_mono(), memory_order_relaxed);
 }
 
@@ -153,9 +215,12 @@ static bool out_of_memory(void)
 	}
 	choose(&v, &dying);
 	if (dying &&
-	    clock_mono() - atomic_load_explicit(&last_kill, memory_order_relaxed) < VICTIM_TIME)
+	    clock_mono() - atomic_load_explicit(&last_kill, memory_order_relaxed) < VICTIM_TIME) {
 		killed = true;
-	else if (v.p != NULL) {
+	} else if (oom_panic) {
+		panic("Out of memory: system-wide panic_on_oom is enabled");
+	} else if (v.p != NULL) {
+		report();
 		kill_victim(&v);
 		killed = true;
 	}

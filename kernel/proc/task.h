@@ -272,6 +272,8 @@ uint32_t process_pgid(struct process *p);
 uint32_t process_sid(struct process *p);
 
 uint64_t process_fork_count(void); /* processes and threads ever made: /proc/stat */
+/* vm.oom_kill_allocating_task, vm.panic_on_oom, vm.oom_dump_tasks */
+extern int oom_kill_allocating_task, oom_panic, oom_dump_tasks;
 unsigned process_oom_score(
 	struct process *p); /* /proc/PID/oom_score: 0 never killed … 2000; may sleep */
 

@@ -6,6 +6,8 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/mman.h"
+#include "lib/string.h"
+#include "pmm/page.h"
 #include "pmm/slab.h"
 #include "proc/task.h"
 #include "pseudofs/procfs_priv.h"
@@ -62,29 +64,61 @@ static void vma_line(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 	text_c(w->t, '\n');
 }
 
-static void usage_lines(struct textbuf *t, const struct vm_usage *u)
+static void kib_line(struct textbuf *t, const char *name, uint64_t bytes)
 {
-	text_f(t,
-	       "Rss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n"
-	       "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\n"
-	       "Private_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\nReferenced:     %8lu "
-	       "kB\nAnonymous:      %8lu kB\n"
-	       "LazyFree:              0 kB\nAnonHugePages:         0 kB\nSwap:                  0 "
-	       "kB\n"
-	       "SwapPss:               0 kB\nLocked:                0 kB\n",
-	       (unsigned long)u->rss / 1024, (unsigned long)u->pss / 1024,
-	       (unsigned long)u->private_dirty / 1024, (unsigned long)u->shared_clean / 1024,
-	       (unsigned long)u->shared_dirty / 1024, (unsigned long)u->private_clean / 1024,
-	       (unsigned long)u->private_dirty / 1024, (unsigned long)u->referenced / 1024,
-	       (unsigned long)u->anonymous / 1024);
+	text_f(t, "%s:%*s%8lu kB\n", name, (int)(15 - strlen(name)), "",
+	       (unsigned long)bytes / 1024);
+}
+
+static void usage_lines(struct textbuf *t, const struct vm_usage *u, bool rollup)
+{
+	kib_line(t, "Rss", u->rss);
+	kib_line(t, "Pss", u->pss);
+	kib_line(t, "Pss_Dirty", u->pss_dirty);
+	if (rollup) {
+		kib_line(t, "Pss_Anon", u->pss_anon);
+		kib_line(t, "Pss_File", u->pss_file);
+		kib_line(t, "Pss_Shmem", u->pss_shmem);
+	}
+	kib_line(t, "Shared_Clean", u->shared_clean);
+	kib_line(t, "Shared_Dirty", u->shared_dirty);
+	kib_line(t, "Private_Clean", u->private_clean);
+	kib_line(t, "Private_Dirty", u->private_dirty);
+	kib_line(t, "Referenced", u->referenced);
+	kib_line(t, "Anonymous", u->anonymous);
+	kib_line(t, "LazyFree", u->lazyfree);
+	kib_line(t, "AnonHugePages", u->anon_huge);
+	kib_line(t, "ShmemPmdMapped", 0);
+	kib_line(t, "FilePmdMapped", 0);
+	kib_line(t, "Shared_Hugetlb", 0);
+	kib_line(t, "Private_Hugetlb", 0);
+	kib_line(t, "Swap", 0);
+	kib_line(t, "SwapPss", 0);
+	kib_line(t, "Locked", u->locked);
 }
 
 static void vm_flags_line(struct textbuf *t, const struct vma *v)
 {
-	text_f(t, "VmFlags: %s%s%s%smr mw me %s%s%s\n", v->prot & PROT_READ ? "rd " : "",
+	static const struct {
+		uint32_t flag;
+		char name[3];
+	} flags[] = {
+		{ VMA_GROWSDOWN, "gd" },   { VMA_LOCKED, "lo" },    { VMA_SPECIAL, "io" },
+		{ VMA_SEQ_READ, "sr" },    { VMA_RAND_READ, "rr" }, { VMA_DONTFORK, "dc" },
+		{ VMA_ACCOUNTED, "ac" },   { VMA_NORESERVE, "nr" }, { VMA_WIPEONFORK, "wf" },
+		{ VMA_LOCKONFAULT, "lf" }, { VMA_DONTDUMP, "dd" },  { VMA_HUGE, "hg" },
+		{ VMA_NOHUGE, "nh" },
+	};
+
+	text_f(t, "VmFlags: %s%s%s%s%s%s%s%s", v->prot & PROT_READ ? "rd " : "",
 	       v->prot & PROT_WRITE ? "wr " : "", v->prot & PROT_EXEC ? "ex " : "",
-	       v->flags & VMA_SHARED ? "sh " : "", v->flags & VMA_GROWSDOWN ? "gd " : "",
-	       v->flags & VMA_LOCKED ? "lo " : "", v->flags & VMA_ACCOUNTED ? "ac " : "");
+	       v->flags & VMA_SHARED ? "sh " : "", v->max_prot & PROT_READ ? "mr " : "",
+	       v->max_prot & PROT_WRITE ? "mw " : "", v->max_prot & PROT_EXEC ? "me " : "",
+	       v->flags & VMA_SHARED && v->max_prot & PROT_WRITE ? "ms " : "");
+	for (unsigned i = 0; i < ARRAY_SIZE(flags); i++)
+		if (v->flags & flags[i].flag)
+			text_f(t, "%s ", flags[i].name);
+	text_c(t, '\n');
 }
 
 static int show_vma(void *ctx, struct vmspace *vs, struct vma *v)
@@ -100,7 +134,10 @@ static int show_vma(void *ctx, struct vmspace *vs, struct vma *v)
 	       "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 "
 	       "kB\n",
 	       (unsigned long)(v->end - v->start) / 1024);
-	usage_lines(w->t, &u);
+	usage_lines(w->t, &u, false);
+	text_f(w->t, "THPeligible:    %d\n",
+	       !v->object && v->end - v->start >= HUGE_SIZE && !(v->flags & VMA_NOHUGE) &&
+		       !vs->no_huge && vm_huge_mode != VM_HUGE_NEVER);
 	vm_flags_line(w->t, v);
 	return 0;
 }
@@ -119,6 +156,13 @@ static int sum_vma(void *ctx, struct vmspace *vs, struct vma *v)
 	w->sum.private_dirty += u.private_dirty;
 	w->sum.referenced += u.referenced;
 	w->sum.anonymous += u.anonymous;
+	w->sum.lazyfree += u.lazyfree;
+	w->sum.anon_huge += u.anon_huge;
+	w->sum.locked += u.locked;
+	w->sum.pss_dirty += u.pss_dirty;
+	w->sum.pss_anon += u.pss_anon;
+	w->sum.pss_file += u.pss_file;
+	w->sum.pss_shmem += u.pss_shmem;
 	w->first = w->first ? w->first : v->start;
 	w->last = v->end;
 	return 0;
@@ -170,8 +214,61 @@ int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t)
 		return err;
 	text_f(t, "%08lx-%08lx ---p 00000000 00:00 0                          [rollup]\n",
 	       (unsigned long)w.first, (unsigned long)w.last);
-	usage_lines(t, &w.sum);
+	usage_lines(t, &w.sum, true);
 	return 0;
+}
+
+/* numa_maps: one node, the default policy. */
+static int numa_vma(void *ctx, struct vmspace *vs, struct vma *v)
+{
+	struct maps_walk *w = ctx;
+	struct vm_usage u;
+
+	vm_usage_locked(vs, v, &u);
+	text_f(w->t, "%08lx default", (unsigned long)v->start);
+	if (v->file)
+		text_f(w->t, " file=%s", vma_label(w, vs, v));
+	else if (v->flags & VMA_STACK)
+		text_f(w->t, " stack");
+	else if (v->start < vs->brk && v->end > vs->brk_start)
+		text_f(w->t, " heap");
+	if (u.anonymous)
+		text_f(w->t, " anon=%lu", (unsigned long)u.anonymous >> PAGE_SHIFT);
+	if (u.shared_dirty + u.private_dirty)
+		text_f(w->t, " dirty=%lu",
+		       (unsigned long)(u.shared_dirty + u.private_dirty) >> PAGE_SHIFT);
+	if (u.rss > u.anonymous)
+		text_f(w->t, " mapped=%lu", (unsigned long)u.rss >> PAGE_SHIFT);
+	if (u.rss)
+		text_f(w->t, " N0=%lu kernelpagesize_kB=4", (unsigned long)u.rss >> PAGE_SHIFT);
+	text_c(w->t, '\n');
+	return 0;
+}
+
+int proc_numa_maps_show(struct pinode *i, struct textbuf *t)
+{
+	struct maps_walk w = { .t = t };
+
+	return walk(i, &w, numa_vma);
+}
+
+/* proc(5): 1 all, 2 anonymous, 3 files: referenced bits; 4 soft-dirty, which there is none of; 5
+ * the peak of the resident set. */
+ssize64_t proc_clear_refs_store(struct pinode *i, char *text, size_t n)
+{
+	struct vmspace *vs;
+	uint64_t what;
+
+	if (!str_to_u64(text, NULL, &what) || what < 1 || what > 5)
+		return -EINVAL;
+	if ((vs = proc_get_vmspace(i)) == NULL)
+		return (ssize64_t)n;
+	if (what == 5)
+		vs->hiwater_rss = 0;
+	else if (what <= 3)
+		vm_clear_referenced(vs, what != 3, what != 2);
+	vmspace_put(vs);
+	return (ssize64_t)n;
 }
 
 int proc_statm_show(struct pinode *i, struct textbuf *t)
@@ -272,6 +369,23 @@ const struct file_ops proc_mem_ops = {
 	.seek = mem_seek,
 };
 
+/* Present, of a file or shared, mapped here alone. */
+static uint64_t pagemap_bits(pte_t pte, uint64_t size)
+{
+	struct page *p;
+	uint32_t maps;
+
+	if (!pte_is_present(pte) || (size != PAGE_SIZE && !pte_is_huge(pte)))
+		return 0;
+	if (pte_flags(pte) & PTE_SPECIAL)
+		return 1ull << 63;
+	p = paddr_page(pte_paddr(pte));
+	maps = atomic_load_explicit(&p->ref, memory_order_relaxed);
+	if (p->kind == PAGE_CACHE)
+		return 1ull << 63 | 1ull << 61 | (maps <= 2 ? 1ull << 56 : 0);
+	return 1ull << 63 | (maps == 1 ? 1ull << 56 : 0);
+}
+
 /* One 64-bit word per page: present, swapped; frame numbers only with CAP_SYS_ADMIN. */
 static ssize64_t pagemap_read(struct file *f, struct uio *u, off64_t *pos)
 {
@@ -290,7 +404,7 @@ static ssize64_t pagemap_read(struct file *f, struct uio *u, off64_t *pos)
 		if ((slot = arch_pt_slot(&vs->pt, va, &size)) != NULL)
 			pte = atomic_load(slot);
 		read_unlock(&vs->lock);
-		word = pte_is_present(pte) ? 1ull << 63 : 0;
+		word = pagemap_bits(pte, size);
 		if (word && capable(CAP_SYS_ADMIN))
 			word |= (pte_paddr(pte) + (va & (size - 1))) >> PAGE_SHIFT;
 		if (uio_put(u, &word, 8) != 8)

@@ -343,45 +343,49 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		.name = n, .mode = S_IFLNK | 0777, .link = fn \
 	}
 
-#define COMMON_NODES                                                                           \
-	PRIVATE_TEXT("auxv", 0400, auxv_show), TEXT("cgroup", 0444, cgroup_show),              \
-		TEXT("cmdline", 0444, cmdline_show),                                           \
-		{ .name = "comm",                                                              \
-		  .mode = S_IFREG | 0644,                                                      \
-		  .show = comm_show,                                                           \
-		  .store = comm_store },                                                       \
-		LINK("cwd", cwd_link), PRIVATE_TEXT("environ", 0400, environ_show),            \
-		LINK("exe", exe_link), PRIVATE_TEXT("io", 0400, io_show),                      \
-		TEXT("limits", 0444, limits_show), TEXT("loginuid", 0444, loginuid_show),      \
-		TEXT("maps", 0444, proc_maps_show),                                            \
-		{ .name = "mem",                                                               \
-		  .mode = S_IFREG | 0600,                                                      \
-		  .fops = &proc_mem_ops,                                                       \
-		  .owned_by_subject = true },                                                  \
-		{ .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_nodes },         \
-		TEXT("mountinfo", 0444, mountinfo_show), TEXT("mounts", 0444, mounts_show),    \
-		{ .name = "oom_score_adj",                                                     \
-		  .mode = S_IFREG | 0644,                                                      \
-		  .show = oom_adj_show,                                                        \
-		  .store = oom_adj_store },                                                    \
-		TEXT("oom_score", 0444, oom_score_show),                                       \
-		{ .name = "pagemap",                                                           \
-		  .mode = S_IFREG | 0400,                                                      \
-		  .fops = &proc_pagemap_ops,                                                   \
-		  .owned_by_subject = true },                                                  \
-		PRIVATE_TEXT("personality", 0400, personality_show), LINK("root", root_link),  \
-		TEXT("schedstat", 0444, schedstat_show), TEXT("smaps", 0444, proc_smaps_show), \
-		TEXT("smaps_rollup", 0444, proc_smaps_rollup_show),                            \
-		TEXT("stat", 0444, proc_stat_show), TEXT("statm", 0444, proc_statm_show),      \
-		TEXT("status", 0444, proc_status_show), TEXT("wchan", 0444, wchan_show),       \
-		{ .name = "fd",                                                                \
-		  .mode = S_IFDIR | 0500,                                                      \
-		  .find = proc_fd_find,                                                        \
-		  .list = proc_fd_list,                                                        \
-		  .owned_by_subject = true },                                                  \
-	{                                                                                      \
-		.name = "fdinfo", .mode = S_IFDIR | 0500, .find = proc_fdinfo_find,            \
-		.list = proc_fd_list, .owned_by_subject = true                                 \
+#define COMMON_NODES                                                                               \
+	PRIVATE_TEXT("auxv", 0400, auxv_show), TEXT("cgroup", 0444, cgroup_show),                  \
+		{ .name = "clear_refs",                                                            \
+		  .mode = S_IFREG | 0200,                                                          \
+		  .store = proc_clear_refs_store,                                                  \
+		  .owned_by_subject = true },                                                      \
+		TEXT("numa_maps", 0444, proc_numa_maps_show), TEXT("cmdline", 0444, cmdline_show), \
+		{ .name = "comm",                                                                  \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = comm_show,                                                               \
+		  .store = comm_store },                                                           \
+		LINK("cwd", cwd_link), PRIVATE_TEXT("environ", 0400, environ_show),                \
+		LINK("exe", exe_link), PRIVATE_TEXT("io", 0400, io_show),                          \
+		TEXT("limits", 0444, limits_show), TEXT("loginuid", 0444, loginuid_show),          \
+		TEXT("maps", 0444, proc_maps_show),                                                \
+		{ .name = "mem",                                                                   \
+		  .mode = S_IFREG | 0600,                                                          \
+		  .fops = &proc_mem_ops,                                                           \
+		  .owned_by_subject = true },                                                      \
+		{ .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_nodes },             \
+		TEXT("mountinfo", 0444, mountinfo_show), TEXT("mounts", 0444, mounts_show),        \
+		{ .name = "oom_score_adj",                                                         \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = oom_adj_show,                                                            \
+		  .store = oom_adj_store },                                                        \
+		TEXT("oom_score", 0444, oom_score_show),                                           \
+		{ .name = "pagemap",                                                               \
+		  .mode = S_IFREG | 0400,                                                          \
+		  .fops = &proc_pagemap_ops,                                                       \
+		  .owned_by_subject = true },                                                      \
+		PRIVATE_TEXT("personality", 0400, personality_show), LINK("root", root_link),      \
+		TEXT("schedstat", 0444, schedstat_show), TEXT("smaps", 0444, proc_smaps_show),     \
+		TEXT("smaps_rollup", 0444, proc_smaps_rollup_show),                                \
+		TEXT("stat", 0444, proc_stat_show), TEXT("statm", 0444, proc_statm_show),          \
+		TEXT("status", 0444, proc_status_show), TEXT("wchan", 0444, wchan_show),           \
+		{ .name = "fd",                                                                    \
+		  .mode = S_IFDIR | 0500,                                                          \
+		  .find = proc_fd_find,                                                            \
+		  .list = proc_fd_list,                                                            \
+		  .owned_by_subject = true },                                                      \
+	{                                                                                          \
+		.name = "fdinfo", .mode = S_IFDIR | 0500, .find = proc_fdinfo_find,                \
+		.list = proc_fd_list, .owned_by_subject = true                                     \
 	}
 
 static const struct pnode task_nodes[] = { PROC_DEBUG_NODES COMMON_NODES, { 0 } };

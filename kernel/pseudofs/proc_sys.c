@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "lib/string.h"
+#include "pmm/page.h"
 #include "proc/coredump.h"
 #include "proc/fatal.h"
 #include "proc/pid.h"
@@ -200,6 +201,89 @@ static ssize64_t max_map_count_store(struct pinode *i, char *text, size_t n)
 	return (ssize64_t)n;
 }
 
+static int overcommit_kbytes_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\n", (unsigned long)vm_overcommit_kbytes);
+	return 0;
+}
+
+/* Of the two limits, that which was set last holds; the other one reads 0. */
+static ssize64_t overcommit_kbytes_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v))
+		return -EINVAL;
+	vm_overcommit_kbytes = v;
+	vm_overcommit_ratio = 0;
+	return (ssize64_t)n;
+}
+
+static int overcommit_ratio_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%d\n", vm_overcommit_ratio);
+	return 0;
+}
+
+static ssize64_t overcommit_ratio_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v) || v > INT32_MAX)
+		return -EINVAL;
+	vm_overcommit_ratio = (int)v;
+	vm_overcommit_kbytes = 0;
+	return (ssize64_t)n;
+}
+
+static int min_free_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\n", (unsigned long)pmm_min_free_pages() * (PAGE_SIZE / 1024));
+	return 0;
+}
+
+static ssize64_t min_free_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v) || v > INT32_MAX)
+		return -EINVAL;
+	pmm_set_min_free(v / (PAGE_SIZE / 1024));
+	return (ssize64_t)n;
+}
+
+/* Free blocks are merged as they are freed: that is all the compaction there is. Only 1 is a
+ * request. */
+static ssize64_t compact_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	return str_to_u64(text, NULL, &v) && v == 1 ? (ssize64_t)n : -EINVAL;
+}
+
+static int long_show(struct pinode *i, struct textbuf *t)
+{
+	text_f(t, "%lu\n", (unsigned long)*(const uint64_t *)i->node->ptr);
+	return 0;
+}
+
+static ssize64_t long_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	if (!str_to_u64(text, NULL, &v))
+		return -EINVAL;
+	*(uint64_t *)(uintptr_t)i->node->ptr = v;
+	return (ssize64_t)n;
+}
+
 static ssize64_t drop_caches_store(struct pinode *i, char *text, size_t n)
 {
 	uint64_t v;
@@ -280,6 +364,11 @@ static ssize64_t sched_store(struct pinode *i, char *text, size_t n)
 		.name = n, .mode = S_IFREG | 0644, .show = int_show, .store = int_store, \
 		.ptr = &(var), .arg = max                                                \
 	}
+#define LONG(n, var)                                                                       \
+	{                                                                                  \
+		.name = n, .mode = S_IFREG | 0644, .show = long_show, .store = long_store, \
+		.ptr = &(var)                                                              \
+	}
 #define SET(n, get, put)                                                     \
 	{                                                                    \
 		.name = n, .mode = S_IFREG | 0644, .show = get, .store = put \
@@ -339,9 +428,16 @@ static const struct pnode kernel_nodes[] = {
 static const struct pnode vm_nodes[] = {
 	{ .name = "drop_caches", .mode = S_IFREG | 0200, .store = drop_caches_store },
 	SET("max_map_count", max_map_count_show, max_map_count_store),
-	NUMBER("mmap_min_addr", 65536),
+	{ .name = "compact_memory", .mode = S_IFREG | 0200, .store = compact_store },
+	SET("min_free_kbytes", min_free_show, min_free_store),
+	LONG("mmap_min_addr", vm_mmap_min_addr),
+	INT("oom_dump_tasks", oom_dump_tasks, 1),
+	INT("oom_kill_allocating_task", oom_kill_allocating_task, 1),
+	SET("overcommit_kbytes", overcommit_kbytes_show, overcommit_kbytes_store),
 	INT("overcommit_memory", vm_overcommit_mode, 2),
-	INT("overcommit_ratio", vm_overcommit_ratio, 100),
+	SET("overcommit_ratio", overcommit_ratio_show, overcommit_ratio_store),
+	NUMBER("page-cluster", 3),
+	INT("panic_on_oom", oom_panic, 2),
 	NUMBER("swappiness", 60),
 	{ 0 },
 };

@@ -41,6 +41,8 @@ int proc_smaps_show(struct pinode *i, struct textbuf *t);
 int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t);
 int proc_stat_show(struct pinode *i, struct textbuf *t);
 int proc_status_show(struct pinode *i, struct textbuf *t);
+int proc_numa_maps_show(struct pinode *i, struct textbuf *t);
+ssize64_t proc_clear_refs_store(struct pinode *i, char *text, size_t n);
 int proc_statm_show(struct pinode *i, struct textbuf *t);
 int proc_fd_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
 		 struct psubject *s);

@@ -3,8 +3,10 @@
 #include "abi/errno.h"
 #include "abi/statfs.h"
 #include "core/percpu.h"
+#include "lib/string.h"
 #include "pseudofs/procfs.h"
 #include "pseudofs/procfs_priv.h"
+#include "vm/vmspace.h"
 
 static int cpu_list_show(struct pinode *i, struct textbuf *t)
 {
@@ -121,8 +123,41 @@ static const struct pnode virtual_nodes[] = { { 0 } };
 static const struct pnode devices_nodes[] = { DIR("system", system_nodes),
 					      DIR("virtual", virtual_nodes),
 					      { 0 } };
+static const char *const thp_modes[] = {
+	[VM_HUGE_ALWAYS] = "always",
+	[VM_HUGE_MADVISE] = "madvise",
+	[VM_HUGE_NEVER] = "never",
+};
+
+static int thp_enabled_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	for (int k = 0; k < (int)ARRAY_SIZE(thp_modes); k++)
+		text_f(t, k == vm_huge_mode ? "%s[%s]" : "%s%s", k ? " " : "", thp_modes[k]);
+	text_c(t, '\n');
+	return 0;
+}
+
+static ssize64_t thp_enabled_store(struct pinode *i, char *text, size_t n)
+{
+	size_t len = strlen(text);
+
+	(void)i;
+	if (len > 0 && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	for (int k = 0; k < (int)ARRAY_SIZE(thp_modes); k++)
+		if (strcmp(text, thp_modes[k]) == 0) {
+			vm_huge_mode = k;
+			return (ssize64_t)n;
+		}
+	return -EINVAL;
+}
+
 static const struct pnode thp_nodes[] = {
-	FIXED("enabled", "[always] madvise never"),
+	{ .name = "enabled",
+	  .mode = S_IFREG | 0644,
+	  .show = thp_enabled_show,
+	  .store = thp_enabled_store },
 	FIXED("defrag", "always defer defer+madvise [madvise] never"),
 	NUMBER("hpage_pmd_size", HUGE_SIZE),
 	{ 0 },

@@ -91,7 +91,10 @@ static int64_t prctl_memory(int option, uint64_t a2, uint64_t a3, uint64_t a4, u
 	case PR_GET_THP_DISABLE:
 		if ((option == PR_GET_THP_DISABLE && a2) || a3 || a4 || a5)
 			return -EINVAL;
-		return 0; /* a hint: large pages are used or not, to the same effect */
+		if (option == PR_GET_THP_DISABLE)
+			return vs->no_huge;
+		vs->no_huge = a2 != 0;
+		return 0;
 	case PR_SET_VMA:
 		return -EINVAL; /* as without CONFIG_ANON_VMA_NAME */
 	default:

@@ -247,6 +247,7 @@ static int usage_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size
 	struct vm_usage *u = ctx;
 	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);
 	bool dirty = pte_flags(pte) & PTE_DIRTY;
+	uint64_t share;
 	uint32_t maps;
 	struct page *p;
 
@@ -259,8 +260,17 @@ static int usage_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size
 		maps--; /* the object's own */
 	dirty = dirty || (p->kind == PAGE_CACHE && page_has(p, PG_DIRTY));
 	u->rss += size;
-	u->pss += size / MAX(maps, 1u);
-	u->anonymous += p->kind == PAGE_ANON ? size : 0;
+	share = size / MAX(maps, 1u);
+	u->pss += share;
+	u->pss_dirty += dirty ? share : 0;
+	if (p->kind == PAGE_ANON) {
+		u->anonymous += size;
+		u->pss_anon += share;
+		u->lazyfree += dirty ? 0 : size;
+		u->anon_huge += size == PAGE_SIZE ? 0 : size;
+	} else {
+		*(p->cache.lru & LRU_SHMEM ? &u->pss_shmem : &u->pss_file) += share;
+	}
 	u->referenced += pte_flags(pte) & PTE_ACCESSED ? size : 0;
 	if (maps > 1)
 		*(dirty ? &u->shared_dirty : &u->shared_clean) += size;
@@ -273,6 +283,31 @@ void vm_usage_locked(struct vmspace *vs, struct vma *v, struct vm_usage *out)
 {
 	*out = (struct vm_usage){ 0 };
 	(void)arch_pt_walk(&vs->pt, v->start, v->end, usage_leaf, out);
+	out->locked = v->flags & VMA_LOCKED ? out->pss : 0;
+}
+
+static int forget_use(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t size)
+{
+	pte_t pte = atomic_load_explicit(slot, memory_order_relaxed);
+	struct tlb_gather *g = ctx;
+
+	if (pte && (size == PAGE_SIZE || pte_is_huge(pte)) && (pte_flags(pte) & PTE_ACCESSED) &&
+	    pte_install(slot, pte, pte & ~pte_bits(PTE_ACCESSED)))
+		tlb_gather_range(g, va, va + size);
+	return 0;
+}
+
+void vm_clear_referenced(struct vmspace *vs, bool anon, bool files)
+{
+	struct tlb_gather g;
+
+	read_lock(&vs->lock);
+	tlb_gather_init(&g, vs);
+	for (struct vma *v = vma_first(&vs->vmas); v; v = vma_next(v))
+		if (v->file ? files : anon)
+			(void)arch_pt_walk(&vs->pt, v->start, v->end, forget_use, &g);
+	tlb_gather_finish(&g);
+	read_unlock(&vs->lock);
 }
 
 static bool is_resident(struct vmspace *vs, struct vma *v, uint64_t va)

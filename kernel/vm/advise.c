@@ -3,9 +3,8 @@
  *
  * Advice that changes VMA flags is an edit of the tree (lock for writing). Advice about pages walks
  * the VMAs of the range with the lock held for reading: leaves are taken out by exchange, which
- * faults in parallel tolerate. MADV_FREE drops the pages at once, which the manual page allows. A
- * hole makes the result -ENOMEM after the rest has been done, as Linux does. source madvise(2),
- * msync(2)
+ * faults in parallel tolerate. MADV_FREE leaves them until memory is short (lazyfree.c). A hole
+ * makes the result -ENOMEM after the rest has been done, as Linux does. source madvise(2), msync(2)
  */
 #include "abi/errno.h"
 #include "sched/thread.h"
@@ -124,6 +123,28 @@ static int advise_flags(struct vmspace *vs, uint64_t start, uint64_t end,
 	return err ? err : why;
 }
 
+static void drop_part(struct tlb_gather *g, struct vma *v, uint64_t start, uint64_t end, int advice)
+{
+	switch (advice) {
+	case MADV_FREE:
+		vm_lazyfree(g, v, start, end);
+		break;
+	case MADV_COLD:
+		vm_make_cold(g->vs, start, end);
+		break;
+	case MADV_PAGEOUT:
+		/* Where there is no swap, only pages of files have a place to go to: they lose
+		 * their leaves, and are the next that reclaim takes. */
+		vm_make_cold(g->vs, start, end);
+		if (v->object && vmobject_is_backed(v->object))
+			vm_zap(g, start, end, ZAP_CACHED);
+		break;
+	default:
+		vm_zap(g, start, end, ZAP_ALL);
+		break;
+	}
+}
+
 static int drop_pages(struct vmspace *vs, uint64_t start, uint64_t end, int advice)
 {
 	struct tlb_gather g;
@@ -136,7 +157,7 @@ static int drop_pages(struct vmspace *vs, uint64_t start, uint64_t end, int advi
 	if (end > start && !(err = vm_split_ends(vs, v, start, end))) {
 		tlb_gather_init(&g, vs);
 		for (; v && v->start < end; v = vma_next(v))
-			vm_zap(&g, MAX(start, v->start), MIN(end, v->end), ZAP_ALL);
+			drop_part(&g, v, MAX(start, v->start), MIN(end, v->end), advice);
 		tlb_gather_finish(&g);
 	} else if (end > start) {
 		why = err;
@@ -303,6 +324,8 @@ static int advise_pages(struct vmspace *vs, uint64_t start, uint64_t end, int ad
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
 		return drop_pages(vs, start, end, advice);
 	case MADV_WILLNEED:
 		return for_each_part(vs, start, end, read_ahead, 0);
@@ -312,11 +335,9 @@ static int advise_pages(struct vmspace *vs, uint64_t start, uint64_t end, int ad
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 		return populate(vs, start, end, advice == MADV_POPULATE_WRITE);
-	case MADV_COLD:
-	case MADV_PAGEOUT:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
-		/* Hints about swapping and sharing that nothing here acts on. */
+		/* Hints about sharing that nothing here acts on. */
 		return check_locked_out(vs, start, end, advice);
 	default:
 		return -EINVAL;

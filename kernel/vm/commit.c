@@ -8,6 +8,7 @@
 #include "vm/vm_priv.h"
 
 int vm_overcommit_mode, vm_overcommit_ratio = 50;
+uint64_t vm_overcommit_kbytes;
 
 static _Atomic uint64_t committed;
 
@@ -18,6 +19,8 @@ uint64_t vm_committed_pages(void)
 
 uint64_t vm_commit_limit_pages(void)
 {
+	if (vm_overcommit_kbytes)
+		return vm_overcommit_kbytes / (PAGE_SIZE / 1024);
 	return pmm_total_pages() * (uint64_t)vm_overcommit_ratio / 100;
 }
 

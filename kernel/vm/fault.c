@@ -74,7 +74,8 @@ static inline bool may_be_huge(const struct vm_fault *f)
 	uint64_t block = ALIGN_DOWN(f->va, HUGE_SIZE);
 
 	return v->end - v->start >= HUGE_SIZE && f->write && block >= v->start &&
-	       block + HUGE_SIZE <= v->end && !(v->flags & (VMA_NOHUGE | VMA_GROWSDOWN));
+	       block + HUGE_SIZE <= v->end && !(v->flags & (VMA_NOHUGE | VMA_GROWSDOWN)) &&
+	       vm_may_huge(f->vs, v);
 }
 
 /* Tries to map a whole block. False: take a small page. */

@@ -21,6 +21,8 @@
 
 enum { HUGE_ORDER = HUGE_SHIFT - PAGE_SHIFT };
 
+int vm_huge_mode = VM_HUGE_ALWAYS;
+
 static struct spinlock huge_lock = SPINLOCK(HUGE);
 static uint64_t nwhole; /* blocks; huge_lock */
 

@@ -19,6 +19,7 @@ void vm_init(void)
 	fault_init();
 	vdso_init();
 	pmm_reclaim = pagecache_reclaim;
+	lazyfree_init();
 	sched_switch_vm = switch_vm;
 	writeback_init();
 }

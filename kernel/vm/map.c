@@ -153,6 +153,7 @@ static void fill_vma(struct vmspace *vs, const struct vm_map_args *a, struct vma
 	v->vs = vs;
 	v->chain = NULL;
 	v->has_private = false;
+	v->has_lazy = false;
 	list_init(&v->object_node);
 	if (v->flags & VMA_SPECIAL)
 		v->flags &= ~(VMA_LOCKED | VMA_LOCKONFAULT);

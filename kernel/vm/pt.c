@@ -83,6 +83,9 @@ static bool should_stay(const struct zap *z, _Atomic pte_t *slot, pte_t pte)
 {
 	if (z->how == ZAP_ALL)
 		return false;
+	if (z->how == ZAP_LAZY)
+		return pte_is_special(pte) || pte_page(pte)->kind != PAGE_ANON ||
+		       (pte_flags(pte) & PTE_DIRTY);
 	if (pte_is_special(pte) || pte_page(pte)->kind != PAGE_CACHE)
 		return true;
 	if (z->how != ZAP_UNUSED || !(pte_flags(pte) & PTE_ACCESSED))

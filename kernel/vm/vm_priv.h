@@ -105,12 +105,13 @@ static inline struct page *pte_page(pte_t e)
 	return paddr_page(pte_paddr(e));
 }
 
-/* What a private page of v is mapped with once it is its own. */
+/* What a private page of v is mapped with once it is its own. Dirty even where it cannot be
+ * written: a clean leaf of an anonymous page means that MADV_FREE gave it up (lazyfree.c). */
 static inline unsigned vm_private_flags(const struct vma *v)
 {
-	unsigned flags = vm_pte_flags(v->prot);
+	unsigned flags = vm_pte_flags(v->prot) | PTE_DIRTY;
 
-	return v->prot & PROT_WRITE ? flags | PTE_WRITE | PTE_DIRTY : flags;
+	return v->prot & PROT_WRITE ? flags | PTE_WRITE : flags;
 }
 /* Puts `new` into the slot if it still holds `old`. */
 static inline bool pte_install(_Atomic pte_t *slot, pte_t old, pte_t new)
@@ -172,6 +173,7 @@ enum zap_how {
 	ZAP_ALL,
 	ZAP_CACHED, /* those of objects' pages: private copies stay */
 	ZAP_UNUSED, /* of these, those not used since the last time; the others are marked unused */
+	ZAP_LAZY,   /* anonymous pages that MADV_FREE gave up and nobody has written since */
 };
 void vm_zap(struct tlb_gather *g, uint64_t start, uint64_t end, enum zap_how how);
 /*
@@ -184,6 +186,16 @@ void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, ui
  * tree. */
 void vm_teardown(struct vmspace *vs);
 void vm_update_hiwater(struct vmspace *vs);
+
+/* --- lazyfree.c --- */
+/* MADV_FREE, MADV_COLD: the leaves of [start, end) in v. Lock held for reading. */
+void vm_lazyfree(struct tlb_gather *g, struct vma *v, uint64_t start, uint64_t end);
+void vm_make_cold(struct vmspace *vs, uint64_t start, uint64_t end);
+/* Before a space goes: it has nothing to give any more. */
+void vm_lazyfree_forget(struct vmspace *vs);
+/* Reclaim: frees about `want` given-up pages of all spaces whose lock is free. Returns how many. */
+uint64_t vm_lazyfree_reclaim(uint64_t want);
+void lazyfree_init(void);
 
 /* --- fault.c --- */
 enum fault_result { FAULT_DONE, FAULT_MAPERR, FAULT_ACCERR, FAULT_BUS, FAULT_NOMEM, FAULT_KILLED };
@@ -211,6 +223,13 @@ enum fault_result vm_fault_find(struct vm_fault *f, uint64_t addr);
  * access may be tried once more.
  */
 MUST_CHECK bool vm_make_room(void);
+/* 2 MiB pages are wanted for v, by the system's setting, the process's and its own advice. */
+static inline bool vm_may_huge(const struct vmspace *vs, const struct vma *v)
+{
+	return !vs->no_huge && !(v->flags & VMA_NOHUGE) &&
+	       (vm_huge_mode == VM_HUGE_ALWAYS ||
+		(vm_huge_mode == VM_HUGE_MADVISE && (v->flags & VMA_HUGE)));
+}
 /* fault_file.c: VMAs with an object. */
 enum fault_result vm_fault_object(struct vm_fault *f);
 

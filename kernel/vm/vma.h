@@ -56,6 +56,8 @@ struct vma {
 	_Atomic bool
 		has_private; /* may map pages of its own that are not object's: fork must copy
 			      * entries. Set by faults (lock held for reading), never cleared */
+	_Atomic bool
+		has_lazy; /* some of its pages were given up (lazyfree.c); may be out of date */
 };
 
 struct vma_tree {

@@ -87,6 +87,8 @@ static void join(struct vma_edit *e, struct vma *a, struct vma *b)
 {
 	if (b->has_private)
 		a->has_private = true;
+	if (b->has_lazy)
+		a->has_lazy = true;
 	vma_join(e->tree, a, b);
 	bury(e, b);
 	e->ops->grown(a);

@@ -181,6 +181,8 @@ int vmspace_create(struct vmspace **out)
 	vs->limits = (struct vm_limits){ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	vs->dumpable = 1;
 	vs->dump_filter = CORE_FILTER_DEFAULT;
+	vs->no_huge = curthread()->vmspace && curthread()->vmspace->no_huge;
+	list_init(&vs->lazy_node);
 	work_init(&vs->reaper, reap);
 	*out = vs;
 	return 0;
@@ -196,6 +198,7 @@ static void destroy(struct vmspace *vs)
 {
 	struct vma_edit e;
 
+	vm_lazyfree_forget(vs);
 	vma_edit_init(&e, &vs->vmas, &edit_ops);
 	for (struct vma *v = vma_last(&vs->vmas); v; v = vma_prev(v)) {
 		if (v->flags & VMA_ACCOUNTED)

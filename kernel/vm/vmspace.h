@@ -16,6 +16,7 @@
 #include <arch/mmu.h>
 
 #include "core/ref.h"
+#include "lib/list.h"
 #include "lib/types.h"
 #include "sched/mutex.h"
 #include "sched/work.h"
@@ -53,9 +54,11 @@ struct vmspace {
 	uint8_t dumpable;     /* prctl(PR_SET_DUMPABLE): 1; else what fs.suid_dumpable says */
 	uint16_t dump_filter; /* /proc/PID/coredump_filter */
 	bool legacy_layout;   /* bottom-up (personality) */
+	bool no_huge;         /* prctl(PR_SET_THP_DISABLE): kept by fork and exec */
 	_Atomic uint32_t membarrier_registered;
 	struct futex_private *futex; /* proc's */
-	struct work reaper;          /* takes it down when the last reference falls under locks */
+	struct list lazy_node; /* lazyfree.c's list and lock: linked, its pages may be given up */
+	struct work reaper;    /* takes it down when the last reference falls under locks */
 };
 
 /* How vm holds files without knowing them; set by vfs at boot. */
@@ -165,8 +168,11 @@ int vm_for_each(struct vmspace *vs, uint64_t from,
 		int (*fn)(void *ctx, struct vmspace *vs, struct vma *v), void *ctx);
 struct vm_usage { /* bytes */
 	uint64_t rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-		anonymous;
+		anonymous, lazyfree, anon_huge, locked;
+	uint64_t pss_dirty, pss_anon, pss_file, pss_shmem; /* parts of pss */
 };
+/* /proc/PID/clear_refs: nothing of these VMAs has been used. Takes vs->lock for reading. */
+void vm_clear_referenced(struct vmspace *vs, bool anon, bool files);
 void vm_usage_locked(struct vmspace *vs, struct vma *v, struct vm_usage *out);
 
 uint64_t vmspace_rss(const struct vmspace *vs);   /* pages */
@@ -190,9 +196,13 @@ MUST_CHECK int vm_fault_in(struct vmspace *vs, uint64_t addr, unsigned access);
 /* Commit accounting (vm.overcommit_memory): pages promised; 0 = heuristic, 1 = always, 2 = never.
  */
 extern int vm_overcommit_mode, vm_overcommit_ratio;
-extern uint64_t vm_max_map_count; /* vm.max_map_count: VMAs per space */
-extern uint64_t vm_mmap_min_addr; /* vm.mmap_min_addr, bytes */
+extern uint64_t vm_overcommit_kbytes; /* not 0: the limit of mode 2, instead of the ratio */
+extern uint64_t vm_max_map_count;     /* vm.max_map_count: VMAs per space */
+extern uint64_t vm_mmap_min_addr;     /* vm.mmap_min_addr, bytes */
 uint64_t vm_committed_pages(void);
+/* /sys/kernel/mm/transparent_hugepage/enabled */
+enum vm_huge_mode { VM_HUGE_ALWAYS, VM_HUGE_MADVISE, VM_HUGE_NEVER };
+extern int vm_huge_mode;
 uint64_t vm_huge_pages(void); /* mapped by 2 MiB leaves, counted for each leaf */
 uint64_t vm_commit_limit_pages(void);
 
