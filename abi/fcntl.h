@@ -61,6 +61,8 @@
 #define F_GET_FILE_RW_HINT 1037
 #define F_SET_FILE_RW_HINT 1038
 
+#define RWH_WRITE_LIFE_EXTREME 5 /* the largest hint */
+
 #define FD_CLOEXEC 1
 
 #define F_RDLCK 0

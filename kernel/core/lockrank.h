@@ -22,6 +22,7 @@
 	X(FSSUPER, 24, "M superblock state below an inode")                                  \
 	X(EPOLLTREE, 25, "M which epoll watches which: nesting, closing of watched files")   \
 	X(EPOLL, 26, "M epoll->lock; nested epolls outer before inner")                      \
+	X(FLOCKALL, 27, "M which inodes have file locks: /proc/locks")                       \
 	X(FLOCK, 28, "M file locks of one inode")                                            \
 	X(FLOCKWAIT, 29, "M who waits for whose file lock")                                  \
 	X(TTY, 30, "M tty->lock and line discipline; copies to user")                        \

@@ -10,6 +10,7 @@
  */
 
 #include "abi/fcntl.h"
+#include "abi/poll.h"
 #include "proc/rlimit.h"
 #include "vfs/cred.h"
 #include "vfs/fcntl.h"
@@ -84,18 +85,45 @@ static bool may_notify(const struct file *f, const struct process *p)
 	       f->owner_uid == it->suid || f->owner_uid == it->uid;
 }
 
-static void notify_one(const struct file *f, struct process *p, struct task *t, int sig)
+/* What poll(2) would say, for si_band. */
+static int64_t band_events(int band)
 {
+	static const int16_t events[] = {
+		[POLL_IN] = POLLIN | POLLRDNORM,
+		[POLL_OUT] = POLLOUT | POLLWRNORM | POLLWRBAND,
+		[POLL_MSG] = POLLIN | POLLRDNORM | POLLMSG,
+		[POLL_ERR] = POLLERR,
+		[POLL_PRI] = POLLPRI | POLLRDBAND,
+		[POLL_HUP] = POLLHUP | POLLERR,
+	};
+
+	return events[band];
+}
+
+/* With F_SETSIG the signal says which descriptor it is about; when no more can be queued, plain
+ * SIGIO stands for it. band: POLL_*; 0: `sig` alone. */
+static void notify_one(const struct file *f, struct process *p, struct task *t, int sig, int band)
+{
+	struct abi_siginfo si;
 	bool may;
 
 	epoch_enter();
 	may = may_notify(f, p);
 	epoch_exit();
-	if (may)
-		(void)signal_queue(p, t, sig, NULL, NULL);
+	if (!may)
+		return;
+	if (band != 0 && f->owner_sig != 0) {
+		siginfo_kernel(&si, f->owner_sig);
+		si.si_code = band;
+		si.poll.band = band_events(band);
+		si.poll.fd = f->async_fd;
+		if ((t != NULL ? signal_send_task(t, &si) : signal_send_process(p, &si)) == 0)
+			return;
+	}
+	(void)signal_queue(p, t, band != 0 ? SIGIO : sig, NULL, NULL);
 }
 
-static void signal_owner(struct file *f, int sig)
+static void signal_owner(struct file *f, int sig, int band)
 {
 	uint32_t nr = atomic_load_explicit(&f->owner_pid, memory_order_relaxed);
 	struct process *p;
@@ -112,25 +140,45 @@ static void signal_owner(struct file *f, int sig)
 	} else if (f->owner_type == F_OWNER_TID) {
 		t = task_lookup(nr);
 		if (t != NULL)
-			notify_one(f, t->process, t, sig);
+			notify_one(f, t->process, t, sig, band);
 		task_put(t);
 	} else {
 		p = process_lookup(nr);
 		if (p != NULL)
-			notify_one(f, p, NULL, sig);
+			notify_one(f, p, NULL, sig, band);
 		process_put(p);
 	}
 }
 
 static void send_sigio(struct file *f, int band)
 {
-	(void)band; /* no entry can be allocated here: the siginfo is the kernel's plain one */
-	signal_owner(f, f->owner_sig != 0 ? f->owner_sig : SIGIO);
+	signal_owner(f, f->owner_sig != 0 ? f->owner_sig : SIGIO, band);
 }
 
 static void send_sigurg(struct file *f)
 {
-	signal_owner(f, SIGURG);
+	signal_owner(f, SIGURG, 0);
+}
+
+static bool owner_exists(int type, int nr)
+{
+	struct process *p;
+	struct task *t;
+	struct pid *pid;
+
+	if (type == F_OWNER_TID) {
+		t = task_lookup((uint32_t)nr);
+		task_put(t);
+		return t != NULL;
+	}
+	if (type == F_OWNER_PID) {
+		p = process_lookup((uint32_t)nr);
+		process_put(p);
+		return p != NULL;
+	}
+	pid = pid_lookup((uint32_t)nr);
+	pid_put(pid);
+	return pid != NULL;
 }
 
 void limits_init(void)
@@ -142,6 +190,7 @@ void limits_init(void)
 	file_send_sigio = send_sigio;
 	file_send_sigurg = send_sigurg;
 	net_pid_exists = pid_exists;
+	vfs_owner_exists = owner_exists;
 }
 
 /* --- prlimit --- */

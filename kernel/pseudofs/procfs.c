@@ -14,6 +14,7 @@
 #include "proc/uts.h"
 #include "pseudofs/procfs_priv.h"
 #include "sched/sched.h"
+#include "vfs/lock.h"
 #include "vfs/chrdev.h"
 #include "vm/vmspace.h"
 
@@ -318,6 +319,13 @@ static int partitions_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+static int locks_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	file_locks_show(t);
+	return 0;
+}
+
 static const struct pnode root_nodes[] = {
 	{ .name = "buddyinfo", .mode = S_IFREG | 0444, .show = proc_buddyinfo_show },
 	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = cmdline_show },
@@ -328,6 +336,7 @@ static const struct pnode root_nodes[] = {
 	{ .name = "interrupts", .mode = S_IFREG | 0444, .show = interrupts_show },
 	{ .name = "ktrace", .mode = S_IFDIR | 0555, .children = proc_ktrace_nodes },
 	{ .name = "loadavg", .mode = S_IFREG | 0444, .show = loadavg_show },
+	{ .name = "locks", .mode = S_IFREG | 0444, .show = locks_show },
 	{ .name = "meminfo", .mode = S_IFREG | 0444, .show = proc_meminfo_show },
 	{ .name = "modules", .mode = S_IFREG | 0444, .show = empty_show },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = fixed_link, .ptr = "self/mounts" },

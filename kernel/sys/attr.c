@@ -7,6 +7,7 @@
 #include "sys/syscalls.h"
 #include "sys/timeval.h"
 #include "vfs/fdtable.h"
+#include "vfs/lock.h"
 #include "vfs/namei.h"
 #include "vm/usercopy.h"
 
@@ -209,7 +210,9 @@ static int truncate_named(const struct path *p, uint64_t length)
 		return err;
 	if ((err = inode_get_write(i)))
 		return err;
-	err = vfs_truncate(i, length, p);
+	err = inode_break_leases(i, NULL, true, false);
+	if (!err)
+		err = vfs_truncate(i, length, p);
 	inode_put_write(i);
 	return err;
 }

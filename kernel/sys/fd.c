@@ -137,7 +137,7 @@ int64_t sys_fcntl(int32_t fd, uint32_t cmd, uint64_t arg)
 	if (r.file->mode & FMODE_PATH && cmd != F_GETFL)
 		ret = -EBADF;
 	else
-		ret = file_fcntl(r.file, (int)cmd, arg);
+		ret = file_fcntl(r.file, fd, (int)cmd, arg);
 	fdref_put(r);
 	return ret;
 }

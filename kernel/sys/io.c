@@ -12,6 +12,7 @@
 #include "pmm/slab.h"
 #include "proc/signal.h"
 #include "sys/syscalls.h"
+#include "vfs/fcntl.h"
 #include "vfs/fdtable.h"
 #include "vfs/inode.h"
 #include "vm/pagecache.h"
@@ -288,12 +289,19 @@ int64_t sys_readahead(int32_t fd, int64_t offset, uint64_t count)
 	return ret;
 }
 
-static int set_status_flag(struct file *f, uint32_t flag, uaddr_t arg)
+static int set_status_flag(struct file *f, int fd, uint32_t flag, uaddr_t arg)
 {
 	uint32_t on;
+	int changes = 1;
 
 	if (get_user_u32(&on, arg))
 		return -EFAULT;
+	if (flag == O_ASYNC) {
+		if (f->ops->fasync == NULL && !(f->ops->flags & FOP_ASYNC))
+			return on ? -ENOTTY : 0;
+		if ((changes = file_set_async(f, fd, on)) <= 0)
+			return changes;
+	}
 	if (on)
 		atomic_fetch_or(&f->flags, flag);
 	else
@@ -310,9 +318,9 @@ static int64_t file_ioctl(int fd, struct file *f, uint32_t cmd, uint64_t arg)
 	case FIONCLEX:
 		return fd_set_cloexec(fd, false);
 	case FIONBIO:
-		return set_status_flag(f, O_NONBLOCK, UADDR(arg));
+		return set_status_flag(f, fd, O_NONBLOCK, UADDR(arg));
 	case FIOASYNC:
-		return set_status_flag(f, O_ASYNC, UADDR(arg));
+		return set_status_flag(f, fd, O_ASYNC, UADDR(arg));
 	case FIONREAD:
 		if ((f->inode->mode & S_IFMT) == S_IFREG)
 			return put_user_u32(UADDR(arg),

@@ -511,7 +511,7 @@ static const struct file_ops master_ops = {
 	.write = master_write,
 	.poll = master_poll,
 	.ioctl = master_ioctl,
-	.flags = FOP_STREAM | FOP_CAN_POLL,
+	.flags = FOP_STREAM | FOP_CAN_POLL | FOP_ASYNC,
 };
 
 MUST_CHECK static int pty_create(struct pty **out)

@@ -288,7 +288,7 @@ const struct file_ops tty_file_ops = {
 	.write = tty_file_write,
 	.poll = tty_file_poll,
 	.ioctl = tty_file_ioctl,
-	.flags = FOP_STREAM | FOP_CAN_POLL,
+	.flags = FOP_STREAM | FOP_CAN_POLL | FOP_ASYNC,
 };
 
 void tty_init(void)

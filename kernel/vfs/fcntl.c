@@ -7,24 +7,34 @@
 #include "abi/signal.h"
 #include "vfs/cred.h"
 #include "vfs/file.h"
+#include "vfs/inotify.h"
 #include "vfs/lock.h"
 #include "vfs/pipe.h"
 #include "vm/usercopy.h"
 
 void (*file_send_sigio)(struct file *f, int band);
 void (*file_send_sigurg)(struct file *f);
+bool (*vfs_owner_exists)(int type, int nr);
 int64_t (*memfd_seals_hook)(struct file *f, int cmd, uint64_t arg);
 
 enum { SETTABLE_FLAGS = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK };
 
-static int64_t set_status_flags(struct file *f, uint64_t arg)
+int file_set_status(struct file *f, int fd, uint32_t flags)
 {
-	uint32_t old = atomic_load(&f->flags), new;
+	uint32_t old = atomic_load(&f->flags), settable = SETTABLE_FLAGS, new;
+	int changes;
 
-	if (arg & ~old & O_NOATIME && !inode_owner_or_capable(current_cred(), f->inode))
+	/* An append-only file is written at its end by everybody. */
+	if (~flags & old & O_APPEND && inode_is_append_only(f->inode))
 		return -EPERM;
+	if (flags & ~old & O_NOATIME && !inode_owner_or_capable(current_cred(), f->inode))
+		return -EPERM;
+	if ((changes = file_set_async(f, fd, flags & O_ASYNC)) < 0)
+		return changes;
+	if (!changes)
+		settable &= ~(uint32_t)O_ASYNC;
 	do
-		new = (old & ~(uint32_t)SETTABLE_FLAGS) | ((uint32_t)arg & SETTABLE_FLAGS);
+		new = (old & ~settable) | (flags & settable);
 	while (!atomic_compare_exchange_weak(&f->flags, &old, new));
 	return 0;
 }
@@ -36,11 +46,20 @@ static int64_t set_owner(struct file *f, int type, int pid)
 
 	if (pid < 0)
 		return -EINVAL;
+	if (pid > 0 && !vfs_owner_exists(type, pid))
+		return -ESRCH;
 	f->owner_type = type;
 	f->owner_uid = c->uid;
 	f->owner_euid = c->euid;
 	atomic_store(&f->owner_pid, (uint32_t)pid);
 	return 0;
+}
+
+void file_own(struct file *f)
+{
+	int64_t never_fails = set_owner(f, F_OWNER_PID, vfs_current_tgid());
+
+	(void)never_fails;
 }
 
 static int64_t owner_commands(struct file *f, int cmd, uint64_t arg)
@@ -89,16 +108,33 @@ static int64_t lock_commands(struct file *f, int cmd, uint64_t arg)
 	return ret;
 }
 
-/* dnotify is not there (inotify is): only taking a registration back, of which there is none,
- * succeeds. */
-static int64_t directory_notify(struct file *f, uint64_t arg)
+/* Who set the owner: real and effective user ids. */
+static int64_t owner_uids(struct file *f, uint64_t arg)
 {
-	if (!S_ISDIR(f->inode->mode))
-		return -ENOTDIR;
-	return (uint32_t)arg & ~(uint32_t)DN_MULTISHOT ? -EINVAL : 0;
+	const uint32_t ids[2] = { f->owner_uid, f->owner_euid };
+
+	return copy_to_user(UADDR(arg), ids, sizeof(ids));
 }
 
-int64_t file_fcntl(struct file *f, int cmd, uint64_t arg)
+/* How long written data is likely to live: a hint for devices, kept with the inode. */
+static int64_t write_hints(struct file *f, int cmd, uint64_t arg)
+{
+	struct inode *i = f->inode;
+	uint64_t hint = i->write_hint;
+
+	if (cmd == F_GET_RW_HINT)
+		return put_user_u64(UADDR(arg), hint);
+	if (get_user_u64(&hint, UADDR(arg)))
+		return -EFAULT;
+	if (hint > RWH_WRITE_LIFE_EXTREME)
+		return -EINVAL;
+	write_lock(&i->lock);
+	i->write_hint = (uint8_t)hint;
+	write_unlock(&i->lock);
+	return 0;
+}
+
+int64_t file_fcntl(struct file *f, int fd, int cmd, uint64_t arg)
 {
 	struct pipe *p = pipe_of(f);
 
@@ -106,7 +142,7 @@ int64_t file_fcntl(struct file *f, int cmd, uint64_t arg)
 	case F_GETFL:
 		return atomic_load(&f->flags);
 	case F_SETFL:
-		return set_status_flags(f, arg);
+		return file_set_status(f, fd, (uint32_t)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -121,8 +157,17 @@ int64_t file_fcntl(struct file *f, int cmd, uint64_t arg)
 	case F_ADD_SEALS:
 	case F_GET_SEALS:
 		return memfd_seals_hook ? memfd_seals_hook(f, cmd, arg) : -EINVAL;
+	case F_SETLEASE:
+		return file_set_lease(f, fd, (int)arg);
+	case F_GETLEASE:
+		return file_get_lease(f);
+	case F_NOTIFY:
+		return dnotify_set(f, fd, (uint32_t)arg);
+	case F_GETOWNER_UIDS:
+		return owner_uids(f, arg);
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT:
+		return write_hints(f, cmd, arg);
 	}
-	if (cmd == F_NOTIFY)
-		return directory_notify(f, arg);
 	return owner_commands(f, cmd, arg);
 }

@@ -18,6 +18,7 @@
 #include "pmm/slab.h"
 #include "sched/thread.h"
 #include "vfs/inode.h"
+#include "vfs/inotify.h"
 #include "vfs/lock.h"
 
 enum { FD_FIRST = 64, FD_WORD = 64, FD_KMALLOC_MAX = 2 << 20 };
@@ -193,6 +194,8 @@ static int close_file(struct fdtable *t, struct file *f)
 	if (UNLIKELY(atomic_load_explicit(&f->inode->locks, memory_order_relaxed) != NULL) &&
 	    !(f->mode & FMODE_PATH))
 		file_lock_close_posix(f, t);
+	if (UNLIKELY(f->mode & FMODE_NOTIFY))
+		dnotify_close(f, t);
 	file_put(f);
 	return err;
 }

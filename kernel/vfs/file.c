@@ -72,6 +72,7 @@ int file_alloc(unsigned oflags, struct file **out)
 	atomic_init(&f->owner_pid, 0);
 	f->owner_type = f->owner_sig = 0;
 	f->owner_uid = f->owner_euid = 0;
+	f->async_fd = -1;
 	atomic_init(&f->epitems, NULL);
 	*out = f;
 	return 0;
@@ -109,6 +110,11 @@ static void file_release(struct file *f)
 		epoll_file_closing(f);
 	if (UNLIKELY(atomic_load_explicit(&i->locks, memory_order_relaxed) != NULL))
 		file_lock_release(f);
+	if (UNLIKELY(atomic_load_explicit(&f->flags, memory_order_relaxed) & O_ASYNC) &&
+	    f->ops->fasync) {
+		int removed = f->ops->fasync(f, false); /* only adding can fail */
+		(void)removed;
+	}
 	if (!(f->mode & FMODE_PATH))
 		fsnotify_path(&f->path, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (f->ops->release)
@@ -420,6 +426,8 @@ void fsnotify_path_marked(const struct path *p, uint32_t mask)
 		epoch_enter();
 		strscpy(name, p->dentry->name, NAME_LEN_MAX + 1);
 		epoch_exit();
+		if (atomic_load(&p->dentry->flags) & DENTRY_UNHASHED)
+			mask |= IN_EXCL_UNLINK;
 		fsnotify(dir, mask, name);
 		kfree(name);
 	}

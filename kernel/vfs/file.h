@@ -43,6 +43,9 @@ struct file_ops {
 	int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);
 	int (*mmap)(struct file *f, struct vm_map_args *a); /* fills in object, max_prot, flags */
 	int (*fsync)(struct file *f, off64_t start, off64_t end, bool data_only);
+	/* O_ASYNC goes on or off: keeps a list of those to signal (vfs/fcntl.h). NULL: the flag is
+	 * ignored, unless FOP_ASYNC says that the driver looks at it. */
+	int (*fasync)(struct file *f, bool on);
 	int (*fallocate)(struct file *f, int mode, off64_t off, off64_t len);
 	/* Text of /proc/PID/fdinfo/N beyond the common lines. */
 	void (*show_fdinfo)(struct file *f, struct textbuf *t);
@@ -55,6 +58,7 @@ enum file_op_flags {
 	FOP_NOWAIT = 2, /* honours RWF_NOWAIT */
 	FOP_CAN_POLL = 4,
 	FOP_NO_SIGPIPE = 8, /* a write that fails with -EPIPE sends no signal: datagrams */
+	FOP_ASYNC = 16, /* its driver looks at O_ASYNC */
 };
 
 enum file_mode {
@@ -63,7 +67,8 @@ enum file_mode {
 	FMODE_EXEC = 4,
 	FMODE_PATH = 8,
 	FMODE_PREAD = 16,
-	FMODE_WRITER = 32 /* counted in inode->nwriters and mount->writers */
+	FMODE_NOTIFY = 64, /* registered for F_NOTIFY, or has been */
+	FMODE_WRITER = 32  /* counted in inode->nwriters and mount->writers */
 };
 
 struct file {
@@ -80,6 +85,7 @@ struct file {
 	_Atomic uint32_t owner_pid; /* F_SETOWN: > 0 pid, see vfs/fcntl.c */
 	int owner_type, owner_sig;  /* F_SETOWN_EX, F_SETSIG */
 	uint32_t owner_uid, owner_euid;
+	int async_fd;                     /* the descriptor by which O_ASYNC was asked for: si_fd */
 	_Atomic(struct epitem *) epitems; /* epolls that watch it; epoll's lock */
 	struct epoch_head epoch;
 };

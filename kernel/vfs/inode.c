@@ -63,6 +63,7 @@ void inode_init(struct inode *i, struct superblock *sb, struct inode *dir, uint3
 	atomic_init(&i->seals, F_SEAL_SEAL);
 	i->link = NULL;
 	i->counts_pages = i->linkable = false;
+	i->write_hint = 0;
 	i->generation = 0;
 }
 

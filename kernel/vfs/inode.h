@@ -124,8 +124,9 @@ struct inode {
 				   sealing */
 	const char *link; /* target of a symbolic link, when it needs no sleep: lives as long as the
 			     inode's memory (an epoch); NULL: get_link is asked */
-	bool counts_pages; /* memory only: its blocks are the pages of its cache */
-	bool linkable;     /* O_TMPFILE without O_EXCL: linkat(2) may name it though nlink is 0 */
+	uint8_t write_hint; /* F_SET_RW_HINT */
+	bool counts_pages;  /* memory only: its blocks are the pages of its cache */
+	bool linkable;      /* O_TMPFILE without O_EXCL: linkat(2) may name it though nlink is 0 */
 	uint64_t generation;
 	struct epoch_head epoch;
 };
@@ -238,6 +239,7 @@ MUST_CHECK int inode_get_write(struct inode *i); /* open for writing; -ETXTBSY *
 void inode_put_write(struct inode *i);
 
 /* Set by the inotify code; called after a change. `name`: of the entry in a directory, or NULL. */
+enum { FSNOTIFY_SAME_DIR = 0x10000 }; /* with IN_MOVED_FROM: renamed inside its directory */
 extern void (*fsnotify_hook)(struct inode *i, uint32_t mask, const char *name, uint32_t cookie);
 static inline void fsnotify(struct inode *i, uint32_t mask, const char *name)
 {

@@ -14,10 +14,13 @@
 #include "abi/fcntl.h"
 #include "abi/inotify.h"
 #include "abi/ioctl.h"
+#include "abi/signal.h"
 #include "abi/stat.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
+#include "vfs/fcntl.h"
+#include "vfs/fdtable.h"
 #include "vfs/file.h"
 #include "vfs/poll.h"
 #include "vm/usercopy.h"
@@ -32,6 +35,7 @@ struct instance {
 	size_t bytes; /* what reading all events would return */
 	struct list watches;
 	int last_wd;
+	struct list async; /* O_ASYNC */
 };
 
 struct watch {
@@ -46,6 +50,16 @@ struct watch {
 struct fsnotify_marks {
 	struct mutex lock; /* NOTIFY */
 	struct list watches;
+	struct list registrations; /* dnotify */
+};
+
+/* F_NOTIFY: signals the owner of an open directory. Goes when the table that asked closes it. */
+struct registration {
+	struct list node;
+	struct file *file; /* borrowed */
+	const struct fdtable *table;
+	int fd;
+	uint32_t events; /* DN_* */
 };
 
 struct event {
@@ -103,6 +117,7 @@ static void queue_event(struct instance *in, int wd, uint32_t mask, uint32_t coo
 	in->nevents++;
 	in->bytes += event_bytes(e);
 	waitq_wake_all(&in->wait, EPOLLIN | EPOLLRDNORM);
+	async_signal(&in->async, POLL_IN);
 }
 
 /* Both locks held; the inode reference is the caller's to put, without them. */
@@ -119,18 +134,52 @@ static struct inode *watch_remove_locked(struct watch *w, bool tell)
 	return i;
 }
 
+/* The DN_* bits of what happened to an entry of a directory. */
+static uint32_t dnotify_events(uint32_t mask, bool within)
+{
+	uint32_t dn = 0;
+
+	dn |= mask & IN_ACCESS ? DN_ACCESS : 0;
+	dn |= mask & IN_MODIFY ? DN_MODIFY : 0;
+	dn |= mask & IN_ATTRIB ? DN_ATTRIB : 0;
+	dn |= mask & (IN_CREATE | IN_MOVED_TO) ? DN_CREATE : 0;
+	dn |= mask & (IN_DELETE | IN_MOVED_FROM) ? DN_DELETE : 0;
+	return dn | (within ? DN_RENAME : 0);
+}
+
+static void dnotify_locked(struct fsnotify_marks *m, uint32_t mask)
+{
+	uint32_t events = dnotify_events(mask, mask & FSNOTIFY_SAME_DIR);
+	struct registration *r, *tmp;
+
+	list_for_each_safe (r, tmp, &m->registrations, node) {
+		if (!(r->events & events))
+			continue;
+		r->file->async_fd = r->fd;
+		file_send_sigio(r->file, POLL_MSG);
+		if (!(r->events & DN_MULTISHOT)) {
+			list_remove(&r->node);
+			kfree(r);
+		}
+	}
+}
+
 static void notify(struct inode *i, uint32_t mask, const char *name, uint32_t cookie)
 {
 	struct fsnotify_marks *m = atomic_load_explicit(&i->marks, memory_order_acquire);
-	uint32_t event = mask & IN_ALL_EVENTS;
+	uint32_t event = mask & (IN_ALL_EVENTS | FSNOTIFY_SAME_DIR);
+	bool gone = mask & IN_EXCL_UNLINK; /* the entry is no longer in the directory */
 	struct watch *w, *tmp;
 	unsigned puts = 0;
 
+	mask &= ~(uint32_t)(IN_EXCL_UNLINK | FSNOTIFY_SAME_DIR);
 	mutex_lock(&m->lock);
+	if (UNLIKELY(!list_is_empty(&m->registrations)) && name != NULL)
+		dnotify_locked(m, event);
 	list_for_each_safe (w, tmp, &m->watches, mark_node) {
 		struct instance *in = w->owner;
 
-		if (!(w->mask & event))
+		if (!(w->mask & event) || (gone && w->mask & IN_EXCL_UNLINK))
 			continue;
 		mutex_lock(&in->lock);
 		queue_event(in, w->wd, mask, cookie, name);
@@ -177,11 +226,67 @@ static struct fsnotify_marks *marks_of(struct inode *i)
 		return m;
 	mutex_init(&m->lock, RANK_NOTIFY);
 	list_init(&m->watches);
+	list_init(&m->registrations);
 	if (!atomic_compare_exchange_strong(&i->marks, &none, m)) {
 		kfree(m);
 		m = none;
 	}
 	return m;
+}
+
+static struct registration *find_registration(struct fsnotify_marks *m, const struct file *f,
+					      const struct fdtable *t)
+{
+	struct registration *r;
+
+	list_for_each (r, &m->registrations, node)
+		if (r->file == f && (t == NULL || r->table == t))
+			return r;
+	return NULL;
+}
+
+void dnotify_close(struct file *f, const struct fdtable *t)
+{
+	struct fsnotify_marks *m = atomic_load(&f->inode->marks);
+	struct registration *r;
+
+	mutex_lock(&m->lock);
+	if ((r = find_registration(m, f, t)) != NULL)
+		list_remove(&r->node);
+	mutex_unlock(&m->lock);
+	kfree(r);
+}
+
+int64_t dnotify_set(struct file *f, int fd, uint32_t events)
+{
+	struct registration *r, *new;
+	struct fsnotify_marks *m;
+
+	if (!S_ISDIR(f->inode->mode))
+		return -ENOTDIR;
+	if (!(events & ~(uint32_t)DN_MULTISHOT)) {
+		if (f->mode & FMODE_NOTIFY)
+			dnotify_close(f, curthread()->files);
+		return 0;
+	}
+	if ((m = marks_of(f->inode)) == NULL || (new = kzalloc(sizeof(*new))) == NULL)
+		return -ENOMEM;
+	if (atomic_load(&f->owner_pid) == 0)
+		file_own(f);
+	mutex_lock(&m->lock);
+	r = find_registration(m, f, curthread()->files);
+	if (r == NULL) {
+		r = new;
+		new = NULL;
+		*r = (struct registration){ .file = f, .table = curthread()->files };
+		list_add_tail(&m->registrations, &r->node);
+	}
+	r->fd = fd;
+	r->events |= events;
+	f->mode |= FMODE_NOTIFY;
+	mutex_unlock(&m->lock);
+	kfree(new);
+	return 0;
 }
 
 static int watch_add_locked(struct instance *in, struct fsnotify_marks *m, struct inode *i,
@@ -337,6 +442,17 @@ static int64_t inotify_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	return cmd == FIONREAD ? put_user_u32(UADDR(arg), (uint32_t)in->bytes) : -ENOTTY;
 }
 
+static int inotify_fasync(struct file *f, bool on)
+{
+	struct instance *in = f->priv;
+	int err;
+
+	mutex_lock(&in->lock);
+	err = async_set(&in->async, f, on);
+	mutex_unlock(&in->lock);
+	return err;
+}
+
 static void inotify_release(struct file *f)
 {
 	struct instance *in = f->priv;
@@ -371,6 +487,7 @@ static const struct file_ops inotify_ops = {
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
+	.fasync = inotify_fasync,
 	.release = inotify_release,
 	.show_fdinfo = inotify_show_fdinfo,
 	.flags = FOP_STREAM | FOP_CAN_POLL,
@@ -387,6 +504,7 @@ int inotify_open(unsigned oflags, struct file **out)
 	waitq_init(&in->wait);
 	list_init(&in->events);
 	list_init(&in->watches);
+	list_init(&in->async);
 	if ((err = file_create_anon("inotify", &inotify_ops, in, O_RDONLY | oflags, out)))
 		kfree(in);
 	return err;

@@ -16,6 +16,13 @@ MUST_CHECK int inotify_open(unsigned oflags, struct file **out);
 MUST_CHECK int inotify_watch(struct file *f, const struct path *p, uint32_t mask);
 MUST_CHECK int inotify_unwatch(struct file *f, int wd);
 
+/* fcntl(2) F_NOTIFY: DN_* bits are added to what is asked for by this table; none ends it.
+ * -ENOTDIR, -ENOMEM. */
+struct fdtable;
+MUST_CHECK int64_t dnotify_set(struct file *f, int fd, uint32_t events);
+/* The table (NULL: everybody) closes f, which has FMODE_NOTIFY. */
+void dnotify_close(struct file *f, const struct fdtable *t);
+
 /* The inode is deleted or its file system unmounted: IN_DELETE_SELF/IN_UNMOUNT, IN_IGNORED, watches
  * gone. */
 void fsnotify_inode_gone(struct inode *i, uint32_t mask);

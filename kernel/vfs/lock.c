@@ -19,29 +19,15 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/stat.h"
+#include "lib/fmt.h"
 #include "lib/list.h"
 #include "pmm/slab.h"
 #include "sched/mutex.h"
 #include "vfs/file.h"
 #include "vfs/inode.h"
+#include "vfs/lock_priv.h"
 
 int32_t (*vfs_current_tgid)(void);
-
-struct file_lock {
-	struct list node;
-	const void *owner;  /* struct fdtable * (POSIX) or struct file * (OFD, flock) */
-	off64_t start, end; /* bytes, inclusive; end INT64_MAX: to the end of the file */
-	int type;           /* F_RDLCK, F_WRLCK */
-	int32_t pid;        /* -1 for OFD */
-	enum { LOCK_POSIX, LOCK_OFD, LOCK_FLOCK } kind;
-};
-
-struct flock_list {
-	struct mutex lock;  /* FLOCK */
-	struct list ranges; /* POSIX and OFD, by start */
-	struct list flocks;
-	struct waitq changed;
-};
 
 struct blocked_request {
 	struct list node;
@@ -52,13 +38,16 @@ static struct mutex blocked_lock = MUTEX(blocked_lock, FLOCKWAIT);
 static struct list blocked = LIST_INIT(blocked);
 static struct slab_cache *lock_cache;
 
+/* Every inode's list, for /proc/locks. A list leaves before its inode goes. */
+static struct mutex all_lock = MUTEX(all_lock, FLOCKALL);
+static struct list all_lists = LIST_INIT(all_lists);
+
 void file_lock_init(void)
 {
 	lock_cache = slab_cache_create("file_lock", sizeof(struct file_lock), 8, NULL);
 }
 
-/* The inode's list, made at first use. NULL: no memory. */
-static struct flock_list *list_of(struct inode *i)
+struct flock_list *flock_list_of(struct inode *i)
 {
 	struct flock_list *l = atomic_load(&i->locks), *none = NULL;
 
@@ -67,11 +56,16 @@ static struct flock_list *list_of(struct inode *i)
 	mutex_init(&l->lock, RANK_FLOCK);
 	list_init(&l->ranges);
 	list_init(&l->flocks);
+	list_init(&l->leases);
 	waitq_init(&l->changed);
+	l->inode = i;
 	if (!atomic_compare_exchange_strong(&i->locks, &none, l)) {
 		kfree(l);
-		l = none;
+		return none;
 	}
+	mutex_lock(&all_lock);
+	list_add_tail(&all_lists, &l->all);
+	mutex_unlock(&all_lock);
 	return l;
 }
 
@@ -79,6 +73,9 @@ void file_lock_free_list(struct inode *i)
 {
 	struct flock_list *l = atomic_load(&i->locks);
 
+	mutex_lock(&all_lock);
+	list_remove(&l->all);
+	mutex_unlock(&all_lock);
 	atomic_store(&i->locks, NULL);
 	kfree(l);
 }
@@ -261,7 +258,7 @@ int file_flock(struct file *f, unsigned operation)
 		return -EINVAL;
 	}
 	want.pid = vfs_current_tgid();
-	if ((l = list_of(f->inode)) == NULL)
+	if ((l = flock_list_of(f->inode)) == NULL)
 		return -ENOLCK;
 	return set_lock(l, &l->flocks, &want, !(operation & LOCK_NB), -EWOULDBLOCK);
 }
@@ -332,7 +329,7 @@ int file_posix_lock(struct file *f, int cmd, struct abi_flock *fl)
 		return -EBADF;
 	want.owner = ofd ? (const void *)f : (const void *)curthread()->files;
 	want.pid = vfs_current_tgid();
-	if ((l = list_of(f->inode)) == NULL)
+	if ((l = flock_list_of(f->inode)) == NULL)
 		return -ENOLCK;
 	if (!get)
 		return set_lock(l, &l->ranges, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW,
@@ -379,4 +376,40 @@ void file_lock_release(struct file *f)
 		return;
 	drop_owner(l, &l->flocks, f);
 	drop_owner(l, &l->ranges, f);
+	lease_release(l, f);
+}
+
+static void show_one(struct textbuf *t, unsigned n, const struct inode *i,
+		     const struct file_lock *l)
+{
+	static const char *const kinds[] = { "POSIX ", "OFDLCK", "FLOCK " };
+	uint64_t dev = i->sb->dev;
+
+	text_f(t, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %ld ", n, kinds[l->kind],
+	       l->type == F_RDLCK ? "READ" : "WRITE", l->kind == LOCK_OFD ? -1 : l->pid,
+	       (unsigned)(dev >> 8 & 0xfff), (unsigned)((dev & 0xff) | (dev >> 12 & 0xfff00)),
+	       (unsigned long)i->ino, (long)l->start);
+	if (l->end == INT64_MAX)
+		text_f(t, "EOF\n");
+	else
+		text_f(t, "%ld\n", (long)l->end);
+}
+
+void file_locks_show(struct textbuf *t)
+{
+	struct flock_list *fl;
+	struct file_lock *l;
+	unsigned n = 0;
+
+	mutex_lock(&all_lock);
+	list_for_each (fl, &all_lists, all) {
+		mutex_lock(&fl->lock);
+		list_for_each (l, &fl->ranges, node)
+			show_one(t, ++n, fl->inode, l);
+		list_for_each (l, &fl->flocks, node)
+			show_one(t, ++n, fl->inode, l);
+		n = leases_show(t, n, fl);
+		mutex_unlock(&fl->lock);
+	}
+	mutex_unlock(&all_lock);
 }

@@ -8,6 +8,7 @@ struct abi_flock;
 struct fdtable;
 struct file;
 struct inode;
+struct textbuf;
 
 void file_lock_init(void);
 
@@ -24,6 +25,21 @@ MUST_CHECK int file_posix_lock(struct file *f, int cmd, struct abi_flock *fl);
 void file_lock_close_posix(struct file *f, struct fdtable *owner);
 void file_lock_release(struct file *f);
 void file_lock_free_list(struct inode *i); /* the inode goes */
+
+/*
+ * F_SETLEASE, F_GETLEASE. A lease's holder is told (SIGIO, or F_SETSIG's) when somebody opens or
+ * truncates the file in a way that conflicts, and has vfs_lease_break_time seconds to give it up.
+ *   returns      0; -EINVAL no regular file, or no lease to give up; -EACCES neither owner nor
+ *                CAP_LEASE; -EAGAIN the file is open in a way that conflicts; -ENOMEM
+ */
+MUST_CHECK int64_t file_set_lease(struct file *f, int fd, int type);
+int64_t file_get_lease(struct file *f); /* F_RDLCK, F_WRLCK, F_UNLCK */
+/* For open(2), truncate(2): waits until no lease of another file stands against the access. f: the
+ * file being opened, NULL: none. 0; -EWOULDBLOCK; -ERESTARTSYS. */
+MUST_CHECK int inode_break_leases(struct inode *i, const struct file *f, bool write, bool nonblock);
+extern int vfs_lease_break_time, vfs_leases_enable; /* sysctl fs.lease-break-time (s) … */
+
+void file_locks_show(struct textbuf *t); /* /proc/locks */
 
 /* The tgid to report for locks of the running task: set by proc. */
 extern int32_t (*vfs_current_tgid)(void);

@@ -13,6 +13,7 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "vfs/fdtable.h"
+#include "vfs/lock.h"
 #include "vfs/namei.h"
 #include "vfs/vfs_priv.h"
 
@@ -85,6 +86,9 @@ int file_open_path(const struct path *p, unsigned oflags, struct file **out)
 	}
 	f->mode = file_mode_of(oflags);
 	f->ops = i->fops;
+	if (UNLIKELY(atomic_load_explicit(&i->locks, memory_order_relaxed) != NULL) &&
+	    (err = inode_break_leases(i, f, oflags & (O_ACCMODE | O_TRUNC), oflags & O_NONBLOCK)))
+		goto discard;
 	if ((err = claim_write(f)))
 		goto discard;
 	if (f->ops->open && (err = f->ops->open(i, f)))

@@ -18,11 +18,13 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/ioctl.h"
+#include "abi/signal.h"
 #include "abi/statfs.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
+#include "vfs/fcntl.h"
 #include "vfs/file.h"
 #include "vfs/inode.h"
 #include "vfs/poll.h"
@@ -58,6 +60,8 @@ MUST_CHECK static int pipe_create(struct pipe **out)
 	waitq_init(&p->readable);
 	waitq_init(&p->writable);
 	waitq_init(&p->opened);
+	list_init(&p->async_readers);
+	list_init(&p->async_writers);
 	*out = p;
 	return 0;
 }
@@ -222,6 +226,8 @@ static ssize64_t pipe_read(struct file *f, struct uio *u, off64_t *pos) NO_TSA
 	was_full = pipe_is_full(p);
 	n = err ? 0 : pipe_drain_locked(p, u);
 	was_full = was_full && !pipe_is_full(p);
+	if (n > 0)
+		async_signal(&p->async_writers, POLL_OUT);
 	mutex_unlock(&p->lock);
 	if (was_full)
 		pipe_wake_writers(p);
@@ -304,6 +310,8 @@ static ssize64_t pipe_write(struct file *f, struct uio *u, off64_t *pos)
 			break;
 		was_empty = pipe_is_empty(p);
 	}
+	if (total > 0)
+		async_signal(&p->async_readers, POLL_IN);
 	mutex_unlock(&p->lock);
 	if (total > 0)
 		pipe_wake_readers(p);
@@ -417,6 +425,8 @@ static void pipe_detach(struct file *f)
 	if (f->mode & FMODE_WRITE)
 		p->writers--;
 	last = --p->files == 0;
+	async_signal(&p->async_readers, POLL_IN);
+	async_signal(&p->async_writers, POLL_OUT);
 	if (last)
 		i->pipe = NULL;
 	mutex_unlock(&p->lock);
@@ -428,6 +438,20 @@ static void pipe_detach(struct file *f)
 	write_unlock(&i->lock);
 	if (last)
 		pipe_free(p);
+}
+
+static int pipe_fasync(struct file *f, bool on)
+{
+	struct pipe *p = f->inode->pipe;
+	int err = 0;
+
+	mutex_lock(&p->lock);
+	if (f->mode & FMODE_READ)
+		err = async_set(&p->async_readers, f, on);
+	if (!err && f->mode & FMODE_WRITE)
+		err = async_set(&p->async_writers, f, on);
+	mutex_unlock(&p->lock);
+	return err;
 }
 
 /* open(2) of a FIFO, or of a pipe through /proc/PID/fd; pipe(2) itself does not come here. */
@@ -476,6 +500,7 @@ const struct file_ops pipe_file_ops = {
 	.write = pipe_write,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
+	.fasync = pipe_fasync,
 	.show_name = pipe_show_name,
 	.flags = FOP_STREAM | FOP_CAN_POLL,
 };

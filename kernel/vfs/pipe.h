@@ -34,9 +34,10 @@ struct pipe {
 	unsigned reader_opens,
 		writer_opens; /* so that open(2) of a FIFO sees a peer that came and went */
 	unsigned files;       /* opens of a FIFO, both kinds */
-	struct page *spare;   /* one page kept for the next write */
-	bool read_pinned;     /* splice(2) holds the front slot: other readers wait */
-	bool write_pinned;    /* splice(2) is about to append: other writers wait */
+	struct list async_readers, async_writers; /* O_ASYNC; lock */
+	struct page *spare;                       /* one page kept for the next write */
+	bool read_pinned;  /* splice(2) holds the front slot: other readers wait */
+	bool write_pinned; /* splice(2) is about to append: other writers wait */
 };
 
 extern const struct file_ops pipe_file_ops; /* inode->fops of FIFOs and pipes */

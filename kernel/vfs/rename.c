@@ -183,7 +183,8 @@ static void notify_renamed(const struct rename *r, struct inode *victim)
 	if (atomic_load(&from->marks) != NULL) {
 		memcpy(old_name, r->from.last, r->from.last_len);
 		old_name[r->from.last_len] = '\0';
-		fsnotify_hook(from, IN_MOVED_FROM | is_dir, old_name, cookie);
+		fsnotify_hook(from, IN_MOVED_FROM | is_dir | (from == to ? FSNOTIFY_SAME_DIR : 0),
+			      old_name, cookie);
 	}
 	if (atomic_load(&to->marks) != NULL)
 		fsnotify_hook(to, IN_MOVED_TO | is_dir, r->od->name, cookie);
