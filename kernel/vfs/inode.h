@@ -163,6 +163,8 @@ struct fs_type {
 	/* Makes or finds a superblock: *out counted, root set. */
 	int (*mount)(const struct fs_type *t, const char *source, unsigned flags, const char *data,
 		     struct superblock **out);
+	/* Is this one option ("name" or "name=value") of a mount's data? NULL: mount tells. */
+	bool (*knows_option)(const char *option);
 	struct fs_type *next;
 };
 enum { FS_REQUIRES_DEV = 1, FS_NO_USER_MOUNT = 2 /* internal: mount(2) says -EINVAL */ };

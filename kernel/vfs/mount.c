@@ -25,6 +25,7 @@ _Atomic uint32_t mount_seq;
 struct path mount_root_path;
 struct mutex mount_lock = MUTEX(mount_lock, MOUNT);
 struct mount_ns mount_init_ns = { .mounts = LIST_INIT(mount_init_ns.mounts) };
+struct mount_ns mount_loose_ns = { .mounts = LIST_INIT(mount_loose_ns.mounts) };
 
 static struct mount *hash_table[HASH_BUCKETS];
 static struct slab_cache *mount_cache;
@@ -213,11 +214,23 @@ static void hash_insert(struct mount *m)
 	atomic_fetch_or(&m->mountpoint->flags, DENTRY_MOUNTED);
 }
 
-static void publish_one(struct mount *m)
+static void enter_ns(struct mount *m, struct mount_ns *ns)
 {
-	m->ns = &mount_init_ns;
-	list_add_tail(&mount_init_ns.mounts, &m->ns_node);
-	mount_init_ns.count++;
+	m->ns = ns;
+	list_add_tail(&ns->mounts, &m->ns_node);
+	ns->count++;
+}
+
+static void leave_ns(struct mount *m)
+{
+	list_remove(&m->ns_node);
+	m->ns->count--;
+	m->ns = NULL;
+}
+
+static void publish_one(struct mount *m, struct mount_ns *ns)
+{
+	enter_ns(m, ns);
 	if (m->parent != m)
 		hash_insert(m);
 }
@@ -246,9 +259,25 @@ void mount_publish(struct mount *top)
 {
 	mount_change_begin();
 	for (struct mount *m = top; m != NULL; m = mount_next_in_tree(m, top))
-		publish_one(m);
+		publish_one(m, &mount_init_ns);
 	mount_change_end();
 	announce();
+}
+
+void mount_publish_loose(struct mount *top)
+{
+	mount_change_begin();
+	for (struct mount *m = top; m != NULL; m = mount_next_in_tree(m, top))
+		publish_one(m, &mount_loose_ns);
+	mount_change_end();
+}
+
+void mount_adopt(struct mount *top)
+{
+	for (struct mount *m = top; m != NULL; m = mount_next_in_tree(m, top)) {
+		leave_ns(m);
+		enter_ns(m, &mount_init_ns);
+	}
 }
 
 /* DENTRY_MOUNTED says that some mount is there: it goes with the last one. */
@@ -257,6 +286,9 @@ static void unmark_mountpoint(struct dentry *d)
 	struct mount *m;
 
 	list_for_each (m, &mount_init_ns.mounts, ns_node)
+		if (m->parent != m && m->mountpoint == d)
+			return;
+	list_for_each (m, &mount_loose_ns.mounts, ns_node)
 		if (m->parent != m && m->mountpoint == d)
 			return;
 	atomic_fetch_and(&d->flags, ~(uint32_t)DENTRY_MOUNTED);
@@ -303,11 +335,8 @@ void mount_hide(struct mount *m)
 	mount_change_begin();
 	if (parent != m)
 		unlink_from_parent(m);
-	if (m->ns != NULL) {
-		list_remove(&m->ns_node);
-		mount_init_ns.count--;
-		m->ns = NULL;
-	}
+	if (m->ns != NULL)
+		leave_ns(m);
 	mount_change_end();
 	if (parent != m) {
 		unmark_mountpoint(mountpoint);

@@ -70,6 +70,15 @@ MUST_CHECK int mount_move(const struct path *at, const struct path *from);
 MUST_CHECK int mount_remount(const struct path *at, unsigned flags, const char *data,
 			     bool bind_only);
 MUST_CHECK int mount_change_type(const struct path *at, unsigned type, bool recursive);
+/* mount_setattr(2), decided: flags of MOUNT_FLAGS_KEPT, and MS_SHARED … or 0. -EINVAL no mount;
+ * -EBUSY written to: nothing has changed. */
+struct mount_change {
+	uint32_t set, clear, propagation;
+};
+MUST_CHECK int mount_set_attributes(const struct path *at, const struct mount_change *c,
+				    bool recursive);
+/* The superblock's flags and options: fsconfig(2) CMD_RECONFIGURE. */
+MUST_CHECK int superblock_reconfigure(struct superblock *sb, unsigned flags, const char *data);
 MUST_CHECK int mount_umount(const struct path *at, unsigned flags);
 MUST_CHECK int mount_pivot(const struct path *new_root, const struct path *put_old);
 

@@ -25,9 +25,7 @@ static bool is_attached(const struct mount *m)
 	return m->ns == &mount_init_ns;
 }
 
-/* Takes the lock and the topmost place on `at`, counted. -EINVAL not in the tree; -ENOENT deleted.
- */
-static int place_lock(const struct path *at, struct path *out) NO_TSA
+int mount_place_lock(const struct path *at, struct path *out) NO_TSA
 {
 	int err = 0;
 
@@ -47,14 +45,13 @@ static int place_lock(const struct path *at, struct path *out) NO_TSA
 	return err;
 }
 
-static void place_unlock(struct path *p) NO_TSA
+void mount_place_unlock(struct path *p) NO_TSA
 {
 	mutex_unlock(&mount_lock);
 	path_put(p);
 }
 
-/* A directory covers a directory, anything else anything else. */
-static bool may_cover(const struct dentry *what, const struct dentry *where)
+bool mount_may_cover(const struct dentry *what, const struct dentry *where)
 {
 	return is_dir(what) == is_dir(where);
 }
@@ -69,17 +66,17 @@ int mount_new(const struct path *at, const struct fs_type *t, const char *source
 
 	if ((err = t->mount(t, source ? source : "none", flags & SB_FLAGS, data, &sb)))
 		return err;
-	if ((err = place_lock(at, &p)))
+	if ((err = mount_place_lock(at, &p)))
 		goto put_sb;
 	if (sb == p.mnt->sb && p.dentry == p.mnt->root)
 		err = -EBUSY;
-	else if (!may_cover(sb->root, p.dentry))
+	else if (!mount_may_cover(sb->root, p.dentry))
 		err = -ENOTDIR;
 	else if ((m = mount_alloc(sb, sb->root, flags & MOUNT_FLAGS_KEPT, source)) == NULL)
 		err = -ENOMEM;
 	else if ((err = mount_attach(m, p.mnt, p.dentry)))
 		mount_put(m);
-	place_unlock(&p);
+	mount_place_unlock(&p);
 put_sb:
 	superblock_put(sb);
 	return err;
@@ -89,22 +86,22 @@ int mount_bind(const struct path *at, const struct path *from, bool recursive)
 {
 	struct mount *copy;
 	struct path p;
-	int err = place_lock(at, &p);
+	int err = mount_place_lock(at, &p);
 
 	if (err)
 		return err;
 	if (!is_attached(from->mnt) || from->mnt->unbindable)
 		err = -EINVAL;
-	else if (!may_cover(from->dentry, p.dentry))
+	else if (!mount_may_cover(from->dentry, p.dentry))
 		err = -ENOTDIR;
 	else if (!(err = mount_copy_tree(from->mnt, from->dentry, recursive, COPY_PEER, &copy)) &&
 		 (err = mount_attach(copy, p.mnt, p.dentry)))
 		mount_free_tree(copy);
-	place_unlock(&p);
+	mount_place_unlock(&p);
 	return err;
 }
 
-static bool has_unbindable(struct mount *top)
+bool mount_has_unbindable(struct mount *top)
 {
 	for (struct mount *m = top; m != NULL; m = mount_next_in_tree(m, top))
 		if (m->unbindable)
@@ -118,9 +115,9 @@ static int move_check(const struct path *from, const struct path *p)
 
 	if (from->dentry != m->root || !is_attached(m) || m->parent == m || m->parent->group_id)
 		return -EINVAL;
-	if (!may_cover(from->dentry, p->dentry))
+	if (!mount_may_cover(from->dentry, p->dentry))
 		return -ENOTDIR;
-	if (p->mnt->group_id && has_unbindable(m))
+	if (p->mnt->group_id && mount_has_unbindable(m))
 		return -EINVAL;
 	for (struct mount *up = p->mnt;; up = up->parent) {
 		if (up == m)
@@ -134,7 +131,7 @@ int mount_move(const struct path *at, const struct path *from)
 {
 	struct list trees = LIST_INIT(trees);
 	struct path p;
-	int err = place_lock(at, &p);
+	int err = mount_place_lock(at, &p);
 
 	if (err)
 		return err;
@@ -143,7 +140,7 @@ int mount_move(const struct path *at, const struct path *from)
 		mount_relocate(from->mnt, p.mnt, p.dentry);
 		mount_publish_copies(&trees);
 	}
-	place_unlock(&p);
+	mount_place_unlock(&p);
 	return err;
 }
 
@@ -165,6 +162,29 @@ static void set_mount_flags(struct mount *m, unsigned flags)
 	mount_change_end();
 }
 
+static int remount_super(struct superblock *sb, unsigned flags, const char *data)
+{
+	int err = 0;
+
+	if (flags & MS_RDONLY && !(sb->flags & MS_RDONLY) && (err = superblock_sync(sb)))
+		return err;
+	if (sb->ops->remount && (err = sb->ops->remount(sb, flags & SB_FLAGS, data)))
+		return err;
+	sb->flags = (sb->flags & ~(uint32_t)SB_FLAGS) | (flags & SB_FLAGS);
+	return 0;
+}
+
+int superblock_reconfigure(struct superblock *sb, unsigned flags, const char *data)
+{
+	int err = -EBUSY;
+
+	mutex_lock(&mount_lock);
+	if (!(flags & MS_RDONLY) || sb->flags & MS_RDONLY || !sb_has_writers(sb))
+		err = remount_super(sb, flags, data);
+	mutex_unlock(&mount_lock);
+	return err;
+}
+
 int mount_remount(const struct path *at, unsigned flags, const char *data, bool bind_only)
 {
 	struct mount *m = at->mnt;
@@ -178,12 +198,7 @@ int mount_remount(const struct path *at, unsigned flags, const char *data, bool 
 		   (bind_only ? atomic_load(&m->writers) > 0 : sb_has_writers(sb))) {
 		err = -EBUSY;
 	} else if (!bind_only) {
-		if (flags & MS_RDONLY && !(sb->flags & MS_RDONLY))
-			err = superblock_sync(sb);
-		if (!err && sb->ops->remount)
-			err = sb->ops->remount(sb, flags & SB_FLAGS, data);
-		if (!err)
-			sb->flags = (sb->flags & ~(uint32_t)SB_FLAGS) | (flags & SB_FLAGS);
+		err = remount_super(sb, flags, data);
 	}
 	if (!err)
 		set_mount_flags(m, flags);
@@ -212,6 +227,28 @@ int mount_change_type(const struct path *at, unsigned type, bool recursive)
 		for (struct mount *m = top; m != NULL;
 		     m = recursive ? mount_next_in_tree(m, top) : NULL)
 			change_one(m, type);
+	mutex_unlock(&mount_lock);
+	return err;
+}
+
+int mount_set_attributes(const struct path *at, const struct mount_change *c, bool recursive)
+{
+	struct mount *top = at->mnt;
+	int err = 0;
+
+	mutex_lock(&mount_lock);
+	if (at->dentry != top->root || top->ns == NULL)
+		err = -EINVAL;
+	for (struct mount *m = top; m != NULL && !err;
+	     m = recursive ? mount_next_in_tree(m, top) : NULL)
+		if (c->set & ~m->flags & MS_RDONLY && atomic_load(&m->writers) > 0)
+			err = -EBUSY;
+	for (struct mount *m = top; m != NULL && !err;
+	     m = recursive ? mount_next_in_tree(m, top) : NULL) {
+		set_mount_flags(m, (m->flags & ~c->clear) | c->set);
+		if (c->propagation)
+			change_one(m, c->propagation);
+	}
 	mutex_unlock(&mount_lock);
 	return err;
 }
@@ -357,7 +394,7 @@ int mount_pivot(const struct path *new_root, const struct path *put_old)
 
 	if (curthread()->fs == NULL)
 		return -EINVAL;
-	if ((err = place_lock(put_old, &old)))
+	if ((err = mount_place_lock(put_old, &old)))
 		return err;
 	fsctx_get_root(curthread()->fs, &p.from);
 	if ((err = pivot_check(&p.from, new_root, &old)))
@@ -373,6 +410,6 @@ int mount_pivot(const struct path *new_root, const struct path *put_old)
 		pivot_fs(curthread()->fs, &p);
 out:
 	path_put(&p.from);
-	place_unlock(&old);
+	mount_place_unlock(&old);
 	return err;
 }

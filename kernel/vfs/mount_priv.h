@@ -15,6 +15,7 @@ enum { MOUNT_MAX = 100000 }; /* proc(5), fs.mount-max */
 
 extern struct mutex mount_lock;
 extern struct mount_ns mount_init_ns;
+extern struct mount_ns mount_loose_ns; /* trees that a descriptor holds: open_tree(2), fsmount(2) */
 
 /* A mount of `root` (borrowed) that is nowhere yet, count 1. NULL: no memory. */
 MUST_CHECK struct mount *mount_alloc(struct superblock *sb, struct dentry *root, uint32_t flags,
@@ -33,6 +34,10 @@ void mount_change_end(void);
 void mount_link(struct mount *m, struct mount *parent, struct dentry *mountpoint);
 void mount_publish(struct mount *m);
 void mount_hide(struct mount *m);
+/* Walks from its top find what is mounted in it, but it is nowhere; and from there into the
+ * namespace: mount_relocate() follows. */
+void mount_publish_loose(struct mount *top);
+void mount_adopt(struct mount *top);
 /* Moves the attached m, with all below it, to another place. */
 void mount_relocate(struct mount *m, struct mount *parent, struct dentry *mountpoint);
 
@@ -46,6 +51,14 @@ void mounts_drop(struct list *gone);
 struct mount *mount_next_in_tree(struct mount *m, struct mount *top);
 /* Frees a tree that was never attached. */
 void mount_free_tree(struct mount *top);
+
+/* mount_ops.c: takes the lock and the topmost place on `at`, counted. -EINVAL not in the tree;
+ * -ENOENT deleted. */
+MUST_CHECK int mount_place_lock(const struct path *at, struct path *out);
+void mount_place_unlock(struct path *p);
+/* A directory covers a directory, anything else anything else. */
+bool mount_may_cover(const struct dentry *what, const struct dentry *where);
+bool mount_has_unbindable(struct mount *top);
 
 /* propagate.c */
 enum copy_how { COPY_PRIVATE, COPY_PEER, COPY_SLAVE };

@@ -135,7 +135,7 @@ struct plan {
 
 static bool shows(const struct mount *m, const struct dentry *d)
 {
-	return m->ns != NULL && dentry_is_below(d, m->root);
+	return m->ns == &mount_init_ns && dentry_is_below(d, m->root);
 }
 
 static int plan_copy(struct plan *plan, struct mount *tree, struct mount *dest, enum copy_how how,

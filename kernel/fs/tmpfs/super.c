@@ -307,8 +307,19 @@ const struct super_ops tmpfs_super_ops = {
 	.show_options = tmpfs_show_options,
 };
 
-static struct fs_type tmpfs_fs_type = { .name = "tmpfs", .mount = mount_tmpfs };
-static struct fs_type ramfs_type = { .name = "ramfs", .mount = mount_ramfs };
+static bool knows_option(const char *option)
+{
+	struct options ignored;
+
+	return parse_one(&ignored, option);
+}
+
+static struct fs_type tmpfs_fs_type = { .name = "tmpfs",
+					.mount = mount_tmpfs,
+					.knows_option = knows_option };
+static struct fs_type ramfs_type = { .name = "ramfs",
+				     .mount = mount_ramfs,
+				     .knows_option = knows_option };
 static const struct fs_type rootfs_type = { .name = "rootfs",
 					    .flags = FS_NO_USER_MOUNT,
 					    .mount = mount_rootfs };
