@@ -12,6 +12,7 @@
 #define LOCK_RANKS(X)                                                                        \
 	X(FILEPOS, 6, "M file->pos_lock: read, write and seek on a shared offset")           \
 	X(PSEUDO, 8, "M the text of one open procfs or sysfs file; making it takes others")  \
+	X(FSCONTEXT, 9, "M one fsopen(2) context: makes and changes superblocks")            \
 	X(MOUNT, 10, "M the mount tree")                                                     \
 	X(RENAME, 12, "M one cross-directory rename at a time per superblock")               \
 	X(EXEC, 14, "M task->exec_lock: credentials and image change together")              \

@@ -18,7 +18,7 @@ enum phase { CONFIGURING, CREATED, MOUNTED, RECONFIGURING, FAILED };
 enum { OPTIONS_MAX = PAGE_SIZE };
 
 struct fscontext {
-	struct mutex lock; /* FSSUPER */
+	struct mutex lock; /* FSCONTEXT */
 	struct fs_type *type;
 	enum phase phase;
 	uint32_t flags; /* MS_* of the superblock */
@@ -144,7 +144,7 @@ static int context_open(struct fs_type *t, struct superblock *sb, struct file **
 
 	if (c == NULL)
 		return -ENOMEM;
-	mutex_init(&c->lock, RANK_FSSUPER);
+	mutex_init(&c->lock, RANK_FSCONTEXT);
 	c->type = t;
 	c->sb = sb;
 	if (sb != NULL) {
