@@ -23,6 +23,7 @@
 #include "vfs/lock.h"
 #include "vfs/poll.h"
 #include "vfs/vfs_priv.h"
+#include "vfs/xattr.h"
 #include "vm/vmspace.h"
 
 _Atomic uint64_t vfs_nr_files;
@@ -406,6 +407,8 @@ int file_write_begin(struct file *f, struct uio *u, off64_t *pos)
 	}
 	if (UNLIKELY(i->mode & (S_ISUID | S_ISGID)))
 		drop_privileges(i);
+	if (UNLIKELY(i->has_caps))
+		inode_drop_caps(i);
 	inode_touch_mtime(i);
 	return 0;
 }

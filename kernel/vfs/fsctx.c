@@ -101,6 +101,13 @@ void fsctx_get_cwd(struct fsctx *f, struct path *out)
 	spin_unlock(&f->lock);
 }
 
+uint32_t create_mode(const struct inode *dir, uint32_t mode)
+{
+	if (UNLIKELY(atomic_load(&dir->default_acl) != NULL))
+		return mode & (S_IFMT | 07777);
+	return mode & (S_IFMT | (07777 & ~current_umask()));
+}
+
 uint32_t current_umask(void)
 {
 	const struct fsctx *f = curthread()->fs;

@@ -9,6 +9,7 @@
  * the two exclude each other (ETXTBSY).
  */
 
+#include "vfs/acl.h"
 #include "vfs/inode.h"
 
 #include "abi/errno.h"
@@ -61,7 +62,10 @@ void inode_init(struct inode *i, struct superblock *sb, struct inode *dir, uint3
 	atomic_init(&i->marks, NULL);
 	atomic_init(&i->nwriters, 0);
 	atomic_init(&i->seals, F_SEAL_SEAL);
+	atomic_init(&i->acl, NULL);
+	atomic_init(&i->default_acl, NULL);
 	i->link = NULL;
+	i->has_caps = false;
 	i->counts_pages = i->linkable = false;
 	i->write_hint = 0;
 	i->generation = 0;
@@ -72,13 +76,22 @@ void inode_get(struct inode *i)
 	ref_get(&i->ref);
 }
 
+void inode_free_attachments(struct inode *i)
+{
+	if (UNLIKELY(i->locks != NULL))
+		file_lock_free_list(i);
+	if (UNLIKELY(atomic_load_explicit(&i->acl, memory_order_relaxed) != NULL ||
+		     atomic_load_explicit(&i->default_acl, memory_order_relaxed) != NULL))
+		acl_free_inode(i);
+	kfree(atomic_load_explicit(&i->marks, memory_order_relaxed)); /* watches count the inode:
+									 there are none */
+}
+
 void inode_put(struct inode *i)
 {
 	if (!ref_put(&i->ref))
 		return;
-	if (UNLIKELY(i->locks != NULL))
-		file_lock_free_list(i);
-	kfree(atomic_load(&i->marks)); /* watches count the inode: there are none */
+	inode_free_attachments(i);
 	i->sb->ops->free_inode(i);
 }
 

@@ -20,6 +20,7 @@
 #include "vm/vmobject.h"
 
 struct abi_statfs;
+struct acl;
 struct dentry;
 struct dir_context;
 struct file;
@@ -122,9 +123,11 @@ struct inode {
 	_Atomic uint32_t nwriters; /* open for writing; -ETXTBSY: negative when executing */
 	_Atomic uint32_t seals; /* F_SEAL_*; memory files: SEAL_SEAL unless memfd_create(2) allowed
 				   sealing */
+	_Atomic(struct acl *) acl, default_acl; /* lock to change; NULL: the mode says it all */
 	const char *link; /* target of a symbolic link, when it needs no sleep: lives as long as the
 			     inode's memory (an epoch); NULL: get_link is asked */
 	uint8_t write_hint; /* F_SET_RW_HINT */
+	bool has_caps;      /* has security.capability: lost when somebody writes */
 	bool counts_pages;  /* memory only: its blocks are the pages of its cache */
 	bool linkable;      /* O_TMPFILE without O_EXCL: linkat(2) may name it though nlink is 0 */
 	uint64_t generation;
@@ -152,6 +155,7 @@ struct superblock {
 	uint64_t max_bytes;       /* largest file */
 	struct mutex rename_lock; /* RENAME */
 	void *priv;               /* file system's */
+	bool has_acls;            /* POSIX ACLs are kept with its inodes */
 	char id[32];              /* source, as /proc/mounts shows it */
 	struct list all;          /* superblocks; vfs/super.c */
 	struct epoch_head epoch;
@@ -189,8 +193,9 @@ void superblock_put(struct superblock *sb);
 void inode_init(struct inode *i, struct superblock *sb, struct inode *dir, uint32_t mode,
 		uint64_t ino);
 void inode_get(struct inode *i);
-void inode_put(struct inode *i); /* may sleep */
-uint64_t inode_next_ino(void);   /* for memory file systems */
+void inode_put(struct inode *i);              /* may sleep */
+void inode_free_attachments(struct inode *i); /* locks, lists, marks: before free_inode */
+uint64_t inode_next_ino(void);                /* for memory file systems */
 extern const struct inode_ops
 	inode_ops_none; /* what inode_init() sets: no operations; ops is never NULL */
 

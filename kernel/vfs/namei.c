@@ -15,6 +15,7 @@
 #include "vfs/fdtable.h"
 #include "vfs/inotify.h"
 #include "vfs/vfs_priv.h"
+#include "vfs/xattr.h"
 
 int may_create_in(const struct cred *c, struct inode *dir)
 {
@@ -135,7 +136,7 @@ static int mknod_at(int dirfd, const char *name, uint32_t mode, uint64_t rdev, s
 	if ((err = parent_of(dirfd, name, &at)))
 		return err;
 	if (!(err = begin_create(&at, false, &d))) {
-		mode &= S_IFMT | (07777 & ~current_umask());
+		mode = create_mode(dentry_inode(at.path.dentry), mode);
 		err = do_mknod(dentry_inode(at.path.dentry), d, mode, rdev);
 		if (!err && out != NULL) {
 			*out = (struct path){ at.path.mnt, d };
@@ -168,7 +169,7 @@ int vfs_mkdir(int dirfd, const char *name, uint32_t mode)
 		return err;
 	dir = dentry_inode(at.path.dentry);
 	if (!(err = begin_create(&at, true, &d))) {
-		mode = S_IFDIR | (mode & 01777 & ~current_umask());
+		mode = S_IFDIR | create_mode(dir, mode & 01777);
 		err = dir->ops->mkdir ? dir->ops->mkdir(dir, d, mode) : -EPERM;
 		end_create(&at, d, err, IN_CREATE | IN_ISDIR);
 	}
@@ -374,6 +375,8 @@ int vfs_truncate(struct inode *i, uint64_t size, const struct path *p)
 	err = setattr_prepare(current_cred(), i, &a);
 	if (!err)
 		err = i->ops->setattr ? i->ops->setattr(i, &a) : -EPERM;
+	if (!err && UNLIKELY(i->has_caps))
+		inode_drop_caps(i);
 	write_unlock(&i->lock);
 	if (!err)
 		fsnotify_path(p, IN_MODIFY);

@@ -171,7 +171,7 @@ static int make_tmpfile(const struct path *dir, unsigned oflags, uint32_t mode, 
 	if (di->ops->tmpfile == NULL)
 		return -EOPNOTSUPP;
 	write_lock(&di->lock);
-	err = di->ops->tmpfile(di, S_IFREG | (mode & 07777 & ~current_umask()), &i);
+	err = di->ops->tmpfile(di, S_IFREG | create_mode(di, mode & 07777), &i);
 	write_unlock(&di->lock);
 	if (err)
 		return err;
@@ -257,8 +257,10 @@ static int create_in(const struct walk_result *at, struct creation *c, struct de
 	if (!err && dentry_inode(d) == NULL) {
 		if (!(err = mount_want_write(at->path.mnt)) &&
 		    !(err = may_create_in(current_cred(), dir)))
-			err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | c->mode)
-					       : -EACCES;
+			err = dir->ops->create
+				      ? dir->ops->create(dir, d,
+							 S_IFREG | create_mode(dir, c->mode))
+				      : -EACCES;
 		if (err)
 			dentry_put(d);
 		else
@@ -370,7 +372,7 @@ static int walk_creating(const struct path *start, const char *name, unsigned wf
 static int open_creating(const struct path *start, const char *name, unsigned oflags, uint32_t mode,
 			 unsigned wflags, struct file **out)
 {
-	struct creation c = { oflags, mode & 07777 & ~current_umask(), false };
+	struct creation c = { oflags, mode & 07777, false };
 	struct path p;
 	int err;
 

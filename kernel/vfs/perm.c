@@ -8,14 +8,33 @@
 #include "abi/errno.h"
 #include "abi/mount.h"
 #include "core/clock.h"
+#include "vfs/acl.h"
 #include "vfs/namei.h"
 #include "vfs/vfs_priv.h"
+#include "vfs/xattr.h"
+
+static NOINLINE bool list_permits(const struct cred *c, const struct inode *i, unsigned want)
+{
+	const struct acl *a;
+	bool may;
+
+	epoch_enter();
+	a = atomic_load_explicit(&i->acl, memory_order_acquire);
+	may = a == NULL || acl_permission(a, c, i, want) == 0;
+	epoch_exit();
+	return may;
+}
 
 int inode_mode_permission(const struct cred *c, const struct inode *i, unsigned mask)
 {
 	unsigned want = mask & (PERM_READ | PERM_WRITE | PERM_EXEC);
 	uint32_t mode = i->mode;
 
+	if (UNLIKELY(atomic_load_explicit(&i->acl, memory_order_relaxed) != NULL)) {
+		if (list_permits(c, i, want))
+			return 0;
+		goto capabilities;
+	}
 	/* What all three classes may, anybody may. */
 	if (LIKELY(!(want & ~(mode & mode >> 3 & mode >> 6))))
 		return 0;
@@ -25,6 +44,7 @@ int inode_mode_permission(const struct cred *c, const struct inode *i, unsigned 
 		mode >>= 3;
 	if ((mode & want) == want)
 		return 0;
+capabilities:
 	if (S_ISDIR(i->mode)) {
 		if (!(want & PERM_WRITE) && cred_has_cap(c, CAP_DAC_READ_SEARCH))
 			return 0;
@@ -169,6 +189,10 @@ int vfs_setattr(const struct path *p, struct setattr *a)
 			err = i->ops->setattr(i, a);
 		else
 			inode_setattr(i, a);
+		if (!err && a->valid & SET_MODE)
+			err = acl_chmod(i);
+		if (!err && a->valid & (SET_UID | SET_GID) && UNLIKELY(i->has_caps))
+			inode_drop_caps(i);
 	}
 	write_unlock(&i->lock);
 	if (!err)

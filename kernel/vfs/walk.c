@@ -81,7 +81,8 @@ static inline int fast_search(struct fastwalk *w)
 	if (UNLIKELY(dir == NULL))
 		return RESOLVE_PUNT;
 	if (LIKELY((dir->mode & (S_IFMT | 0111)) == (S_IFDIR | 0111) &&
-		   dir->ops->permission == NULL))
+		   dir->ops->permission == NULL &&
+		   atomic_load_explicit(&dir->acl, memory_order_relaxed) == NULL))
 		return 0;
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
@@ -261,6 +262,7 @@ static NOINLINE bool fast_plain(struct fastwalk *w, const char **rest, struct wa
 			break;
 		if (UNLIKELY(*name == '.') ||
 		    UNLIKELY(dir == NULL || dir->ops->permission != NULL ||
+			     atomic_load_explicit(&dir->acl, memory_order_relaxed) != NULL ||
 			     (dir->mode & (S_IFMT | 0111)) != (S_IFDIR | 0111)))
 			break;
 		if (*end == '\0' && last != NULL) {

@@ -88,6 +88,8 @@ struct fsctx {
 };
 void walk_init(void); /* boot */
 uint32_t current_umask(void);
+/* The mode of something new in dir: less the umask, unless dir has a default ACL. */
+uint32_t create_mode(const struct inode *dir, uint32_t mode);
 void current_root(
 	struct path *out); /* counted: the running thread's; kernel threads: mount_root_path */
 void current_cwd(struct path *out);

@@ -18,3 +18,15 @@ MUST_CHECK int vfs_setxattr(const struct path *p, const char *name, const void *
 			    int flags);
 MUST_CHECK ssize64_t vfs_listxattr(const struct path *p, char *buf, size_t size);
 MUST_CHECK int vfs_removexattr(const struct path *p, const char *name);
+
+/* The inode is written to or changes hands: its security.capability goes. inode->lock held for
+ * writing. */
+struct inode;
+void inode_drop_caps(struct inode *i);
+
+/* The file capabilities of what is to be executed. False: none that are valid. */
+struct file_caps {
+	uint64_t permitted, inheritable;
+	bool effective;
+};
+MUST_CHECK bool inode_get_caps(struct inode *i, struct file_caps *out);

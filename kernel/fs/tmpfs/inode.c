@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "fs/tmpfs/tmpfs_priv.h"
 #include "pmm/slab.h"
+#include "vfs/acl.h"
 #include "vm/pagecache.h"
 
 static struct slab_cache *inode_cache;
@@ -86,6 +87,14 @@ int tmpfs_inode_create(struct superblock *sb, struct inode *dir, uint32_t mode, 
 	t->xattr_bytes = 0;
 	t->link = NULL;
 	set_operations(t, mode, rdev);
+	if (dir != NULL && UNLIKELY(atomic_load(&dir->default_acl) != NULL) &&
+	    acl_inherit(dir, &t->vfs)) {
+		atomic_fetch_sub_explicit(&s->used_inodes, 1, memory_order_relaxed);
+		if (S_ISREG(mode))
+			vmobject_fini(&t->vfs.object);
+		slab_free(inode_cache, t);
+		return -ENOMEM;
+	}
 	spin_lock(&s->lock);
 	list_add_tail(&s->inodes, &t->all);
 	spin_unlock(&s->lock);

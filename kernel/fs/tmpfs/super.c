@@ -14,7 +14,6 @@
 #include "pmm/page.h"
 #include "pmm/slab.h"
 #include "vfs/inotify.h"
-#include "vfs/lock.h"
 #include "vm/pagecache.h"
 
 struct options {
@@ -146,6 +145,7 @@ static int fill_super(struct superblock *sb, const struct options *o, bool limit
 	list_init(&s->inodes);
 	sb->priv = s;
 	sb->magic = limited ? TMPFS_MAGIC : RAMFS_MAGIC;
+	sb->has_acls = limited;
 	err = tmpfs_inode_create(sb, NULL, S_IFDIR | o->mode, 0, &root);
 	if (err)
 		return err;
@@ -285,14 +285,10 @@ static void tmpfs_kill(struct superblock *sb)
 	while (!list_is_empty(&s->inodes)) {
 		struct inode *i = &list_first(&s->inodes, struct tmpfs_inode, all)->vfs;
 
-		if (UNLIKELY(atomic_load(&i->marks) != NULL)) {
-			fsnotify_inode_gone(
-				i,
-				IN_UNMOUNT); /* puts what the watches hold; the entry's remains */
-			kfree(atomic_load(&i->marks));
-		}
-		if (UNLIKELY(atomic_load(&i->locks) != NULL))
-			file_lock_free_list(i);
+		/* Puts what the watches hold; the entry's remains. */
+		if (UNLIKELY(atomic_load(&i->marks) != NULL))
+			fsnotify_inode_gone(i, IN_UNMOUNT);
+		inode_free_attachments(i);
 		tmpfs_free_inode(i);
 		thread_resched_point();
 	}
