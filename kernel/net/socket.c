@@ -291,7 +291,7 @@ static int64_t set_owner(struct file *f, uint64_t arg)
 
 	if (get_user_u32(&who, UADDR(arg)))
 		return -EFAULT;
-	return file_fcntl(f, F_SETOWN, who);
+	return file_fcntl(f, -1, F_SETOWN, who);
 }
 
 static int64_t socket_file_ioctl(struct file *f, unsigned cmd, uint64_t arg)
@@ -304,7 +304,7 @@ static int64_t socket_file_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 		return set_owner(f, arg);
 	case FIOGETOWN:
 	case SIOCGPGRP:
-		return put_user_u32(UADDR(arg), (uint32_t)file_fcntl(f, F_GETOWN, 0));
+		return put_user_u32(UADDR(arg), (uint32_t)file_fcntl(f, -1, F_GETOWN, 0));
 	}
 	return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 }
@@ -342,7 +342,8 @@ static void socket_show_fdinfo(struct file *f, struct textbuf *t)
 		.open = socket_file_open, .release = socket_file_release,                       \
 		.read = socket_file_read, .write = socket_file_write, .poll = socket_file_poll, \
 		.ioctl = socket_file_ioctl, .show_name = socket_show_name,                      \
-		.show_fdinfo = socket_show_fdinfo, .flags = FOP_STREAM | FOP_CAN_POLL | (more), \
+		.show_fdinfo = socket_show_fdinfo,                                              \
+		.flags = FOP_STREAM | FOP_CAN_POLL | FOP_ASYNC | (more),                        \
 	}
 static const struct file_ops socket_file_ops = SOCKET_FILE_OPS(0);
 static const struct file_ops quiet_file_ops = SOCKET_FILE_OPS(FOP_NO_SIGPIPE);

@@ -51,10 +51,10 @@ int file_set_async(struct file *f, int fd, bool on)
 
 	if (on == !!(atomic_load(&f->flags) & O_ASYNC))
 		return 0;
-	if (f->ops->fasync == NULL)
-		return f->ops->flags & FOP_ASYNC ? 1 : 0;
 	if (on)
 		f->async_fd = fd;
+	if (f->ops->fasync == NULL)
+		return f->ops->flags & FOP_ASYNC ? 1 : 0;
 	err = f->ops->fasync(f, on);
 	return err ? err : 1;
 }
