@@ -1,6 +1,8 @@
 /* ioctl(2): how request numbers are made; those of terminals, files and block devices. */
 #pragma once
 
+#include <stdint.h>
+
 /* A request: direction << 30 | size of the argument << 16 | type << 8 | number */
 #define _IOC_NRSHIFT   0
 #define _IOC_TYPESHIFT 8
@@ -147,6 +149,20 @@
 #define FS_NOATIME_FL   0x00000080
 #define FS_DIRSYNC_FL   0x00010000
 #define FS_EXTENT_FL    0x00080000
+
+#define FS_XFLAG_IMMUTABLE 0x00000008
+#define FS_XFLAG_APPEND    0x00000010
+#define FS_XFLAG_NOATIME   0x00000040
+#define FS_XFLAG_NODUMP    0x00000080
+
+struct abi_fsxattr {
+	uint32_t fsx_xflags;
+	uint32_t fsx_extsize;
+	uint32_t fsx_nextents;
+	uint32_t fsx_projid;
+	uint32_t fsx_cowextsize;
+	uint8_t fsx_pad[8];
+};
 
 /* real-time clock: rtc(4) */
 #define RTC_RD_TIME  0x80247009

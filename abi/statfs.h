@@ -40,6 +40,15 @@ struct abi_fsid {
 	int32_t val[2];
 };
 
+/* ustat(2) */
+struct abi_ustat {
+	int32_t f_tfree;
+	int32_t __pad;
+	uint64_t f_tinode;
+	char f_fname[6];
+	char f_fpack[6];
+};
+
 struct abi_statfs {
 	int64_t f_type;
 	int64_t f_bsize;

@@ -57,9 +57,9 @@ static off64_t null_seek(struct file *f, off64_t off, int whence)
 	return f->pos = 0;
 }
 
-static const struct file_ops null_ops = { .read = null_read,
-					  .write = null_write,
-					  .seek = null_seek };
+static const struct file_ops null_ops = {
+	.flags = FOP_NOWAIT, .read = null_read, .write = null_write, .seek = null_seek
+};
 
 static ssize64_t zero_read(struct file *f, struct uio *u, off64_t *pos)
 {
@@ -83,6 +83,7 @@ static int zero_mmap(struct file *f, struct vm_map_args *a)
 }
 
 static const struct file_ops zero_ops = {
+	.flags = FOP_NOWAIT,
 	.read = zero_read,
 	.write = null_write,
 	.seek = null_seek,

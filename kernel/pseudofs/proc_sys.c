@@ -17,6 +17,12 @@
 #include "sched/sched.h"
 #include "vfs/dentry.h"
 #include "vfs/fdtable.h"
+#include "vfs/inode.h"
+#include "vfs/inotify.h"
+#include "vfs/lock.h"
+#include "vfs/mount.h"
+#include "vfs/pipe.h"
+#include "vfs/walk.h"
 #include "vm/pagecache.h"
 #include "vm/stat.h"
 #include "vm/vmspace.h"
@@ -155,6 +161,52 @@ static ssize64_t printk_store(struct pinode *i, char *text, size_t n)
 		return -EINVAL;
 	log_set_console_level((int)v);
 	return (ssize64_t)n;
+}
+
+static ssize64_t nr_open_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v) || v < 64 || v > 1 << 30)
+		return -EINVAL;
+	vfs_nr_open = (unsigned)v & ~63u;
+	return (ssize64_t)n;
+}
+
+/* Rounded up to a power of two of pages. */
+static ssize64_t pipe_max_size_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v, size = PAGE_SIZE;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v) || v == 0 || v > 1u << 31)
+		return -EINVAL;
+	while (size < v)
+		size *= 2;
+	vfs_pipe_max_size = (unsigned)size;
+	return (ssize64_t)n;
+}
+
+static int dentry_state_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\t0\t45\t0\t0\t0\n", (unsigned long)atomic_load(&dcache_count));
+	return 0;
+}
+
+static int inode_nr_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\t0\n", (unsigned long)inode_count());
+	return 0;
+}
+
+static int inode_state_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\t0\t0\t0\t0\t0\t0\n", (unsigned long)inode_count());
+	return 0;
 }
 
 static int file_nr_show(struct pinode *i, struct textbuf *t)
@@ -443,9 +495,9 @@ static const struct pnode vm_nodes[] = {
 };
 
 static const struct pnode inotify_nodes[] = {
-	NUMBER("max_queued_events", 16384),
-	NUMBER("max_user_instances", 128),
-	NUMBER("max_user_watches", 65536),
+	INT("max_queued_events", vfs_inotify_max_events, INT32_MAX),
+	INT("max_user_instances", vfs_inotify_max_instances, INT32_MAX),
+	INT("max_user_watches", vfs_inotify_max_watches, INT32_MAX),
 	{ 0 },
 };
 
@@ -455,11 +507,33 @@ static const struct pnode debug_nodes[] = {
 };
 
 static const struct pnode fs_nodes[] = {
+	TEXT("dentry-state", dentry_state_show),
 	SET("file-max", file_max_show, file_max_store),
 	TEXT("file-nr", file_nr_show),
+	TEXT("inode-nr", inode_nr_show),
+	TEXT("inode-state", inode_state_show),
 	DIR("inotify", inotify_nodes),
-	NUMBER("nr_open", 1048576),
-	NUMBER("pipe-max-size", 1 << 20),
+	INT("lease-break-time", vfs_lease_break_time, INT32_MAX),
+	INT("leases-enable", vfs_leases_enable, 1),
+	INT("mount-max", mount_max, INT32_MAX),
+	{ .name = "nr_open",
+	  .mode = S_IFREG | 0644,
+	  .show = int_show,
+	  .store = nr_open_store,
+	  .ptr = &vfs_nr_open },
+	NUMBER("overflowgid", 65534),
+	NUMBER("overflowuid", 65534),
+	{ .name = "pipe-max-size",
+	  .mode = S_IFREG | 0644,
+	  .show = int_show,
+	  .store = pipe_max_size_store,
+	  .ptr = &vfs_pipe_max_size },
+	INT("pipe-user-pages-hard", vfs_pipe_pages_hard, INT32_MAX),
+	INT("pipe-user-pages-soft", vfs_pipe_pages_soft, INT32_MAX),
+	INT("protected_fifos", vfs_protected_fifos, 2),
+	INT("protected_hardlinks", vfs_protected_hardlinks, 1),
+	INT("protected_regular", vfs_protected_regular, 2),
+	INT("protected_symlinks", vfs_protected_symlinks, 1),
 	INT("suid_dumpable", core_suid_dumpable, 2),
 	{ 0 },
 };

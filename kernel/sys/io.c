@@ -15,6 +15,7 @@
 #include "vfs/fcntl.h"
 #include "vfs/fdtable.h"
 #include "vfs/inode.h"
+#include "vfs/namei.h"
 #include "vm/pagecache.h"
 #include "vm/uio.h"
 #include "vm/usercopy.h"
@@ -146,14 +147,37 @@ int64_t sys_pwritev(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uin
 
 /* RWF_HIPRI is a hint; RWF_DSYNC and RWF_SYNC are satisfied by memory file systems; the others
  * change what is done. */
+static int check_rwf(const struct file *f, uint32_t flags)
+{
+	if (flags & ~(uint32_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+		return -EOPNOTSUPP;
+	return flags & RWF_NOWAIT && !(f->ops->flags & FOP_NOWAIT) ? -EOPNOTSUPP : 0;
+}
+
 static int64_t vectored2(int fd, uaddr_t iov, uint64_t count, uint64_t pos, uint32_t flags,
 			 bool write)
 {
-	if (flags & ~(uint32_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
-		return -EOPNOTSUPP;
-	if ((int64_t)pos < -1)
+	struct iovec64 fixed[UIO_INLINE], *heap = NULL;
+	off64_t at = (off64_t)pos, *where = at == -1 ? NULL : &at;
+	struct fdref r;
+	ssize64_t n = -EBADF;
+	struct uio u;
+
+	if (flags == 0 && at >= -1)
+		return vectored(fd, iov, count, at, at == -1, write);
+	if (at < -1)
 		return -EINVAL;
-	return vectored(fd, iov, count, (off64_t)pos, (int64_t)pos == -1, write);
+	r = fdref_get(fd);
+	if (r.file && (n = where ? check_position(r.file, at) : 0) == 0 &&
+	    (n = uio_import(&u, iov, count, fixed, &heap)) == 0 && u.resid > 0 &&
+	    (n = check_rwf(r.file, flags)) == 0) {
+		u.append = flags & RWF_APPEND;
+		n = write ? finish_write(r.file, file_write(r.file, &u, where))
+			  : file_read(r.file, &u, where);
+	}
+	kfree(heap);
+	fdref_put(r);
+	return n;
 }
 
 int64_t sys_preadv2(int32_t fd, uaddr_t iov, uint64_t count, uint64_t pos_l, uint64_t pos_h,
@@ -309,6 +333,27 @@ static int set_status_flag(struct file *f, int fd, uint32_t flag, uaddr_t arg)
 	return 0;
 }
 
+/* FS_IOC_GETFLAGS and its like, of regular files and directories that keep them: chattr(1). */
+static int64_t flags_ioctl(struct file *f, uint32_t cmd, uaddr_t arg)
+{
+	struct inode *i = f->inode;
+	struct abi_fsxattr x = { 0 };
+	uint32_t flags;
+
+	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
+		return -ENOTTY;
+	switch (cmd) {
+	case FS_IOC_GETFLAGS:
+		return put_user_u32(arg, i->flags);
+	case FS_IOC_SETFLAGS:
+		return get_user_u32(&flags, arg) ? -EFAULT : vfs_set_flags(&f->path, flags);
+	case FS_IOC_FSGETXATTR:
+		x.fsx_xflags = inode_xflags(i);
+		return copy_to_user(arg, &x, sizeof(x));
+	}
+	return -ENOTTY;
+}
+
 /* The requests that every file understands; then the file's own. */
 static int64_t file_ioctl(int fd, struct file *f, uint32_t cmd, uint64_t arg)
 {
@@ -327,6 +372,8 @@ static int64_t file_ioctl(int fd, struct file *f, uint32_t cmd, uint64_t arg)
 					    (uint32_t)((off64_t)f->inode->size - f->pos));
 		break;
 	}
+	if (f->ops->ioctl == NULL && f->inode->sb->has_flags)
+		return flags_ioctl(f, cmd, UADDR(arg));
 	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
 }
 

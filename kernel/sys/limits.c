@@ -11,8 +11,6 @@
 #include "vfs/fdtable.h"
 #include "vm/usercopy.h"
 
-enum { NR_OPEN = 1 << 20 }; /* the highest RLIMIT_NOFILE: fs.nr_open */
-
 /* Limits of another process are those of a process with the same ids: prlimit(2). */
 static int check_target(struct process *p)
 {
@@ -38,7 +36,7 @@ static int set_limit(struct process *p, uint32_t resource, const struct abi_rlim
 {
 	if (new != NULL &&new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new != NULL && resource == RLIMIT_NOFILE &&new->rlim_max > NR_OPEN)
+	if (new != NULL && resource == RLIMIT_NOFILE &&new->rlim_max > vfs_nr_open)
 		return -EPERM;
 	return process_set_rlimit(p, resource, new, old);
 }

@@ -17,6 +17,7 @@
 #include "abi/signal.h"
 #include "pmm/slab.h"
 #include "proc/signal.h"
+#include "tty/tty.h"
 #include "tty/tty_priv.h"
 #include "vfs/cred.h"
 
@@ -421,6 +422,21 @@ static void session_leader_ended(struct process *p)
 		ctty_hangup(t, true);
 	if (t)
 		tty_put(t);
+}
+
+void tty_vhangup(void)
+{
+	struct tty *t;
+
+	spin_lock(&proctree_lock);
+	t = curproc()->tty;
+	if (t)
+		tty_get(t);
+	spin_unlock(&proctree_lock);
+	if (t == NULL)
+		return;
+	tty_hangup(t, false);
+	tty_put(t);
 }
 
 /* For /proc/PID/stat. */

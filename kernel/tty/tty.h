@@ -7,3 +7,6 @@
  * proc for session leaders that end. Boot, once, in a thread, after uart_init() and proc_init().
  */
 void tty_init(void);
+
+/* vhangup(2): hangs up the controlling terminal of the running process, if it has one. */
+void tty_vhangup(void);

@@ -29,6 +29,8 @@ int file_set_status(struct file *f, int fd, uint32_t flags)
 		return -EPERM;
 	if (flags & ~old & O_NOATIME && !inode_owner_or_capable(current_cred(), f->inode))
 		return -EPERM;
+	if (flags & ~old & O_DIRECT && !(f->ops->flags & FOP_DIRECT) && pipe_of(f) == NULL)
+		return -EINVAL;
 	if ((changes = file_set_async(f, fd, flags & O_ASYNC)) < 0)
 		return changes;
 	if (!changes)

@@ -37,6 +37,7 @@ static unsigned default_limit(void)
 }
 
 unsigned (*vfs_nofile_limit)(void) = default_limit;
+unsigned vfs_nr_open = 1 << 20;
 static struct slab_cache *table_cache;
 
 void fdtable_init(void)

@@ -115,3 +115,4 @@ unsigned fdtable_count(struct fdtable *t);
 extern unsigned (*vfs_nofile_limit)(void);
 extern _Atomic uint64_t vfs_nr_files; /* open files in the system; file-max: vfs_max_files */
 extern uint64_t vfs_max_files;
+extern unsigned vfs_nr_open; /* sysctl fs.nr_open: the highest RLIMIT_NOFILE */

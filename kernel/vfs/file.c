@@ -390,7 +390,7 @@ int file_write_begin(struct file *f, struct uio *u, off64_t *pos)
 
 	if (u->resid == 0)
 		return 0;
-	if (atomic_load_explicit(&f->flags, memory_order_relaxed) & O_APPEND)
+	if (atomic_load_explicit(&f->flags, memory_order_relaxed) & O_APPEND || u->append)
 		*pos = (off64_t)atomic_load_explicit(&i->size, memory_order_relaxed);
 	limit = vfs_fsize_limit();
 	if (UNLIKELY((uint64_t)*pos + u->resid > limit)) {

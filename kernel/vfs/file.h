@@ -57,8 +57,10 @@ enum file_op_flags {
 	FOP_STREAM = 1, /* no offset: pread/pwrite/lseek are -ESPIPE; reads take no position lock */
 	FOP_NOWAIT = 2, /* honours RWF_NOWAIT */
 	FOP_CAN_POLL = 4,
+	FOP_DIRECT = 32,    /* may be opened with O_DIRECT, which changes nothing: its contents are
+			       memory */
 	FOP_NO_SIGPIPE = 8, /* a write that fails with -EPIPE sends no signal: datagrams */
-	FOP_ASYNC = 16, /* its driver looks at O_ASYNC */
+	FOP_ASYNC = 16,     /* its driver looks at O_ASYNC */
 };
 
 enum file_mode {

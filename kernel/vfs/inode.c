@@ -27,11 +27,14 @@ void (*fsnotify_hook)(struct inode *i, uint32_t mask, const char *name, uint32_t
 const struct inode_ops inode_ops_none;
 
 /* Field by field: clearing the whole would be most of the work of creating a file. */
+static _Atomic uint64_t count;
+
 void inode_init(struct inode *i, struct superblock *sb, struct inode *dir, uint32_t mode,
 		uint64_t ino)
 {
 	const struct cred *c = current_cred();
 
+	atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
 	ref_init(&i->ref);
 	i->uid = c->fsuid;
 	i->gid = c->fsgid;
@@ -76,8 +79,14 @@ void inode_get(struct inode *i)
 	ref_get(&i->ref);
 }
 
+uint64_t inode_count(void)
+{
+	return atomic_load_explicit(&count, memory_order_relaxed);
+}
+
 void inode_free_attachments(struct inode *i)
 {
+	atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
 	if (UNLIKELY(i->locks != NULL))
 		file_lock_free_list(i);
 	if (UNLIKELY(atomic_load_explicit(&i->acl, memory_order_relaxed) != NULL ||
@@ -168,6 +177,14 @@ bool inode_is_immutable(const struct inode *i)
 bool inode_is_append_only(const struct inode *i)
 {
 	return i->flags & FS_APPEND_FL;
+}
+
+uint32_t inode_xflags(const struct inode *i)
+{
+	return (i->flags & FS_IMMUTABLE_FL ? FS_XFLAG_IMMUTABLE : 0u) |
+	       (i->flags & FS_APPEND_FL ? FS_XFLAG_APPEND : 0u) |
+	       (i->flags & FS_NODUMP_FL ? FS_XFLAG_NODUMP : 0u) |
+	       (i->flags & FS_NOATIME_FL ? FS_XFLAG_NOATIME : 0u);
 }
 
 void inode_getattr(struct inode *i, struct kstat *st)

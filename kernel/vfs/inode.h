@@ -155,6 +155,7 @@ struct superblock {
 	uint64_t max_bytes;       /* largest file */
 	struct mutex rename_lock; /* RENAME */
 	void *priv;               /* file system's */
+	bool has_flags;           /* FS_IOC_SETFLAGS is kept with its inodes */
 	bool has_acls;            /* POSIX ACLs are kept with its inodes */
 	char id[32];              /* source, as /proc/mounts shows it */
 	struct list all;          /* superblocks; vfs/super.c */
@@ -176,6 +177,13 @@ enum { FS_REQUIRES_DEV = 1, FS_NO_USER_MOUNT = 2 /* internal: mount(2) says -EIN
 void fs_register(struct fs_type *t);
 struct fs_type *fs_find(const char *name);
 void fs_format_types(struct textbuf *t); /* /proc/filesystems */
+/* For sysfs(2): the place of a type in the order of registration, -EINVAL; the type at one, or
+ * NULL; how many there are. */
+int fs_type_index(const char *name);
+struct fs_type *fs_type_at(unsigned index);
+unsigned fs_type_count(void);
+/* The superblock with this st_dev, counted; NULL: none. */
+struct superblock *superblock_lookup(uint64_t dev);
 
 /* Superblocks without a device: memory file systems. *out counted, without root. */
 uint64_t superblock_alloc_dev(void); /* an anonymous device number (0:n), unique since boot */
@@ -192,6 +200,7 @@ void superblock_put(struct superblock *sb);
  * directories). */
 void inode_init(struct inode *i, struct superblock *sb, struct inode *dir, uint32_t mode,
 		uint64_t ino);
+uint64_t inode_count(void); /* inodes in memory; statistics */
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);              /* may sleep */
 void inode_free_attachments(struct inode *i); /* locks, lists, marks: before free_inode */
@@ -220,6 +229,9 @@ void inode_unlock_pair(struct inode *a, struct inode *b) NO_TSA;
 /* The directory is append-only or the like: FS_IMMUTABLE_FL, FS_APPEND_FL. */
 bool inode_is_immutable(const struct inode *i);
 bool inode_is_append_only(const struct inode *i);
+
+/* FS_XFLAG_* of its flags. */
+uint32_t inode_xflags(const struct inode *i);
 
 /* Character and block devices, FIFOs and sockets: sets fops from mode and rdev. */
 void inode_init_special(struct inode *i, uint32_t mode, uint64_t rdev);

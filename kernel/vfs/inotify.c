@@ -23,15 +23,17 @@
 #include "vfs/fdtable.h"
 #include "vfs/file.h"
 #include "vfs/poll.h"
+#include "vfs/usage.h"
 #include "vm/usercopy.h"
 
-enum { MAX_QUEUED = 16384, MAX_WATCHES = 65536 };
+int vfs_inotify_max_events = 16384, vfs_inotify_max_instances = 128, vfs_inotify_max_watches = 8192;
 
 struct instance {
 	struct mutex lock; /* NOTIFYQ */
 	struct waitq wait;
 	struct list events;
-	unsigned nevents, nwatches;
+	unsigned nevents;
+	struct vfs_usage *usage;
 	size_t bytes; /* what reading all events would return */
 	struct list watches;
 	int last_wd;
@@ -100,7 +102,7 @@ static void queue_event(struct instance *in, int wd, uint32_t mask, uint32_t coo
 {
 	struct event *e;
 
-	if (in->nevents == MAX_QUEUED) {
+	if (in->nevents >= (unsigned)vfs_inotify_max_events) {
 		wd = -1;
 		mask = IN_Q_OVERFLOW;
 		cookie = 0;
@@ -129,7 +131,7 @@ static struct inode *watch_remove_locked(struct watch *w, bool tell)
 		queue_event(w->owner, w->wd, IN_IGNORED, 0, NULL);
 	list_remove(&w->mark_node);
 	list_remove(&w->node);
-	w->owner->nwatches--;
+	vfs_usage_add(w->owner->usage, USAGE_INOTIFY_WATCHES, -1);
 	kfree(w);
 	return i;
 }
@@ -294,10 +296,13 @@ static int watch_add_locked(struct instance *in, struct fsnotify_marks *m, struc
 {
 	struct watch *w;
 
-	if (in->nwatches == MAX_WATCHES)
-		return -ENOSPC;
 	if ((w = kmalloc(sizeof(*w))) == NULL)
 		return -ENOMEM;
+	if (vfs_usage_add(in->usage, USAGE_INOTIFY_WATCHES, 1) > vfs_inotify_max_watches) {
+		vfs_usage_add(in->usage, USAGE_INOTIFY_WATCHES, -1);
+		kfree(w);
+		return -ENOSPC;
+	}
 	inode_get(i);
 	w->inode = i;
 	w->owner = in;
@@ -305,7 +310,6 @@ static int watch_add_locked(struct instance *in, struct fsnotify_marks *m, struc
 	w->wd = ++in->last_wd;
 	list_add_tail(&m->watches, &w->mark_node);
 	list_add_tail(&in->watches, &w->node);
-	in->nwatches++;
 	return w->wd;
 }
 
@@ -453,6 +457,13 @@ static int inotify_fasync(struct file *f, bool on)
 	return err;
 }
 
+static void instance_free(struct instance *in)
+{
+	vfs_usage_add(in->usage, USAGE_INOTIFY_INSTANCES, -1);
+	vfs_usage_put(in->usage);
+	kfree(in);
+}
+
 static void inotify_release(struct file *f)
 {
 	struct instance *in = f->priv;
@@ -468,7 +479,7 @@ static void inotify_release(struct file *f)
 		list_remove(&e->node);
 		kfree(e);
 	}
-	kfree(in);
+	instance_free(in);
 }
 
 static void inotify_show_fdinfo(struct file *f, struct textbuf *t)
@@ -500,13 +511,21 @@ int inotify_open(unsigned oflags, struct file **out)
 
 	if (in == NULL)
 		return -ENOMEM;
+	if ((in->usage = vfs_usage_get(current_cred()->uid)) == NULL) {
+		kfree(in);
+		return -ENOMEM;
+	}
+	if (vfs_usage_add(in->usage, USAGE_INOTIFY_INSTANCES, 1) > vfs_inotify_max_instances) {
+		instance_free(in);
+		return -EMFILE;
+	}
 	mutex_init(&in->lock, RANK_NOTIFYQ);
 	waitq_init(&in->wait);
 	list_init(&in->events);
 	list_init(&in->watches);
 	list_init(&in->async);
 	if ((err = file_create_anon("inotify", &inotify_ops, in, O_RDONLY | oflags, out)))
-		kfree(in);
+		instance_free(in);
 	return err;
 }
 

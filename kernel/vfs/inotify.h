@@ -8,6 +8,9 @@ struct file;
 struct path;
 struct inode;
 
+/* sysctl fs.inotify.max_*: queued events of an instance; instances and watches of a user. */
+extern int vfs_inotify_max_events, vfs_inotify_max_instances, vfs_inotify_max_watches;
+
 void inotify_init(void); /* boot: sets fsnotify_hook */
 MUST_CHECK int inotify_open(unsigned oflags, struct file **out);
 

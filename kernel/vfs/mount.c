@@ -27,6 +27,8 @@ struct mutex mount_lock = MUTEX(mount_lock, MOUNT);
 struct mount_ns mount_init_ns = { .mounts = LIST_INIT(mount_init_ns.mounts) };
 struct mount_ns mount_loose_ns = { .mounts = LIST_INIT(mount_loose_ns.mounts) };
 
+int mount_max = 100000;
+
 static struct mount *hash_table[HASH_BUCKETS];
 static struct slab_cache *mount_cache;
 static struct waitq event_wait = WAITQ(event_wait);

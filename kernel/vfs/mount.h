@@ -90,6 +90,7 @@ MUST_CHECK int mount_kernel(const struct fs_type *t, struct mount **out);
 /* The root of all: what kernel threads and processes without an fsctx walk from. Counted for ever.
  */
 extern struct path mount_root_path;
+extern int mount_max; /* sysctl fs.mount-max: mounts in the namespace */
 
 /* mount(2)'s flags that belong to the mount, not to its superblock. */
 enum {

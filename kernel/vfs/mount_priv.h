@@ -11,8 +11,6 @@ struct mount_ns {
 	unsigned count;
 };
 
-enum { MOUNT_MAX = 100000 }; /* proc(5), fs.mount-max */
-
 extern struct mutex mount_lock;
 extern struct mount_ns mount_init_ns;
 extern struct mount_ns mount_loose_ns; /* trees that a descriptor holds: open_tree(2), fsmount(2) */

@@ -32,3 +32,7 @@ MUST_CHECK int vfs_mknod_inode(int dirfd, const char *name, uint32_t mode, uint6
 			       struct path *out);
 /* chmod, chown and utimes on an inode whose mount is known: the checks of vfs_setattr(). */
 MUST_CHECK int vfs_statfs(const struct path *p, struct abi_statfs *out);
+
+/* FS_IOC_SETFLAGS: FS_IMMUTABLE_FL and others, in place of those there are. -EACCES not the owner;
+ * -EPERM without CAP_LINUX_IMMUTABLE; -EOPNOTSUPP a flag that is not kept; -EROFS. */
+MUST_CHECK int vfs_set_flags(const struct path *p, uint32_t flags);

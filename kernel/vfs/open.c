@@ -86,6 +86,10 @@ int file_open_path(const struct path *p, unsigned oflags, struct file **out)
 	}
 	f->mode = file_mode_of(oflags);
 	f->ops = i->fops;
+	if (UNLIKELY(oflags & O_DIRECT) && !(f->ops->flags & FOP_DIRECT)) {
+		err = -EINVAL;
+		goto discard;
+	}
 	if (UNLIKELY(atomic_load_explicit(&i->locks, memory_order_relaxed) != NULL) &&
 	    (err = inode_break_leases(i, f, oflags & (O_ACCMODE | O_TRUNC), oflags & O_NONBLOCK)))
 		goto discard;

@@ -6,6 +6,7 @@
  */
 
 #include "abi/errno.h"
+#include "abi/ioctl.h"
 #include "abi/mount.h"
 #include "core/clock.h"
 #include "vfs/acl.h"
@@ -197,5 +198,29 @@ int vfs_setattr(const struct path *p, struct setattr *a)
 	write_unlock(&i->lock);
 	if (!err)
 		fsnotify_path(p, IN_ATTRIB);
+	return err;
+}
+
+int vfs_set_flags(const struct path *p, uint32_t flags)
+{
+	const uint32_t settable = FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL | FS_NOATIME_FL;
+	struct inode *i = dentry_inode(p->dentry);
+	int err = mount_want_write(p->mnt);
+
+	if (err)
+		return err;
+	if (flags & ~settable)
+		return -EOPNOTSUPP;
+	write_lock(&i->lock);
+	if (!inode_owner_or_capable(current_cred(), i))
+		err = -EACCES;
+	else if ((flags ^ i->flags) & (FS_IMMUTABLE_FL | FS_APPEND_FL) &&
+		 !capable(CAP_LINUX_IMMUTABLE))
+		err = -EPERM;
+	if (!err) {
+		i->flags = flags;
+		i->ctime = clock_real();
+	}
+	write_unlock(&i->lock);
 	return err;
 }

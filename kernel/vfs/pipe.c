@@ -28,14 +28,30 @@
 #include "vfs/file.h"
 #include "vfs/inode.h"
 #include "vfs/poll.h"
+#include "vfs/usage.h"
 #include "vm/uio.h"
 #include "vm/usercopy.h"
 
 static struct superblock *pipefs;
 static struct slab_cache *inode_cache;
 
+unsigned vfs_pipe_max_size = 1 << 20, vfs_pipe_pages_soft = 16384, vfs_pipe_pages_hard;
+
+/* Those who may have more than their share of pipes. */
+static bool is_privileged(void)
+{
+	return capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN);
+}
+
+static bool is_over(int64_t pages, unsigned limit)
+{
+	return limit != 0 && pages > (int64_t)limit && !is_privileged();
+}
+
 static void pipe_free(struct pipe *p)
 {
+	vfs_usage_add(p->usage, USAGE_PIPE_PAGES, -(int64_t)p->nslots);
+	vfs_usage_put(p->usage);
 	while (p->tail != p->head)
 		page_put(pipe_slot_at(p, p->tail++)->page);
 	if (p->spare)
@@ -47,15 +63,28 @@ static void pipe_free(struct pipe *p)
 MUST_CHECK static int pipe_create(struct pipe **out)
 {
 	struct pipe *p = kzalloc(sizeof(*p));
+	int err = -ENOMEM;
+	int64_t pages;
 
 	if (p == NULL)
 		return -ENOMEM;
-	p->nslots = PIPE_SLOTS;
-	p->slot = kcalloc(p->nslots, sizeof(p->slot[0]));
-	if (p->slot == NULL) {
-		kfree(p);
-		return -ENOMEM;
+	if ((p->usage = vfs_usage_get(current_cred()->uid)) == NULL)
+		goto no_usage;
+	p->nslots = MIN((unsigned)PIPE_SLOTS, vfs_pipe_max_size >> PAGE_SHIFT);
+	pages = vfs_usage_add(p->usage, USAGE_PIPE_PAGES, p->nslots);
+	/* Beyond the soft limit a pipe is small. */
+	if (UNLIKELY(is_over(pages, vfs_pipe_pages_soft)) && p->nslots > PIPE_POOR_SLOTS) {
+		pages = vfs_usage_add(p->usage, USAGE_PIPE_PAGES,
+				      PIPE_POOR_SLOTS - (int64_t)p->nslots);
+		p->nslots = PIPE_POOR_SLOTS;
 	}
+	err = -ENFILE;
+	if (UNLIKELY(is_over(pages, vfs_pipe_pages_hard)))
+		goto no_slots;
+	err = -ENOMEM;
+	p->slot = kcalloc(p->nslots, sizeof(p->slot[0]));
+	if (p->slot == NULL)
+		goto no_slots;
 	mutex_init(&p->lock, RANK_PIPE);
 	waitq_init(&p->readable);
 	waitq_init(&p->writable);
@@ -64,6 +93,12 @@ MUST_CHECK static int pipe_create(struct pipe **out)
 	list_init(&p->async_writers);
 	*out = p;
 	return 0;
+no_slots:
+	vfs_usage_add(p->usage, USAGE_PIPE_PAGES, -(int64_t)p->nslots);
+	vfs_usage_put(p->usage);
+no_usage:
+	kfree(p);
+	return err;
 }
 
 struct pipe *pipe_of(struct file *f)
@@ -354,38 +389,56 @@ static int64_t pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	return put_user_u32(UADDR(arg), (uint32_t)n);
 }
 
+/* Moves what is in the pipe into a ring of another size. -EBUSY: it does not fit. */
+static int resize_locked(struct pipe *p, struct pipe_slot **slot, unsigned nslots)
+{
+	unsigned used = p->head - p->tail;
+	struct pipe_slot *old = p->slot;
+
+	if (used > nslots)
+		return -EBUSY;
+	for (unsigned i = 0; i < used; i++)
+		(*slot)[i] = *pipe_slot_at(p, p->tail + i);
+	p->tail = 0;
+	p->head = used;
+	p->nslots = nslots;
+	p->slot = *slot;
+	*slot = old;
+	return 0;
+}
+
 int64_t pipe_set_size(struct pipe *p, uint64_t bytes)
 {
-	unsigned nslots = 1, used;
+	unsigned nslots = 1, old;
 	struct pipe_slot *slot;
-	int64_t ret = -EBUSY;
+	int64_t pages;
+	int err;
 
 	if (bytes > (1u << 31))
 		return -EINVAL;
-	if (bytes > PIPE_MAX_BYTES && !capable(CAP_SYS_RESOURCE))
-		return -EPERM;
 	while ((uint64_t)nslots * PAGE_SIZE < bytes)
 		nslots *= 2;
+	if (nslots > p->nslots && (uint64_t)nslots * PAGE_SIZE > vfs_pipe_max_size &&
+	    !capable(CAP_SYS_RESOURCE))
+		return -EPERM;
 	if ((slot = kcalloc(nslots, sizeof(*slot))) == NULL)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
-	used = p->head - p->tail;
-	if (used <= nslots) {
-		for (unsigned i = 0; i < used; i++)
-			slot[i] = *pipe_slot_at(p, p->tail + i);
-		p->tail = 0;
-		p->head = used;
-		p->nslots = nslots;
-		struct pipe_slot *old = p->slot;
-		p->slot = slot;
-		slot = old;
-		ret = (int64_t)((uint64_t)nslots * PAGE_SIZE);
-	}
+	old = p->nslots;
+	pages = vfs_usage_add(p->usage, USAGE_PIPE_PAGES, (int64_t)nslots - old);
+	if (nslots > old &&
+	    (is_over(pages, vfs_pipe_pages_soft) || is_over(pages, vfs_pipe_pages_hard)))
+		err = -EPERM;
+	else
+		err = resize_locked(p, &slot, nslots);
+	if (err)
+		vfs_usage_add(p->usage, USAGE_PIPE_PAGES, (int64_t)old - nslots);
 	mutex_unlock(&p->lock);
-	if (ret > 0)
-		pipe_wake_writers(p);
 	kfree(slot);
-	return ret;
+	if (err)
+		return err;
+	pipe_wake_writers(p);
+	return (int64_t)((uint64_t)nslots * PAGE_SIZE);
 }
 
 /* The peers a FIFO's open waits for: O_RDONLY a writer, O_WRONLY a reader; O_RDWR nobody. */
@@ -530,6 +583,7 @@ MUST_CHECK static int pipe_create_inode(struct inode **out)
 		return -ENOMEM;
 	inode_init(i, pipefs, NULL, S_IFIFO | 0600, inode_next_ino());
 	if ((err = pipe_create(&i->pipe))) {
+		inode_free_attachments(i);
 		slab_free(inode_cache, i);
 		return err;
 	}

@@ -13,7 +13,10 @@ struct page;
 struct pipe;
 struct uio;
 
-enum { PIPE_SLOTS = 16, PIPE_ATOMIC = 4096, PIPE_MAX_BYTES = 1 << 20 };
+enum { PIPE_SLOTS = 16, PIPE_ATOMIC = 4096, PIPE_POOR_SLOTS = 2 };
+
+/* sysctl fs.pipe-max-size (bytes), fs.pipe-user-pages-soft and -hard (0: no limit). */
+extern unsigned vfs_pipe_max_size, vfs_pipe_pages_soft, vfs_pipe_pages_hard;
 
 /* A run of bytes in one page. The page is counted; it may be shared with a page cache (splice) or
  * another pipe (tee). */
@@ -28,8 +31,9 @@ struct pipe {
 	struct mutex lock; /* PIPE */
 	struct waitq readable, writable, opened;
 	struct pipe_slot *slot;
-	unsigned nslots;     /* power of two */
-	unsigned head, tail; /* slots written, slots consumed; free running */
+	unsigned nslots;         /* power of two */
+	struct vfs_usage *usage; /* whose account has nslots pages */
+	unsigned head, tail;     /* slots written, slots consumed; free running */
 	unsigned readers, writers;
 	unsigned reader_opens,
 		writer_opens; /* so that open(2) of a FIFO sees a peer that came and went */

@@ -144,7 +144,7 @@ static int plan_copy(struct plan *plan, struct mount *tree, struct mount *dest, 
 	struct mount *c;
 	int err;
 
-	if (mount_init_ns.count + ++plan->count > MOUNT_MAX)
+	if (mount_init_ns.count + ++plan->count > (unsigned)mount_max)
 		return -ENOSPC;
 	err = mount_copy_tree(tree, tree->root, true, how, &c);
 	if (err)
@@ -217,7 +217,7 @@ int mount_plan_copies(struct mount *top, struct mount *parent, struct dentry *d,
 	struct mount *m;
 	int err;
 
-	if (mount_init_ns.count >= MOUNT_MAX)
+	if (mount_init_ns.count >= (unsigned)mount_max)
 		return -ENOSPC;
 	if (!parent->group_id)
 		return 0;

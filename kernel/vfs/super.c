@@ -52,6 +52,54 @@ void fs_format_types(struct textbuf *out)
 	spin_unlock(&super_lock);
 }
 
+int fs_type_index(const char *name)
+{
+	struct fs_type *t;
+	int n = 0;
+
+	spin_lock(&super_lock);
+	for (t = types; t != NULL && !str_eq(t->name, name); t = t->next)
+		n++;
+	spin_unlock(&super_lock);
+	return t ? n : -EINVAL;
+}
+
+struct fs_type *fs_type_at(unsigned index)
+{
+	struct fs_type *t;
+
+	spin_lock(&super_lock);
+	for (t = types; t != NULL && index > 0; t = t->next)
+		index--;
+	spin_unlock(&super_lock);
+	return t;
+}
+
+unsigned fs_type_count(void)
+{
+	unsigned n = 0;
+
+	spin_lock(&super_lock);
+	for (struct fs_type *t = types; t != NULL; t = t->next)
+		n++;
+	spin_unlock(&super_lock);
+	return n;
+}
+
+struct superblock *superblock_lookup(uint64_t dev)
+{
+	struct superblock *sb, *found = NULL;
+
+	spin_lock(&super_lock);
+	list_for_each (sb, &supers, all)
+		if (sb->dev == dev && ref_tryget(&sb->ref)) {
+			found = sb;
+			break;
+		}
+	spin_unlock(&super_lock);
+	return found;
+}
+
 uint64_t superblock_alloc_dev(void)
 {
 	static _Atomic uint32_t last;

@@ -19,6 +19,7 @@ struct uio {
 	size_t done_in_seg;        /* bytes of the current segment already used */
 	size_t resid;              /* bytes left in all */
 	enum uio_space space;
+	bool append;        /* RWF_APPEND: write methods of files with contents go to the end */
 	bool nofault;       /* user faults fail at once: set by a caller that holds locks */
 	struct iovec64 one; /* storage for the single-buffer case */
 };
@@ -32,6 +33,7 @@ static inline void uio_init_user(struct uio *u, uaddr_t buf, size_t n)
 	u->resid = n;
 	u->space = UIO_USER;
 	u->nofault = false;
+	u->append = false;
 }
 void uio_init_kernel(struct uio *u, void *buf, size_t n);
 

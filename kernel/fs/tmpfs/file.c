@@ -207,6 +207,7 @@ const struct file_ops tmpfs_file_ops = {
 	.mmap = tmpfs_mmap,
 	.fsync = tmpfs_fsync,
 	.fallocate = tmpfs_fallocate,
+	.flags = FOP_DIRECT,
 };
 
 const struct file_ops tmpfs_dir_file_ops = {
@@ -229,6 +230,7 @@ static const struct file_ops memfd_file_ops = {
 	.mmap = tmpfs_mmap,
 	.fsync = tmpfs_fsync,
 	.fallocate = tmpfs_fallocate,
+	.flags = FOP_DIRECT,
 	.show_name = memfd_show_name,
 };
 

@@ -92,6 +92,7 @@ int tmpfs_inode_create(struct superblock *sb, struct inode *dir, uint32_t mode, 
 		atomic_fetch_sub_explicit(&s->used_inodes, 1, memory_order_relaxed);
 		if (S_ISREG(mode))
 			vmobject_fini(&t->vfs.object);
+		inode_free_attachments(&t->vfs);
 		slab_free(inode_cache, t);
 		return -ENOMEM;
 	}

@@ -145,7 +145,7 @@ static int fill_super(struct superblock *sb, const struct options *o, bool limit
 	list_init(&s->inodes);
 	sb->priv = s;
 	sb->magic = limited ? TMPFS_MAGIC : RAMFS_MAGIC;
-	sb->has_acls = limited;
+	sb->has_acls = sb->has_flags = limited;
 	err = tmpfs_inode_create(sb, NULL, S_IFDIR | o->mode, 0, &root);
 	if (err)
 		return err;
