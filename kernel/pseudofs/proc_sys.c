@@ -15,6 +15,7 @@
 #include "proc/uts.h"
 #include "pseudofs/procfs_priv.h"
 #include "sched/sched.h"
+#include "vfs/aio.h"
 #include "vfs/dentry.h"
 #include "vfs/fdtable.h"
 #include "vfs/inode.h"
@@ -186,6 +187,13 @@ static ssize64_t pipe_max_size_store(struct pinode *i, char *text, size_t n)
 		size *= 2;
 	vfs_pipe_max_size = (unsigned)size;
 	return (ssize64_t)n;
+}
+
+static int aio_nr_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%lu\n", (unsigned long)aio_count());
+	return 0;
 }
 
 static int dentry_state_show(struct pinode *i, struct textbuf *t)
@@ -507,6 +515,8 @@ static const struct pnode debug_nodes[] = {
 };
 
 static const struct pnode fs_nodes[] = {
+	INT("aio-max-nr", vfs_aio_max, INT32_MAX),
+	TEXT("aio-nr", aio_nr_show),
 	TEXT("dentry-state", dentry_state_show),
 	SET("file-max", file_max_show, file_max_store),
 	TEXT("file-nr", file_nr_show),

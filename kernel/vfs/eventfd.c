@@ -165,6 +165,19 @@ static const struct file_ops eventfd_ops = {
 	.flags = FOP_STREAM | FOP_CAN_POLL,
 };
 
+int eventfd_check(const struct file *f)
+{
+	return f->ops == &eventfd_ops ? 0 : -EINVAL;
+}
+
+void eventfd_signal(struct file *f)
+{
+	struct eventfd *e = f->priv;
+
+	if (add(e, 1))
+		waitq_wake_all(&e->wait, EPOLLIN | EPOLLRDNORM);
+}
+
 int eventfd_open(uint32_t initial, unsigned flags, struct file **out)
 {
 	struct eventfd *e = kzalloc(sizeof(*e));

@@ -9,6 +9,10 @@ struct file;
 /* flags: EFD_* already checked. */
 MUST_CHECK int eventfd_open(uint32_t initial, unsigned flags, struct file **out);
 
+/* For those who complete something: adds one to an eventfd's count, unless that is full. */
+MUST_CHECK int eventfd_check(const struct file *f); /* -EINVAL: none */
+void eventfd_signal(struct file *f);
+
 /* A timer on one of the clocks of timerfd_create(2) (checked by the caller). */
 MUST_CHECK int timerfd_open(int clockid, unsigned oflags, struct file **out);
 
