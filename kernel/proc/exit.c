@@ -118,6 +118,10 @@ void task_account_dead(struct task *t)
 	p->majflt += t->thread.majflt;
 	p->nvcsw += t->thread.nvcsw;
 	p->nivcsw += t->thread.nivcsw;
+	p->io.rchar += t->thread.io.rchar;
+	p->io.wchar += t->thread.io.wchar;
+	p->io.syscr += t->thread.io.syscr;
+	p->io.syscw += t->thread.io.syscw;
 	t->dead = true;
 }
 

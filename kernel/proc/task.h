@@ -166,6 +166,7 @@ struct process {
 	struct list cpu_ptimers;     /* siglock; those on a CPU-time clock */
 	int next_timer_id;           /* siglock */
 	nsec_t utime, stime, cutime, cstime; /* siglock; of dead tasks; of reaped children */
+	struct thread_io io; /* of dead tasks */
 	uint64_t minflt, majflt, cminflt, cmajflt, nvcsw, nivcsw, cnvcsw, cnivcsw, maxrss, cmaxrss;
 	uint64_t inblock, oublock;
 	nsec_t start_time; /* CLOCK_MONOTONIC; immutable */
@@ -284,6 +285,7 @@ extern void (*process_tty_hook)(struct process *p, int *tty, int *tpgid);
 
 /* CPU times of the whole process, live and dead tasks, ns. Takes the siglock. */
 void process_times(struct process *p, nsec_t *utime, nsec_t *stime);
+void process_io(struct process *p, struct thread_io *out); /* of all its tasks, dead ones too */
 
 /*
  * True when no member of the group has a parent outside the group but in the same session, that is

@@ -72,6 +72,23 @@ static void add_self(struct process *p, struct usage *u)
 	u->maxrss = MAX(u->maxrss, p->maxrss);
 }
 
+void process_io(struct process *p, struct thread_io *out)
+{
+	struct siglock l = siglock(p);
+	struct task *t;
+
+	*out = p->io;
+	for_each_task (t, p) {
+		if (t->dead)
+			continue;
+		out->rchar += t->thread.io.rchar;
+		out->wchar += t->thread.io.wchar;
+		out->syscr += t->thread.io.syscr;
+		out->syscw += t->thread.io.syscw;
+	}
+	sigunlock(l);
+}
+
 static void add_children(struct process *p, struct usage *u)
 {
 	u->utime += p->cutime;

@@ -214,9 +214,18 @@ static int mountinfo_show(struct pinode *i, struct textbuf *t)
 
 static int io_show(struct pinode *i, struct textbuf *t)
 {
-	(void)i;
-	text_f(t, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: "
-		  "0\ncancelled_write_bytes: 0\n");
+	struct task *task = proc_task_get(i);
+	struct thread_io io;
+
+	if (task == NULL)
+		return -ESRCH;
+	io = task->thread.io;
+	if (!i->subject.is_task)
+		process_io(task->process, &io);
+	task_put(task);
+	text_f(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", (unsigned long)io.rchar,
+	       (unsigned long)io.wchar, (unsigned long)io.syscr, (unsigned long)io.syscw);
+	text_f(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"); /* no devices */
 	return 0;
 }
 

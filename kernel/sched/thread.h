@@ -48,6 +48,11 @@ enum thread_work {
 	WORK_NET = 128, /* net_deferred is not empty */
 };
 
+/* /proc/PID/io: bytes and calls of read(2), write(2) and their like. */
+struct thread_io {
+	uint64_t rchar, wchar, syscr, syscw;
+};
+
 struct thread {
 	/* hot: entry code and the switch (offsets in arch/x86_64/asm_offsets.c) */
 	_Atomic uint32_t work;   /* enum thread_work */
@@ -67,6 +72,7 @@ struct thread {
 	nsec_t acct_mark;          /* runtime at the last tick */
 	nsec_t utime, stime;       /* ns, as sched_account() last told; RUNQ */
 	uint64_t nvcsw, nivcsw, minflt, majflt;
+	struct thread_io io; /* owner */
 	nsec_t start_time; /* CLOCK_MONOTONIC */
 
 	/* slots of upper layers */

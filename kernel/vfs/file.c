@@ -298,8 +298,11 @@ ssize64_t file_read(struct file *f, struct uio *u, off64_t *pos) NO_TSA
 		if (lock)
 			mutex_unlock(&f->pos_lock);
 	}
-	if (n > 0)
+	curthread()->io.syscr++;
+	if (n > 0) {
+		curthread()->io.rchar += (size_t)n;
 		fsnotify_path(&f->path, IN_ACCESS);
+	}
 	return n;
 }
 
@@ -324,8 +327,11 @@ ssize64_t file_write(struct file *f, struct uio *u, off64_t *pos) NO_TSA
 		if (lock)
 			mutex_unlock(&f->pos_lock);
 	}
-	if (n > 0)
+	curthread()->io.syscw++;
+	if (n > 0) {
+		curthread()->io.wchar += (size_t)n;
 		fsnotify_path(&f->path, IN_MODIFY);
+	}
 	return n;
 }
 

@@ -296,3 +296,29 @@ TEST(o_direct_where_it_makes_no_sense)
 	CHECK_ERR(open("/proc/self/status", O_RDONLY | O_DIRECT), EINVAL);
 	CHECK_ERR(fcntl(d, F_SETFL, O_DIRECT), EINVAL);
 }
+
+static void io_counters(unsigned long v[4])
+{
+	FILE *f = fopen("/proc/self/io", "r");
+
+	CHECK(f != NULL);
+	CHECK_EQ(fscanf(f, "rchar: %lu wchar: %lu syscr: %lu syscw: %lu", v, v + 1, v + 2, v + 3), 4);
+	fclose(f);
+}
+
+TEST(proc_io_counts_bytes_and_calls)
+{
+	unsigned long a[4], b[4];
+	char buf[1000] = { 0 };
+	int fd = open("f", O_CREAT | O_RDWR, 0600);
+
+	io_counters(a);
+	CHECK_EQ(write(fd, buf, 1000), 1000);
+	CHECK_EQ(write(fd, buf, 1000), 1000);
+	CHECK_EQ(pread(fd, buf, 700, 0), 700);
+	io_counters(b);
+	CHECK_EQ(b[1] - a[1], 2000);
+	CHECK_EQ(b[3] - a[3], 2);
+	CHECK(b[0] - a[0] >= 700 && b[0] - a[0] < 3000);
+	CHECK(b[2] - a[2] >= 1 && b[2] - a[2] < 10);
+}
