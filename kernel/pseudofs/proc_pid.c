@@ -207,6 +207,11 @@ static int mounts_show(struct pinode *i, struct textbuf *t)
 	return mounts_text(i, t, MOUNT_FMT_MOUNTS);
 }
 
+static int mountstats_show(struct pinode *i, struct textbuf *t)
+{
+	return mounts_text(i, t, MOUNT_FMT_MOUNTSTATS);
+}
+
 static int mountinfo_show(struct pinode *i, struct textbuf *t)
 {
 	return mounts_text(i, t, MOUNT_FMT_MOUNTINFO);
@@ -373,6 +378,7 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		  .owned_by_subject = true },                                                      \
 		{ .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_nodes },             \
 		TEXT("mountinfo", 0444, mountinfo_show), TEXT("mounts", 0444, mounts_show),        \
+		TEXT("mountstats", 0400, mountstats_show),                                         \
 		{ .name = "oom_score_adj",                                                         \
 		  .mode = S_IFREG | 0644,                                                          \
 		  .show = oom_adj_show,                                                            \

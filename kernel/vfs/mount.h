@@ -104,8 +104,8 @@ uint64_t mount_event_count(void);
 struct waitq;
 struct waitq *mount_event_waitq(void);
 
-/* Lines of /proc/PID/mounts, mountinfo, as seen from `root`. */
-enum mount_format { MOUNT_FMT_MOUNTS, MOUNT_FMT_MOUNTINFO };
+/* Lines of /proc/PID/mounts, mountinfo, mountstats, as seen from `root`. */
+enum mount_format { MOUNT_FMT_MOUNTS, MOUNT_FMT_MOUNTINFO, MOUNT_FMT_MOUNTSTATS };
 void mount_format(const struct path *root, enum mount_format f, struct textbuf *t);
 
 /* 0, or -EROFS when the mount or its file system is read-only. */

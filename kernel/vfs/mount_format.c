@@ -113,6 +113,15 @@ static void format_mountinfo(struct textbuf *t, struct mount *m, const char *whe
 	text_c(t, '\n');
 }
 
+static void format_mountstats(struct textbuf *t, struct mount *m, const char *where)
+{
+	text_n(t, "device ", 7);
+	text_escaped(t, m->source, " \t\n\\#");
+	text_n(t, " mounted on ", 12);
+	text_escaped(t, where, " \t\n\\");
+	text_f(t, " with fstype %s\n", m->sb->type->name);
+}
+
 void mount_format(const struct path *root, enum mount_format f, struct textbuf *t)
 {
 	char *buf = kmalloc(2 * PATH_MAX_BYTES);
@@ -130,6 +139,8 @@ void mount_format(const struct path *root, enum mount_format f, struct textbuf *
 			continue;
 		if (f == MOUNT_FMT_MOUNTS)
 			format_mounts(t, m, where);
+		else if (f == MOUNT_FMT_MOUNTSTATS)
+			format_mountstats(t, m, where);
 		else
 			format_mountinfo(t, m, where, buf + PATH_MAX_BYTES);
 	}

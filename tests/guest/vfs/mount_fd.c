@@ -282,3 +282,20 @@ TEST(newer_mount_calls_need_privilege)
 	}
 	test_wait_exit(pid, 0);
 }
+
+TEST(mountstats_names_every_mount)
+{
+	char want[600], line[1000];
+	bool found = false;
+
+	CHECK_OK(mkdir("d", 0700));
+	CHECK_OK(mount("my dev", "d", "tmpfs", 0, NULL));
+	snprintf(want, sizeof(want), "device my\\040dev mounted on %s with fstype tmpfs\n", here("d"));
+	FILE *f = fopen("/proc/self/mountstats", "r");
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		found |= !strcmp(line, want);
+	fclose(f);
+	CHECK(found);
+	CHECK_OK(umount("d"));
+}
