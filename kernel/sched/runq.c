@@ -32,7 +32,7 @@ PERCPU(struct runq, runqs);
 _Atomic uint64_t sched_idle_cpus;
 
 enum { TURNS_MAX = 7, PROBE_MAX = 1024 };
-#define WAKE_COST_MIN (5 * NSEC_PER_USEC)
+#define WAKE_COST_MIN (10 * NSEC_PER_USEC)
 #define WAKE_COST_MAX (200 * NSEC_PER_USEC)
 _Atomic nsec_t sched_rt_period = NSEC_PER_SEC, sched_rt_runtime = 950 * NSEC_PER_MSEC;
 _Atomic nsec_t sched_rr_slice = RT_QUANTUM;
@@ -138,8 +138,14 @@ void runq_resched_locked(struct runq *rq)
 	if (rq->curr != rq->idle) {
 		arch_ipi_send(BIT(rq->cpu));
 	} else if (atomic_load(&rq->halted)) {
+		nsec_t sent;
+
 		rq->woken_at = clock_mono();
 		arch_ipi_send(BIT(rq->cpu));
+		/* A virtual machine's sender may pay more than its target. */
+		sent = clock_mono() - rq->woken_at;
+		if (sent > atomic_load_explicit(&sched_wake_cost, memory_order_relaxed))
+			sched_note_wake_cost(sent);
 	} else {
 		rq->woken_at = 0;
 	}
@@ -301,8 +307,10 @@ bool runq_is_beside_waker(const struct thread *t, nsec_t now)
 	me->woke_at = now;
 	rq->turn_at = now;
 	rq->turn_switches = rq->switches;
-	if (atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed))
-		timer_tick_by(now + TURN_LIMIT);
+	/* Setting the timer may be dear in a virtual machine: it is not the waker's delay. */
+	if (atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed) &&
+	    timer_tick_by(now + TURN_LIMIT))
+		me->woke_at = clock_mono();
 	return true;
 }
 

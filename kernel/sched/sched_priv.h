@@ -45,7 +45,8 @@ struct runq {
 DECLARE_PERCPU(struct runq, runqs);
 /* bit per CPU: it runs its idle thread and has nothing queued */
 extern _Atomic uint64_t sched_idle_cpus;
-/* ns from the IPI to a halted CPU until a thread runs there: average, within limits */
+/* What waking a halted CPU by IPI takes, ns: until a thread runs there, or for the sender if that
+ * is more; average, within limits. */
 extern _Atomic nsec_t sched_wake_cost;
 void sched_note_wake_cost(nsec_t ns);
 extern _Atomic int64_t sched_nr_blocked; /* tasks in uninterruptible sleep, for the load average */
@@ -128,7 +129,8 @@ void sleep_timer_init(struct thread *t);
 /* timer.c */
 void timer_init_cpu(unsigned cpu);
 void timer_tick_start(nsec_t now); /* a thread begins to run here; interrupts off */
-void timer_tick_by(nsec_t when);   /* this CPU's next tick is no later; interrupts off */
+/* This CPU's next tick is no later. True: that took some time. Interrupts off. */
+bool timer_tick_by(nsec_t when);
 
 /* ipi.c */
 void ipi_init_cpu(unsigned cpu);

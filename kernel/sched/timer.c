@@ -244,12 +244,13 @@ void timer_tick_start(nsec_t now)
 	program(b, b->tick);
 }
 
-void timer_tick_by(nsec_t when)
+bool timer_tick_by(nsec_t when)
 {
 	struct timer_base *b = &this_cpu(bases);
 
 	if (when >= b->tick)
-		return;
+		return false;
 	b->tick = when;
 	program(b, when);
+	return true;
 }
