@@ -81,7 +81,11 @@
 #define FIONCLEX     0x5450
 #define FIOCLEX      0x5451
 #define FIOASYNC     0x5452
-#define FIOQSIZE     0x5460
+
+#define TIOCGLCKTRMIOS 0x5456
+#define TIOCSLCKTRMIOS 0x5457
+
+#define FIOQSIZE 0x5460
 
 #define FIOSETOWN  0x8901
 #define SIOCSPGRP  0x8902

@@ -37,6 +37,19 @@ static void read_settings(struct tty *t, struct abi_termios2 *out)
 	tty_unlock(t);
 }
 
+/* What is locked (TIOCSLCKTRMIOS) stays as it is. */
+static void keep_locked(struct abi_termios2 *new, const struct abi_termios2 *old,
+			const struct abi_termios2 *locked)
+{
+	new->c_iflag ^= (new->c_iflag ^ old->c_iflag) & locked->c_iflag;
+	new->c_oflag ^= (new->c_oflag ^ old->c_oflag) & locked->c_oflag;
+	new->c_cflag ^= (new->c_cflag ^ old->c_cflag) & locked->c_cflag;
+	new->c_lflag ^= (new->c_lflag ^ old->c_lflag) & locked->c_lflag;
+	for (unsigned i = 0; i < NCCS; i++)
+		if (locked->c_cc[i])
+			new->c_cc[i] = old->c_cc[i];
+}
+
 static void apply_settings(struct tty *t, struct abi_termios2 *new, bool flush)
 {
 	struct abi_termios2 old;
@@ -45,6 +58,7 @@ static void apply_settings(struct tty *t, struct abi_termios2 *new, bool flush)
 	if (flush)
 		tty_flush(t, true, false);
 	old = t->ld.termios;
+	keep_locked(new, &old, &t->locked);
 	if (t->ops->settings)
 		t->ops->settings(t, new);
 	termios_set_speeds(new);
@@ -122,6 +136,31 @@ static int64_t set_soft_carrier(struct tty *t, uint64_t arg)
 	return 0;
 }
 
+static int64_t get_locked(struct tty *t, uint64_t arg)
+{
+	struct abi_termios2 now;
+
+	tty_lock(t);
+	now = t->locked;
+	tty_unlock(t);
+	return copy_to_user(UADDR(arg), &now, sizeof(struct abi_termios));
+}
+
+static int64_t set_locked(struct tty *t, uint64_t arg)
+{
+	struct abi_termios2 new = { 0 };
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if ((err = copy_from_user(&new, UADDR(arg), sizeof(struct abi_termios))))
+		return err;
+	tty_lock(t);
+	t->locked = new;
+	tty_unlock(t);
+	return 0;
+}
+
 static int64_t settings_ioctl(struct tty *t, unsigned cmd, uint64_t arg)
 {
 	switch (cmd) {
@@ -141,6 +180,10 @@ static int64_t settings_ioctl(struct tty *t, unsigned cmd, uint64_t arg)
 	case TCSETSF2:
 	case TCSETAF:
 		return set_settings(t, cmd, arg, FLUSH);
+	case TIOCGLCKTRMIOS:
+		return get_locked(t, arg);
+	case TIOCSLCKTRMIOS:
+		return set_locked(t, arg);
 	case TIOCGSOFTCAR:
 		return put_u32(arg, (t->ld.termios.c_cflag & CLOCAL) != 0);
 	case TIOCSSOFTCAR:

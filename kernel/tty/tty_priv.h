@@ -86,6 +86,7 @@ struct tty {
 	bool is_cut_off;   /* hung up for good: a pty without its master */
 	struct list files; /* struct tty_file */
 	struct abi_winsize winsize;
+	struct abi_termios2 locked;       /* TIOCSLCKTRMIOS: bits and characters that stay */
 	nsec_t touched[2];                /* when atime, mtime were last set; coarse clock; racy */
 	struct pid *session;              /* PROCTREE; counted; whose controlling terminal it is */
 	_Atomic(struct pid *) foreground; /* PROCTREE to change; counted */

@@ -1,4 +1,5 @@
-/* ioctl_tty(2): settings in their forms, window size, TIOCSTI, exclusive use, and what is refused. */
+/* ioctl_tty(2): settings in their forms, window size, TIOCSTI, exclusive use, and what is refused.
+ */
 
 #include "tty_test.h"
 
@@ -206,4 +207,50 @@ TEST(signal_driven_input)
 	CHECK_OK(fcntl(p.s, F_SETFL, fcntl(p.s, F_GETFL) | O_ASYNC));
 	type(&p, "a\n");
 	EVENTUALLY(ios > 0);
+}
+
+TEST(locked_settings_stay)
+{
+	struct pair p = open_pair();
+	struct termios t, now;
+	unsigned char lock[36]; /* the kernel's struct termios: four words, c_line, c_cc[19] */
+	unsigned iflag = ICRNL;
+	int st;
+
+	memset(lock, 1, sizeof(lock));
+	CHECK_OK(ioctl(p.s, TIOCGLCKTRMIOS, lock));
+	for (unsigned i = 0; i < sizeof(lock); i++)
+		CHECK_EQ(lock[i], 0);
+	memcpy(lock, &iflag, sizeof(iflag));
+	lock[17 + VINTR] = 1;
+	CHECK_OK(ioctl(p.s, TIOCSLCKTRMIOS, lock));
+	CHECK_OK(tcgetattr(p.s, &t));
+	t.c_iflag = IGNBRK;
+	t.c_cc[VINTR] = 'x';
+	t.c_cc[VQUIT] = 'y';
+	CHECK_OK(tcsetattr(p.s, TCSANOW, &t));
+	CHECK_OK(tcgetattr(p.s, &now));
+	CHECK_EQ(now.c_iflag, IGNBRK | ICRNL);
+	CHECK_EQ(now.c_cc[VINTR], 3);
+	CHECK_EQ(now.c_cc[VQUIT], 'y');
+	memset(lock, 0, sizeof(lock));
+	CHECK_OK(ioctl(p.m, TIOCGLCKTRMIOS, lock));
+	CHECK_EQ(lock[17 + VINTR], 1);
+	lock[17 + VINTR] = 0;
+	CHECK_OK(ioctl(p.m, TIOCSLCKTRMIOS, lock));
+	CHECK_OK(tcsetattr(p.s, TCSANOW, &t));
+	CHECK_OK(tcgetattr(p.s, &now));
+	CHECK_EQ(now.c_iflag, IGNBRK | ICRNL);
+	CHECK_EQ(now.c_cc[VINTR], 'x');
+	CHECK_ERR(ioctl(p.s, TIOCSLCKTRMIOS, NULL), EFAULT);
+
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (setresuid(1000, 1000, 1000) || ioctl(p.s, TIOCGLCKTRMIOS, lock))
+			_exit(1);
+		_exit(ioctl(p.s, TIOCSLCKTRMIOS, NULL) == -1 && errno == EPERM ? 0 : 2);
+	}
+	CHECK_EQ(waitpid(child, &st, 0), child);
+	CHECK_EQ(WEXITSTATUS(st), 0);
 }
