@@ -36,10 +36,26 @@ static int subject_number_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+/* As many digits as there are CPUs for, in groups of 32 bits. */
+static int mask_show(struct textbuf *t, uint64_t mask)
+{
+	if (ncpus > 32)
+		text_f(t, "%0*x,%08x\n", (int)(ncpus - 32 + 3) / 4, (unsigned)(mask >> 32),
+		       (unsigned)mask);
+	else
+		text_f(t, "%0*x\n", (int)(ncpus + 3) / 4, (unsigned)mask);
+	return 0;
+}
+
 static int core_mask_show(struct pinode *i, struct textbuf *t)
 {
-	text_f(t, "%lx\n", 1ul << i->subject.number);
-	return 0;
+	return mask_show(t, 1ul << i->subject.number);
+}
+
+static int cpu_mask_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	return mask_show(t, ncpus < 64 ? (1ul << ncpus) - 1 : ~0ul);
 }
 
 #define TEXT(n, fn)                                           \
@@ -64,11 +80,16 @@ static const struct pnode nothing[] = { { 0 } };
 static const struct pnode topology[] = {
 	TEXT("core_id", subject_number_show),
 	NUMBER("physical_package_id", 0),
+	NUMBER("die_id", 0),
 	TEXT("thread_siblings", core_mask_show),
 	TEXT("core_cpus", core_mask_show),
+	TEXT("core_siblings", cpu_mask_show),
+	TEXT("die_cpus", cpu_mask_show),
+	TEXT("package_cpus", cpu_mask_show),
 	TEXT("thread_siblings_list", subject_number_show),
 	TEXT("core_cpus_list", subject_number_show),
 	TEXT("core_siblings_list", cpu_list_show),
+	TEXT("die_cpus_list", cpu_list_show),
 	TEXT("package_cpus_list", cpu_list_show),
 	{ 0 },
 };
@@ -105,7 +126,10 @@ static const struct pnode cpu_nodes[] = {
 	TEXT("present", cpu_list_show),     FIXED("offline", ""),
 	NUMBER("kernel_max", MAX_CPUS - 1), { 0 },
 };
-static const struct pnode node0[] = { TEXT("cpulist", cpu_list_show), { 0 } };
+static const struct pnode node0[] = { TEXT("cpulist", cpu_list_show),
+				      TEXT("cpumap", cpu_mask_show),
+				      FIXED("distance", "10"),
+				      { 0 } };
 static const struct pnode node_nodes[] = {
 	FIXED("online", "0"),     FIXED("possible", "0"), FIXED("has_cpu", "0"),
 	FIXED("has_memory", "0"), DIR("node0", node0),    { 0 },

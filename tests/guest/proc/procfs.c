@@ -284,3 +284,27 @@ TEST(proc_mem_of_self)
 	CHECK_STR(secret, "SECRET");
 	CHECK_ERR(pread(fd, b, 1, 0), EIO);
 }
+
+/* lscpu(1) compares the masks of every CPU, and trusts that they are there. */
+TEST(sysfs_tells_the_topology_of_a_cpu)
+{
+	static const char *const masks[][2] = { { "thread_siblings", "core_cpus" },
+						{ "core_siblings", "package_cpus" },
+						{ "die_cpus", "die_cpus" } };
+	char name[128], text[2][128];
+
+	for (unsigned i = 0; i < 3; i++) {
+		for (unsigned j = 0; j < 2; j++) {
+			snprintf(name, sizeof(name), "/sys/devices/system/cpu/cpu0/topology/%s", masks[i][j]);
+			int fd = open(name, O_RDONLY);
+			ssize_t n = fd < 0 ? -1 : read(fd, text[j], sizeof(text[j]) - 1);
+
+			CHECK(n > 1);
+			text[j][n] = '\0';
+			CHECK_EQ(text[j][n - 1], '\n');
+			CHECK(strtoul(&text[j][n - 2], NULL, 16) & 1);
+			CHECK_OK(close(fd));
+		}
+		CHECK(strcmp(text[0], text[1]) == 0);
+	}
+}
