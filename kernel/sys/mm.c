@@ -169,6 +169,31 @@ int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)
 	return prot >> 32 ? -EINVAL : vm_protect(space(), addr, len, (uint32_t)prot);
 }
 
+/* No memory keys: as on a CPU without them, the only "key" is none at all. */
+int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
+{
+	return pkey == -1 ? sys_mprotect(addr, len, prot) : -EINVAL;
+}
+
+int64_t sys_pkey_alloc(uint64_t flags, uint64_t access_rights)
+{
+	return flags || access_rights & ~3ul ? -EINVAL : -ENOSPC;
+}
+
+int64_t sys_pkey_free(int pkey)
+{
+	(void)pkey;
+	return -EINVAL;
+}
+
+int64_t sys_remap_file_pages(uint64_t addr, uint64_t size, uint64_t prot, uint64_t pgoff,
+			     uint64_t flags)
+{
+	if (prot)
+		return -EINVAL;
+	return vm_remap_file(space(), addr, size, pgoff, flags & MAP_NONBLOCK);
+}
+
 int64_t sys_mremap(uint64_t old_address, uint64_t old_size, uint64_t new_size, uint64_t flags,
 		   uint64_t new_address)
 {

@@ -1,12 +1,17 @@
 /*
- * process_vm_readv(2) and process_vm_writev(2): bytes from one address space to another through a
- * page of the kernel. The local side is the caller's, copied as in read and write; the remote side
- * goes through vm_access(), which respects its protections.
+ * process_madvise(2); process_vm_readv(2) and process_vm_writev(2): bytes from one address space to
+ * another through a page of the kernel. The local side is the caller's, copied as in read and
+ * write; the remote side goes through vm_access(), which respects its protections.
  */
+#include "abi/capability.h"
 #include "abi/errno.h"
+#include "abi/mman.h"
 #include "pmm/slab.h"
+#include "proc/pidfd.h"
 #include "proc/task.h"
 #include "sys/syscalls.h"
+#include "vfs/cred.h"
+#include "vfs/fdtable.h"
 #include "vm/uio.h"
 #include "vm/usercopy.h"
 #include "vm/vmspace.h"
@@ -139,4 +144,54 @@ int64_t sys_process_vm_writev(int32_t pid, uaddr_t local_iov, uint64_t liovcnt, 
 			      uint64_t riovcnt, uint32_t flags)
 {
 	return process_vm(pid, local_iov, liovcnt, remote_iov, riovcnt, flags, true);
+}
+
+/* What may be advised about another's memory: nothing that changes what it reads. */
+static bool is_harmless(int advice)
+{
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED;
+}
+
+static int space_of_pidfd(int fd, struct vmspace **out)
+{
+	struct fdref r = fdref_get(fd);
+	struct pid *pid = r.file ? pidfd_pid(r.file) : NULL;
+	struct task *t = pid ? task_lookup(pid->nr) : NULL;
+	int err = pid ? -ESRCH : -EBADF;
+
+	if (t) {
+		err = task_may_access(t, ACCESS_READ);
+		if (!err && !(*out = task_get_vmspace(t)))
+			err = -ESRCH;
+		task_put(t);
+	}
+	if (r.file)
+		fdref_put(r);
+	return err;
+}
+
+int64_t sys_process_madvise(int pidfd, uaddr_t iov, uint64_t vlen, int32_t advice, uint32_t flags)
+{
+	struct iovec64 *ranges;
+	struct vmspace *vs = NULL;
+	int64_t done = 0;
+	int err;
+
+	if (flags)
+		return -EINVAL;
+	if ((err = import_remote(iov, vlen, &ranges)))
+		return err;
+	if ((err = space_of_pidfd(pidfd, &vs)))
+		goto free;
+	if (!is_harmless(advice))
+		err = -EINVAL;
+	else if (vs != curthread()->vmspace && !capable(CAP_SYS_NICE))
+		err = -EPERM;
+	for (uint64_t i = 0; i < vlen && !err; i++)
+		if (!(err = vm_advise(vs, ranges[i].base, ranges[i].len, advice)))
+			done += (int64_t)ranges[i].len;
+	vmspace_put(vs);
+free:
+	kfree(ranges);
+	return done ? done : err;
 }

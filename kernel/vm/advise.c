@@ -225,6 +225,41 @@ static int for_each_part(struct vmspace *vs, uint64_t start, uint64_t end,
 	return err ? err : hole ? -ENOMEM : 0;
 }
 
+int vm_remap_file(struct vmspace *vs, uint64_t addr, uint64_t len, uint64_t pgoff, bool nonblock)
+{
+	struct vm_map_args a = { .addr = page_round_down(addr), .len = page_round_down(len) };
+	bool hole = false, found;
+	uint64_t end, at;
+	struct part p = { .object = NULL };
+	int err = -EINVAL;
+
+	if (!a.len || __builtin_add_overflow(a.addr, a.len, &end) ||
+	    __builtin_add_overflow(pgoff, a.len >> PAGE_SHIFT, &at))
+		return -EINVAL;
+	read_lock(&vs->lock);
+	found = next_part(vs, a.addr, end, &p, &hole);
+	if (found && p.start == a.addr && p.end == end && (p.flags & VMA_SHARED) && p.object) {
+		const struct vma *v = vma_find(&vs->vmas, a.addr);
+
+		a.prot = v->prot;
+		a.max_prot = v->max_prot;
+		err = 0;
+	}
+	read_unlock(&vs->lock);
+	a.vma_flags = found ? p.flags & (VMA_SHARED | VMA_LOCKED | VMA_LOCKONFAULT) : 0;
+	a.how = VM_MAP_FIXED | (nonblock ? 0 : VM_MAP_POPULATE);
+	a.pgoff = pgoff;
+	a.object = p.object;
+	a.file = p.file;
+	if (!err)
+		err = vm_map(vs, &a, &at);
+	if (found && p.object)
+		vmobject_put(p.object);
+	if (found && p.file)
+		vm_file_ops->put(p.file);
+	return err;
+}
+
 static int sync_part(const struct part *p, int flags)
 {
 	if ((flags & MS_INVALIDATE) && (p->flags & VMA_LOCKED))
