@@ -235,7 +235,7 @@ static int map_file_part(struct vmspace *vs, const struct exec_elf *e, const str
 
 static int clear_tail(struct vmspace *vs, const struct exec_elf *e, const struct elf_segment *s)
 {
-	static const uint8_t zeroes[512];
+	static const uint8_t zeroes[PAGE_SIZE];
 	uint64_t at = s->zero_start + e->bias, end = s->zero_end + e->bias;
 
 	while (at < end) {

@@ -310,3 +310,45 @@ TEST_TIMED(out_of_memory_kills_the_bomb, 90)
 	CHECK(strstr(at, "oom_score_adj:1000"));
 	CHECK(strstr(log, "invoked oom-killer"));
 }
+
+/* Many at once, which fork besides: what is left must be a system that works. */
+TEST_TIMED(a_herd_of_bombs_leaves_a_system, 120)
+{
+	pid_t leader;
+
+	if (!test_is_root() || field("/proc/meminfo", "MemTotal") > 1200 * 1024)
+		test_skip("not root, or too much memory to fill");
+	if ((leader = fork()) == 0) {
+		setpgid(0, 0);
+		CHECK_OK(put("/proc/self/oom_score_adj", "1000"));
+		alarm(30);
+		for (int i = 0; i < 24; i++)
+			if (fork() == 0)
+				break;
+		for (int i = 0; i < 64; i++) {
+			char *p = mmap(NULL, 4 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			if (p != MAP_FAILED)
+				memset(p, 1, 4 << 20);
+			if (i % 16 == 0)
+				fork();
+		}
+		_exit(0);
+	}
+	setpgid(leader, leader);
+	CHECK_EQ(waitpid(leader, NULL, 0), leader);
+	sleep(2);
+	kill(-leader, SIGKILL);
+	for (int i = 0; i < 20; i++) {
+		char *p = map(1 << 20, MAP_PRIVATE);
+		pid_t pid = fork();
+
+		CHECK_OK(pid);
+		memset(p, 1, 1 << 20);
+		if (pid == 0)
+			_exit(0);
+		test_wait_exit(pid, 0);
+		munmap(p, 1 << 20);
+	}
+	CHECK(field("/proc/meminfo", "MemFree") > 0);
+}
