@@ -166,7 +166,8 @@ nsec_t socket_deadline(nsec_t timeout, bool nonblock)
 	return timeout == NSEC_MAX ? NSEC_MAX : clock_mono() + timeout;
 }
 
-int socket_wait(struct socket *s, struct waitq *q, bool (*ready)(struct socket *), nsec_t deadline)
+static inline int wait(struct socket *s, struct waitq *q, bool (*ready)(struct socket *),
+		       nsec_t deadline, bool exclusive)
 {
 	struct waiter w;
 	int err = 0;
@@ -174,6 +175,7 @@ int socket_wait(struct socket *s, struct waitq *q, bool (*ready)(struct socket *
 	if (deadline == 0)
 		return -EAGAIN;
 	waiter_init(&w);
+	w.exclusive = exclusive;
 	for (;;) {
 		wait_prepare(q, &w, THREAD_SLEEP_INTR);
 		if (ready(s) || (err = wait_sleep(deadline)))
@@ -183,6 +185,16 @@ int socket_wait(struct socket *s, struct waitq *q, bool (*ready)(struct socket *
 	if (err == -ETIMEDOUT)
 		return -EAGAIN;
 	return err && deadline != NSEC_MAX ? -EINTR : err;
+}
+
+int socket_wait(struct socket *s, struct waitq *q, bool (*ready)(struct socket *), nsec_t deadline)
+{
+	return wait(s, q, ready, deadline, false);
+}
+
+int socket_wait_accept(struct socket *s, bool (*ready)(struct socket *), nsec_t deadline)
+{
+	return wait(s, &s->readable, ready, deadline, true);
 }
 
 /* The file's memory outlives an epoch, so it may be looked at; to use it, it must still be open.
@@ -227,16 +239,27 @@ static inline bool is_async(struct socket *s)
 	return f != NULL && atomic_load_explicit(&f->flags, memory_order_relaxed) & O_ASYNC;
 }
 
-void socket_wake(struct socket *s, struct waitq *q, uint32_t events)
+static inline void tell_owner(struct socket *s, uint32_t events)
 {
 	bool async;
 
-	waitq_wake_all(q, events);
 	epoch_enter();
 	async = is_async(s);
 	epoch_exit();
 	if (UNLIKELY(async))
 		send_sigio(s, events);
+}
+
+void socket_wake(struct socket *s, struct waitq *q, uint32_t events)
+{
+	waitq_wake_all(q, events);
+	tell_owner(s, events);
+}
+
+void socket_wake_accept(struct socket *s)
+{
+	waitq_wake_one(&s->readable, EPOLLIN | EPOLLRDNORM);
+	tell_owner(s, EPOLLIN);
 }
 
 void socket_wake_state(struct socket *s, uint32_t events)

@@ -167,6 +167,10 @@ MUST_CHECK ssize64_t socket_recv(struct socket *s, struct sockmsg *m);
  */
 MUST_CHECK int socket_wait(struct socket *s, struct waitq *q, bool (*ready)(struct socket *),
 			   nsec_t deadline);
+/* The same on s->readable in accept(2): of many who wait so, socket_wake_accept() wakes one. */
+MUST_CHECK int socket_wait_accept(struct socket *s, bool (*ready)(struct socket *),
+				  nsec_t deadline);
+void socket_wake_accept(struct socket *s);             /* one more connection can be accepted */
 nsec_t socket_deadline(nsec_t timeout, bool nonblock); /* 0: do not wait */
 
 /* Tells those who wait on q of s, and its owner by SIGIO. events: EPOLL* bits. Any thread context;

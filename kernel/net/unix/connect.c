@@ -145,7 +145,7 @@ static int connect_once(struct unix_sock *u, const struct abi_sockaddr_un *name,
 		return err;
 	err = join_listener(u, l, end);
 	if (!err) {
-		socket_wake(&l->s, &l->s.readable, EPOLLIN | EPOLLRDNORM);
+		socket_wake_accept(&l->s);
 		socket_wake_state(&u->s, EPOLLOUT | EPOLLWRNORM);
 	} else if (err == -EAGAIN) {
 		err = socket_wait(&l->s, &l->room, backlog_has_room, deadline);
@@ -221,7 +221,7 @@ int unix_accept(struct socket *s, bool nonblock, struct socket **out)
 	int err;
 
 	while ((end = take_pending(l, &err)) == NULL && !err)
-		if ((err = socket_wait(s, &s->readable, may_accept, deadline)))
+		if ((err = socket_wait_accept(s, may_accept, deadline)))
 			break;
 	if (err)
 		return err;
