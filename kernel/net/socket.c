@@ -29,6 +29,7 @@ int net_somaxconn = SOMAXCONN, net_wmem_default = 212992, net_wmem_max = 212992,
     net_rmem_default = 212992, net_rmem_max = 212992, net_optmem_max = 20480;
 
 bool (*net_pid_exists)(uint32_t pid);
+int64_t (*net_device_ioctl)(struct socket *s, unsigned cmd, uint64_t arg);
 
 static struct superblock *sockfs;
 static struct net_family *families; /* immutable after boot */
@@ -320,6 +321,7 @@ static int64_t set_owner(struct file *f, uint64_t arg)
 static int64_t socket_file_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	struct socket *s = priv_socket(f);
+	int64_t ret;
 
 	switch (cmd) {
 	case FIOSETOWN:
@@ -329,7 +331,10 @@ static int64_t socket_file_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	case SIOCGPGRP:
 		return put_user_u32(UADDR(arg), (uint32_t)file_fcntl(f, -1, F_GETOWN, 0));
 	}
-	return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+	ret = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+	if (ret == -ENOTTY && net_device_ioctl != NULL)
+		ret = net_device_ioctl(s, cmd, arg);
+	return ret;
 }
 
 static void socket_file_release(struct file *f)

@@ -198,6 +198,10 @@ void sockmsg_put_control(struct sockmsg *m, int level, int type, const void *dat
 MUST_CHECK int socket_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
 MUST_CHECK int socket_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len);
 
+/* The requests about interfaces (netdevice(7)), which a socket of any family takes: asked when the
+ * family says -ENOTTY. NULL: there are none. Set by whoever has the interfaces. */
+extern int64_t (*net_device_ioctl)(struct socket *s, unsigned cmd, uint64_t arg);
+
 /* Whether a process has that number: for SCM_CREDENTIALS. Set by proc. */
 extern bool (*net_pid_exists)(uint32_t pid);
 

@@ -35,14 +35,15 @@ static ssize64_t sigpipe(const struct file *f, ssize64_t n)
 	return n;
 }
 
-/* An optional user offset: *pos_p points at *pos when there is one. -ESPIPE for a stream. */
-static int load_offset(struct file *f, uaddr_t uoff, off64_t *pos, off64_t **pos_p)
+/* An optional user offset: *pos_p points at *pos when there is one. -ESPIPE for a pipe, no_offset
+ * for other streams. */
+static int load_offset(struct file *f, uaddr_t uoff, off64_t *pos, off64_t **pos_p, int no_offset)
 {
 	*pos_p = NULL;
 	if (uaddr_is_null(uoff))
 		return 0;
 	if (f->ops->flags & FOP_STREAM)
-		return -ESPIPE;
+		return pipe_of(f) ? -ESPIPE : no_offset;
 	if (copy_from_user(pos, uoff, sizeof(*pos)))
 		return -EFAULT;
 	*pos_p = pos;
@@ -57,15 +58,24 @@ static int store_offset(uaddr_t uoff, off64_t pos)
 typedef ssize64_t transfer_fn(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
 			      size_t len, uint32_t flags);
 
+static ssize64_t splice_files(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
+			      size_t len, uint32_t flags)
+{
+	return sigpipe(out,
+		       file_splice(in, in_pos, out, out_pos, len, wants_nonblock(flags, in, out)));
+}
+
 static ssize64_t transfer(int fd_in, uaddr_t off_in, int fd_out, uaddr_t off_out, uint64_t len,
 			  uint32_t flags, transfer_fn *fn)
 {
 	struct fdref in = fdref_get(fd_in), out = fdref_get(fd_out);
+	int no_offset = fn == splice_files ? -EINVAL : -ESPIPE;
 	off64_t in_pos, out_pos, *in_p, *out_p;
 	ssize64_t n = -EBADF;
 
-	if (in.file && out.file && (n = load_offset(in.file, off_in, &in_pos, &in_p)) == 0 &&
-	    (n = load_offset(out.file, off_out, &out_pos, &out_p)) == 0) {
+	if (in.file && out.file &&
+	    (n = load_offset(in.file, off_in, &in_pos, &in_p, no_offset)) == 0 &&
+	    (n = load_offset(out.file, off_out, &out_pos, &out_p, no_offset)) == 0) {
 		n = fn(in.file, in_p, out.file, out_p, MIN(len, (uint64_t)MAX_RW_COUNT), flags);
 		if (n > 0 && ((in_p && store_offset(off_in, in_pos)) ||
 			      (out_p && store_offset(off_out, out_pos))))
@@ -74,13 +84,6 @@ static ssize64_t transfer(int fd_in, uaddr_t off_in, int fd_out, uaddr_t off_out
 	fdref_put(out);
 	fdref_put(in);
 	return n;
-}
-
-static ssize64_t splice_files(struct file *in, off64_t *in_pos, struct file *out, off64_t *out_pos,
-			      size_t len, uint32_t flags)
-{
-	return sigpipe(out,
-		       file_splice(in, in_pos, out, out_pos, len, wants_nonblock(flags, in, out)));
 }
 
 int64_t sys_splice(int32_t fd_in, uaddr_t off_in, int32_t fd_out, uaddr_t off_out, uint64_t len,

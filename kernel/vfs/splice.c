@@ -9,12 +9,14 @@
 
 #include "vfs/splice.h"
 
+#include "abi/epoll.h"
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "pmm/page.h"
 #include "vfs/file.h"
 #include "vfs/inode.h"
 #include "vfs/pipe.h"
+#include "vfs/poll.h"
 #include "vm/pagecache.h"
 
 struct chunk {
@@ -55,6 +57,13 @@ MUST_CHECK static int read_chunk(struct file *f, off64_t *pos, size_t len, struc
 	return 0;
 }
 
+/* A socket that would have to be waited for: SPLICE_F_NONBLOCK means it too, splice(2). */
+static bool would_block(struct file *f)
+{
+	return S_ISSOCK(f->inode->mode) &&
+	       !(file_poll(f, NULL) & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP));
+}
+
 static ssize64_t write_chunk(struct file *f, off64_t *pos, const struct chunk *c)
 {
 	struct uio u;
@@ -70,6 +79,8 @@ static ssize64_t file_to_pipe(struct file *in, off64_t *pos, struct pipe *p, siz
 	struct chunk c;
 	int err = 0;
 
+	if (nonblock && would_block(in))
+		return -EAGAIN;
 	while (total < len) {
 		/* Only the first slot may be waited for. */
 		if ((err = pipe_begin_write(p, nonblock || total > 0)))

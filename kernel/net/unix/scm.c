@@ -20,19 +20,31 @@ enum { CMSG_HEADER = sizeof(struct abi_cmsghdr), OVERFLOW_ID = 65534 };
 
 /* --- sending --- */
 
+/* Room for n more. There is mostly one SCM_RIGHTS, so it is just that. */
+static int reserve(struct unix_scm *scm, uint32_t n)
+{
+	uint32_t have = scm->rights ? scm->rights->n : 0;
+	struct unix_rights *r;
+
+	if (n > SCM_MAX_FD || have + n > SCM_MAX_FD)
+		return -EINVAL;
+	r = krealloc(scm->rights, sizeof(*r) + (have + n) * sizeof(r->file[0]));
+	if (r == NULL)
+		return -ENOMEM;
+	if (scm->rights == NULL)
+		*r = (struct unix_rights){ .n = 0 };
+	scm->rights = r;
+	return 0;
+}
+
 static int add_files(struct unix_scm *scm, const int32_t *fd, uint32_t n)
 {
-	struct unix_rights *r = scm->rights;
+	int err;
 
 	if (n == 0)
 		return 0;
-	if (n > SCM_MAX_FD || (r != NULL && r->n + n > SCM_MAX_FD))
-		return -EINVAL;
-	if (r == NULL) {
-		r = scm->rights = kzalloc(sizeof(*r) + SCM_MAX_FD * sizeof(r->file[0]));
-		if (r == NULL)
-			return -ENOMEM;
-	}
+	if ((err = reserve(scm, n)))
+		return err;
 	for (uint32_t i = 0; i < n; i++) {
 		struct fdref f = fdref_get_path(fd[i]);
 
@@ -40,7 +52,7 @@ static int add_files(struct unix_scm *scm, const int32_t *fd, uint32_t n)
 			return -EBADF;
 		if (!f.counted)
 			file_get(f.file);
-		r->file[r->n++] = f.file;
+		scm->rights->file[scm->rights->n++] = f.file;
 	}
 	return 0;
 }

@@ -773,6 +773,8 @@ TEST(splice_and_sendfile)
 	CHECK_EQ(write(q[1], "pipe", 4), 4);
 	CHECK_EQ(splice(q[0], NULL, p[1], NULL, 64, 0), 4);
 	CHECK_EQ(read(p[0], buf, 64), 4);
+	CHECK_ERR(splice(p[1], NULL, q[1], NULL, 64, SPLICE_F_NONBLOCK), EAGAIN);
+	CHECK_ERR(splice(p[1], &off, q[1], NULL, 64, 0), EINVAL);
 	set_nonblock(p[1]);
 	CHECK_ERR(splice(p[1], NULL, q[1], NULL, 64, 0), EAGAIN);
 	close(p[1]);
