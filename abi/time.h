@@ -45,6 +45,8 @@
 #define ADJ_MICRO             0x1000
 #define ADJ_NANO              0x2000
 #define ADJ_TICK              0x4000
+#define ADJ_ADJTIME           0x8000
+#define ADJ_OFFSET_READONLY   0x2000
 #define ADJ_OFFSET_SINGLESHOT 0x8001
 #define ADJ_OFFSET_SS_READ    0xa001
 

@@ -1,8 +1,9 @@
 /*
  * Time. CLOCK_MONOTONIC is a linear function of the port's counter, fixed once at boot:
  * (counter - counter_base) * mult >> 32, in 128 bits, so it neither overflows nor steps and needs
- * no lock. The wall clock is that plus real_offset, one word. All of it lives in the page that the
- * vDSO reads under the sequence counter.
+ * no lock. The wall clock is that plus real_offset, one word, unless it is being slewed: then a
+ * linear term comes in, and readers need the sequence counter. All of it lives in the page that the
+ * vDSO reads.
  *
  * An idle kernel does not tick, hence no clock is refreshed by ticks: clock_coarse() is the exact
  * clock rounded down to 4 ms, which is all that CLOCK_*_COARSE promises.
@@ -71,8 +72,31 @@ nsec_t clock_mono(void)
 	return clock_from_counter(arch_counter());
 }
 
+/* What slewing has added since slew_base. */
+static nsec_t slewed(const struct vdso_data *d, nsec_t mono)
+{
+	return (nsec_t)((__int128)(mono - (nsec_t)d->slew_base) * d->slew >> 32);
+}
+
+static NOINLINE nsec_t offset_while_slewing(void)
+{
+	const struct vdso_data *d = &vdso_page.d;
+	nsec_t offset;
+	uint32_t seq;
+
+	do {
+		while ((seq = atomic_load_explicit(&d->seq, memory_order_acquire)) & 1)
+			arch_pause();
+		offset = (nsec_t)d->real_offset + slewed(d, clock_mono());
+		atomic_thread_fence(memory_order_acquire);
+	} while (atomic_load_explicit(&d->seq, memory_order_relaxed) != seq);
+	return offset;
+}
+
 nsec_t clock_real_offset(void)
 {
+	if (UNLIKELY(__atomic_load_n(&vdso_page.d.slew, __ATOMIC_RELAXED) != 0))
+		return offset_while_slewing();
 	return (nsec_t)load(&vdso_page.d.real_offset);
 }
 
@@ -128,11 +152,25 @@ void clock_set_tai_offset(int s)
 void clock_set_real(nsec_t now)
 {
 	irqstate_t irq = write_begin();
+	struct vdso_data *d = &vdso_page.d;
 
-	store(&vdso_page.d.real_offset, (uint64_t)(now - clock_mono()));
+	store(&d->slew_base, (uint64_t)clock_mono());
+	store(&d->real_offset, (uint64_t)now - d->slew_base);
 	write_end(irq);
 	if (clock_was_set)
 		clock_was_set();
+}
+
+void clock_set_slew(int64_t slew)
+{
+	irqstate_t irq = write_begin();
+	struct vdso_data *d = &vdso_page.d;
+	nsec_t mono = clock_mono();
+
+	store(&d->real_offset, d->real_offset + (uint64_t)slewed(d, mono));
+	store(&d->slew_base, (uint64_t)mono);
+	__atomic_store_n(&d->slew, slew, __ATOMIC_RELAXED);
+	write_end(irq);
 }
 
 /* (a << 48) / b for b below 2^32, in three digits: 128-bit division is a library function. */

@@ -20,6 +20,10 @@ void clock_set_tai_offset(int s);
 void clock_set_real(nsec_t now);
 extern void (*clock_was_set)(void);
 
+/* From now on the wall clock gains `slew` ns on CLOCK_MONOTONIC in every 2^32 of them (negative:
+ * loses); |slew| < 2^31, so it never runs backwards. Any context below CLOCK. */
+void clock_set_slew(int64_t slew);
+
 /* Starts time: called once by boot with the counter's frequency and the RTC's wall clock. */
 void clock_init(uint64_t counter_hz, nsec_t real_now);
 

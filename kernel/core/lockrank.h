@@ -16,6 +16,7 @@
 	X(MOUNT, 10, "M the mount tree")                                                     \
 	X(RENAME, 12, "M one cross-directory rename at a time per superblock")               \
 	X(EXEC, 14, "M task->exec_lock: credentials and image change together")              \
+	X(TIMEX, 15, "M what the wall clock is being steered by")                            \
 	X(NETCFG, 16, "M network devices, addresses, routes, rules")                         \
 	X(INODE, 20, "M inode->lock: parent before child, else by address")                  \
 	X(NOTIFY, 22, "M the inotify watches of one inode")                                  \

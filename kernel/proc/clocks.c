@@ -2,7 +2,8 @@
 
 /*
  * Clocks by number. CLOCK_BOOTTIME is CLOCK_MONOTONIC, since the machine never suspends;
- * CLOCK_MONOTONIC_RAW too, as nothing slews it. Negative numbers are CPU-time clocks of a process
+ * CLOCK_MONOTONIC_RAW too, as adjtimex(2) slews
+ * CLOCK_REALTIME alone. Negative numbers are CPU-time clocks of a process
  * or thread (clock_getcpuclockid(3)).
  *
  * Sleepers on CLOCK_REALTIME stand in a queue that a step of the clock wakes, so that they compute
@@ -148,14 +149,19 @@ int clock_resolution(int id, nsec_t *out)
 
 int clock_set(int id, nsec_t t)
 {
+	nsec_t unused;
+
+	if (id < 0 && clock_read(id, &unused) == 0)
+		return -EPERM;
 	if (id != CLOCK_REALTIME)
-		return is_cpu_clock(id) ? -EPERM : -EINVAL;
+		return -EINVAL;
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	/* CLOCK_MONOTONIC must not reach before 1970. */
 	if (t < clock_mono())
 		return -EINVAL;
 	clock_set_real(t);
+	timex_clear();
 	return 0;
 }
 
@@ -252,6 +258,7 @@ static void was_set(void)
 
 void clocks_init(void)
 {
+	timex_init();
 	clock_was_set = was_set;
 	sched_tick_hook = cputimer_tick;
 }

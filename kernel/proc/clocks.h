@@ -13,6 +13,17 @@ MUST_CHECK int clock_resolution(int clockid, nsec_t *out);
 /* -EINVAL not settable; -EPERM. Only CLOCK_REALTIME. */
 MUST_CHECK int clock_set(int clockid, nsec_t t);
 
+/*
+ * adjtimex(2) on CLOCK_REALTIME.
+ *   x            changed by x->modes, and filled in
+ *   returns      the clock's state, TIME_*; -EPERM, -EINVAL
+ */
+struct abi_timex;
+MUST_CHECK int timex_adjust(struct abi_timex *x);
+/* The wall clock has been set: it is not synchronised any more, and what was under way ends. */
+void timex_clear(void);
+void timex_init(void);
+
 /* Sleeps until the clock reads `target`. 0; -ERESTARTSYS; -EINVAL, -EOPNOTSUPP clocks without
  * sleep. */
 MUST_CHECK int clock_sleep_until(int clockid, nsec_t target);

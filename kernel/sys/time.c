@@ -102,6 +102,35 @@ int64_t sys_times(uaddr_t buf)
 	return to_ticks(clock_mono());
 }
 
+/* --- adjusting --- */
+
+static int64_t adjust(uaddr_t buf)
+{
+	struct abi_timex x;
+	int state;
+
+	if (copy_from_user(&x, buf, sizeof(x)))
+		return -EFAULT;
+	state = timex_adjust(&x);
+	return state >= 0 && copy_to_user(buf, &x, sizeof(x)) ? -EFAULT : state;
+}
+
+int64_t sys_adjtimex(uaddr_t buf)
+{
+	return adjust(buf);
+}
+
+int64_t sys_clock_adjtime(int32_t id, uaddr_t buf)
+{
+	nsec_t unused;
+	int err;
+
+	if (id == CLOCK_REALTIME)
+		return adjust(buf);
+	err = clock_read(id, &unused);
+	return err ? err : -EOPNOTSUPP;
+}
+
 /* --- sleeping --- */
 
 enum { RB_CLOCK, RB_TARGET, RB_REM, RB_ARGS };

@@ -47,6 +47,17 @@ static inline uint64_t load(const uint64_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+/* What CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, when that reads mono. */
+static inline uint64_t real_offset(const struct vdso_data *d, uint64_t mono)
+{
+	int64_t slew = __atomic_load_n(&d->slew, __ATOMIC_RELAXED);
+	uint64_t offset = load(&d->real_offset);
+
+	if (__builtin_expect(slew != 0, 0))
+		offset += (uint64_t)((__int128)(int64_t)(mono - load(&d->slew_base)) * slew >> 32);
+	return offset;
+}
+
 #define BIT(clock) (1u << (clock))
 #define EXACT_CLOCKS \
 	(REAL_CLOCKS | BIT(CLOCK_MONOTONIC) | BIT(CLOCK_MONOTONIC_RAW) | BIT(CLOCK_BOOTTIME))
@@ -67,7 +78,7 @@ static inline uint64_t exact_ns(uint32_t clock_bit)
 		ns = (uint64_t)((unsigned __int128)ticks * load(&d->mult) >> CLOCK_SHIFT) +
 		     load(&d->mono_base);
 		if (clock_bit & REAL_CLOCKS)
-			ns += load(&d->real_offset);
+			ns += real_offset(d, ns);
 		if (clock_bit & BIT(CLOCK_TAI))
 			ns += __atomic_load_n(&d->tai_offset, __ATOMIC_RELAXED) * NSEC;
 		atomic_thread_fence(memory_order_acquire);
@@ -81,7 +92,7 @@ static uint64_t coarse_ns(int is_real)
 	uint64_t ns = exact_ns(BIT(CLOCK_MONOTONIC));
 
 	ns -= ns % CLOCK_COARSE_NS;
-	return is_real ? ns + load(&vdso_data.real_offset) : ns;
+	return is_real ? ns + real_offset(&vdso_data, ns) : ns;
 }
 
 static inline int put_timespec(struct abi_timespec *ts, uint64_t ns)
