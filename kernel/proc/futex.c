@@ -30,20 +30,6 @@
 
 enum { FUTEX_BUCKETS = 1024 };
 
-struct bucket {
-	struct spinlock lock; /* FUTEX; two by address */
-	struct list waiters;  /* struct waiter_entry */
-} ALIGNED(64);
-
-struct waiter_entry {
-	struct list node;
-	struct futex_ref ref; /* owned; replaced by requeue under both locks */
-	struct thread *thread;
-	uint32_t bitset;
-	_Atomic uint32_t woken;
-	_Atomic(struct bucket *) bucket;
-};
-
 static struct bucket buckets[FUTEX_BUCKETS];
 
 void futex_init(void)
@@ -73,7 +59,7 @@ uint64_t futex_key_hash(const struct vm_futex_key *k)
 	return hash_u64(k->object + k->offset * 0x9e3779b1u);
 }
 
-static struct bucket *bucket_of(const struct vm_futex_key *k)
+struct bucket *futex_bucket(const struct vm_futex_key *k)
 {
 	return &buckets[futex_key_hash(k) % FUTEX_BUCKETS];
 }
@@ -121,8 +107,7 @@ int futex_sleep(_Atomic uint32_t *flag, nsec_t deadline)
 	return err;
 }
 
-/* Takes w out unless somebody woke it. True: it was still queued. */
-static bool unqueue(struct waiter_entry *w)
+bool futex_unqueue(struct waiter_entry *w)
 {
 	struct bucket *b;
 
@@ -140,10 +125,8 @@ static bool unqueue(struct waiter_entry *w)
 	return false;
 }
 
-/* Queues w when the word still has `val`. 0; -EAGAIN it has not; -EFAULT. */
-static int enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val)
+int futex_lock_compare(struct bucket *b, uaddr_t uaddr, uint32_t cmp) NO_TSA
 {
-	struct bucket *b = bucket_of(&w->ref.key);
 	uint32_t now, unused;
 	int err;
 
@@ -155,14 +138,45 @@ static int enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val)
 		if ((err = get_user_u32(&unused, uaddr)))
 			return err;
 	}
-	if (now != val) {
-		spin_unlock(&b->lock);
-		return -EAGAIN;
-	}
+	if (now == cmp)
+		return 0;
+	spin_unlock(&b->lock);
+	return -EAGAIN;
+}
+
+/* Real-time waiters are woken before others, and by priority. */
+static NOINLINE void insert_by_priority(struct bucket *b, struct waiter_entry *w)
+{
+	struct waiter_entry *o;
+
+	list_for_each (o, &b->waiters, node)
+		if (o->thread->se.set_prio < w->thread->se.set_prio)
+			break;
+	list_insert_between(&w->node, o->node.prev, &o->node);
+}
+
+int futex_enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val) NO_TSA
+{
+	struct bucket *b = futex_bucket(&w->ref.key);
+	int err = futex_lock_compare(b, uaddr, val);
+
+	if (err)
+		return err;
 	atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
-	list_add_tail(&b->waiters, &w->node);
+	if (UNLIKELY(w->thread->se.set_prio != 0))
+		insert_by_priority(b, w);
+	else
+		list_add_tail(&b->waiters, &w->node);
 	spin_unlock(&b->lock);
 	return 0;
+}
+
+void futex_entry_init(struct waiter_entry *w, uint32_t bitset, struct pi_waiter *pi)
+{
+	w->thread = curthread();
+	w->bitset = bitset;
+	w->pi = pi;
+	atomic_init(&w->woken, FUTEX_QUEUED);
 }
 
 static int futex_wait(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline,
@@ -173,15 +187,13 @@ static int futex_wait(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t dea
 
 	if (bitset == 0)
 		return -EINVAL;
-	w.thread = curthread();
-	w.bitset = bitset;
-	atomic_init(&w.woken, 0);
+	futex_entry_init(&w, bitset, NULL);
 	if ((err = futex_ref_get(uaddr, private_hint, &w.ref)))
 		return err;
-	err = enqueue_if(&w, uaddr, val);
+	err = futex_enqueue_if(&w, uaddr, val);
 	if (err == 0) {
 		err = futex_sleep(&w.woken, deadline);
-		if (err && !unqueue(&w))
+		if (err && !futex_unqueue(&w))
 			err = 0; /* woken after all: the wake-up must not be lost */
 	}
 	futex_ref_put(&w.ref);
@@ -223,12 +235,13 @@ static void wake_entry(struct waiter_entry *w)
 	struct thread *t = w->thread;
 
 	list_remove(&w->node);
-	atomic_store(&w->woken, 1); /* w may be gone from here on */
+	atomic_store(&w->woken, FUTEX_WOKEN); /* w may be gone from here on */
 	thread_wake(t, WAKE_NORMAL);
 }
 
-static uint32_t wake_locked(struct bucket *b, const struct vm_futex_key *k, uint32_t n,
-			    uint32_t bitset) HOLDS(&b->lock)
+/* How many; -EINVAL: somebody is to be moved to a PI futex, and nowhere else. */
+static int64_t wake_locked(struct bucket *b, const struct vm_futex_key *k, uint32_t n,
+			   uint32_t bitset) HOLDS(&b->lock)
 {
 	struct waiter_entry *w, *next;
 	uint32_t woken = 0;
@@ -236,7 +249,11 @@ static uint32_t wake_locked(struct bucket *b, const struct vm_futex_key *k, uint
 	if (n == 0)
 		return 0;
 	list_for_each_safe (w, next, &b->waiters, node) {
-		if (!futex_key_equal(&w->ref.key, k) || !(w->bitset & bitset))
+		if (!futex_key_equal(&w->ref.key, k))
+			continue;
+		if (UNLIKELY(w->pi != NULL))
+			return -EINVAL;
+		if (!(w->bitset & bitset))
 			continue;
 		wake_entry(w);
 		if (++woken >= n)
@@ -255,14 +272,14 @@ static int64_t futex_wake(uaddr_t uaddr, bool private_hint, uint32_t n, uint32_t
 {
 	struct futex_ref ref;
 	struct bucket *b;
-	uint32_t woken;
+	int64_t woken;
 	int err;
 
 	if (bitset == 0)
 		return -EINVAL;
 	if ((err = futex_ref_get(uaddr, private_hint, &ref)))
 		return err;
-	b = bucket_of(&ref.key);
+	b = futex_bucket(&ref.key);
 	spin_lock(&b->lock);
 	woken = wake_locked(b, &ref.key, wake_count(n), bitset);
 	spin_unlock(&b->lock);
@@ -309,27 +326,29 @@ static int refs_get(uaddr_t u1, uaddr_t u2, bool private_hint, struct futex_ref 
 	return err;
 }
 
-/* Moves up to n waiters of r1 to r2; each takes a reference to the new object. Returns how many. */
-static uint32_t requeue_locked(struct bucket *from, const struct futex_ref *r1, struct bucket *to,
-			       const struct futex_ref *r2, uint32_t n)
+/* Moves up to n waiters of r1 to r2; each takes a reference to the new object. 0; -EINVAL as above.
+ */
+static int64_t requeue_locked(struct bucket *from, const struct futex_ref *r1, struct bucket *to,
+			      const struct futex_ref *r2, uint32_t n, uint32_t *moved)
 {
 	struct waiter_entry *w, *next;
-	uint32_t moved = 0;
 
 	list_for_each_safe (w, next, &from->waiters, node) {
-		if (moved >= n)
+		if (*moved >= n)
 			break;
 		if (!futex_key_equal(&w->ref.key, &r1->key))
 			continue;
+		if (UNLIKELY(w->pi != NULL))
+			return -EINVAL;
 		list_remove(&w->node);
 		if (r2->counted != NULL)
 			vmobject_get(r2->counted);
 		w->ref = *r2;
 		atomic_store_explicit(&w->bucket, to, memory_order_relaxed);
 		list_add_tail(&to->waiters, &w->node);
-		moved++;
+		(*moved)++;
 	}
-	return moved;
+	return 0;
 }
 
 /* Locks both buckets with the first word's value known. 0 locked; -EAGAIN it is not *cmp; -EFAULT.
@@ -361,27 +380,29 @@ static int64_t futex_requeue(uaddr_t u1, uaddr_t u2, bool private_hint, uint32_t
 {
 	struct futex_ref r1, r2;
 	struct bucket *b1, *b2;
-	uint32_t woken = 0, moved = 0;
+	int64_t woken = 0, ret;
+	uint32_t moved = 0;
 	int err;
 
 	if ((int32_t)nwake < 0 || (int32_t)nmove < 0)
 		return -EINVAL;
 	if ((err = refs_get(u1, u2, private_hint, &r1, &r2)))
 		return err;
-	b1 = bucket_of(&r1.key);
-	b2 = bucket_of(&r2.key);
+	b1 = futex_bucket(&r1.key);
+	b2 = futex_bucket(&r2.key);
 	err = lock_compare(b1, b2, u1, cmp);
+	ret = err;
 	if (err == 0) {
-		woken = wake_locked(b1, &r1.key, nwake, FUTEX_BITSET_MATCH_ANY);
-		moved = futex_key_equal(&r1.key, &r2.key) ? 0
-							  : requeue_locked(b1, &r1, b2, &r2, nmove);
+		ret = woken = wake_locked(b1, &r1.key, nwake, FUTEX_BITSET_MATCH_ANY);
+		if (woken >= 0 && !futex_key_equal(&r1.key, &r2.key))
+			ret = requeue_locked(b1, &r1, b2, &r2, nmove, &moved);
 		unlock_two(b1, b2);
 		for (uint32_t i = 0; i < moved && r1.counted != NULL; i++)
 			vmobject_put(r1.counted); /* what the moved ones held */
 	}
 	futex_ref_put(&r1);
 	futex_ref_put(&r2);
-	return err ? err : (int64_t)woken + moved;
+	return ret < 0 ? ret : woken + moved;
 }
 
 static int32_t sign_extend12(uint32_t v)
@@ -470,6 +491,16 @@ static int64_t futex_wake_op(uaddr_t u1, uaddr_t u2, bool private_hint, uint32_t
 
 /* --- the call --- */
 
+nsec_t futex_deadline(bool realtime, nsec_t timeout)
+{
+	nsec_t t;
+
+	if (!realtime || timeout == NSEC_MAX)
+		return timeout;
+	t = timeout - (clock_real() - clock_mono());
+	return MAX(t, 0l);
+}
+
 /* The deadline on CLOCK_MONOTONIC that `timeout` means to this operation. */
 static NOINLINE nsec_t deadline_of(unsigned cmd, bool realtime, nsec_t timeout)
 {
@@ -480,13 +511,7 @@ static NOINLINE nsec_t deadline_of(unsigned cmd, bool realtime, nsec_t timeout)
 			return NSEC_MAX;
 		return t;
 	}
-	if (cmd == FUTEX_LOCK_PI || realtime) {
-		if (timeout == NSEC_MAX)
-			return NSEC_MAX;
-		t = timeout - (clock_real() - clock_mono());
-		return MAX(t, 0l);
-	}
-	return timeout;
+	return futex_deadline(cmd == FUTEX_LOCK_PI || realtime, timeout);
 }
 
 static bool may_use_realtime(unsigned cmd)
@@ -515,6 +540,10 @@ static NOINLINE int64_t other_op(uaddr_t uaddr, unsigned cmd, bool priv, uint32_
 		return futex_lock_pi(uaddr, priv, true, 0);
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(uaddr, priv);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(uaddr, priv, val, deadline, uaddr2);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(uaddr, priv, val, val2, uaddr2, val3);
 	default:
 		return -ENOSYS;
 	}

@@ -114,6 +114,7 @@ struct task {
 	_Atomic uint16_t ioprio;   /* ioprio_set(2): class and level */
 	struct user_account *user; /* of the real uid; owner writes */
 	struct list pi_owned;      /* pi_lock: waiters for PI futexes that this task owns */
+	struct pi_waiter *pi_waiting; /* pi_lock: the PI futex that it waits for itself; NULL */
 	_Atomic bool pi_closed;    /* it has ended: nobody joins pi_owned any more */
 	struct epoch_head epoch;
 };

@@ -37,6 +37,22 @@ int64_t sys_futex(uaddr_t uaddr, uint32_t op, uint32_t val, uint64_t timeout, ua
 	return futex_op(uaddr, (int)op, val, NSEC_MAX, false, 0, uaddr2, val3);
 }
 
+int64_t sys_futex_waitv(uaddr_t waiters, uint32_t n, uint32_t flags, uaddr_t timeout, int32_t clock)
+{
+	nsec_t t = NSEC_MAX;
+	int err;
+
+	if (flags != 0 || n == 0 || n > FUTEX_WAITV_MAX || uaddr_is_null(waiters))
+		return -EINVAL;
+	if (!uaddr_is_null(timeout)) {
+		if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+			return -EINVAL;
+		if ((err = get_user_timespec(&t, timeout)))
+			return err;
+	}
+	return futex_wait_multiple(waiters, n, futex_deadline(clock == CLOCK_REALTIME, t));
+}
+
 int64_t sys_set_robust_list(uint64_t head, uint64_t len)
 {
 	if (len != sizeof(struct abi_robust_list_head))

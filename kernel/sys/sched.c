@@ -14,6 +14,7 @@
 #include "abi/resource.h"
 #include "core/percpu.h"
 #include "lib/string.h"
+#include "proc/futex.h"
 #include "proc/task.h"
 #include "sched/sched.h"
 #include "sys/syscalls.h"
@@ -124,6 +125,7 @@ static int set_attr(struct task *t, const struct abi_sched_attr *a)
 	if ((err = check_permission(t, a, reset)))
 		return err;
 	sched_set_policy(&t->thread, policy, (int)a->sched_priority, a->sched_nice, reset);
+	futex_pi_prio_changed(t);
 	return 0;
 }
 
