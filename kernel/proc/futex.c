@@ -125,7 +125,7 @@ bool futex_unqueue(struct waiter_entry *w)
 	return false;
 }
 
-int futex_lock_compare(struct bucket *b, uaddr_t uaddr, uint32_t cmp) NO_TSA
+static ALWAYS_INLINE int lock_one_compare(struct bucket *b, uaddr_t uaddr, uint32_t cmp) NO_TSA
 {
 	uint32_t now, unused;
 	int err;
@@ -144,6 +144,11 @@ int futex_lock_compare(struct bucket *b, uaddr_t uaddr, uint32_t cmp) NO_TSA
 	return -EAGAIN;
 }
 
+int futex_lock_compare(struct bucket *b, uaddr_t uaddr, uint32_t cmp)
+{
+	return lock_one_compare(b, uaddr, cmp);
+}
+
 /* Real-time waiters are woken before others, and by priority. */
 static NOINLINE void insert_by_priority(struct bucket *b, struct waiter_entry *w)
 {
@@ -155,10 +160,10 @@ static NOINLINE void insert_by_priority(struct bucket *b, struct waiter_entry *w
 	list_insert_between(&w->node, o->node.prev, &o->node);
 }
 
-int futex_enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val) NO_TSA
+static ALWAYS_INLINE int enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val) NO_TSA
 {
 	struct bucket *b = futex_bucket(&w->ref.key);
-	int err = futex_lock_compare(b, uaddr, val);
+	int err = lock_one_compare(b, uaddr, val);
 
 	if (err)
 		return err;
@@ -171,12 +176,9 @@ int futex_enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val) NO_TSA
 	return 0;
 }
 
-void futex_entry_init(struct waiter_entry *w, uint32_t bitset, struct pi_waiter *pi)
+int futex_enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val)
 {
-	w->thread = curthread();
-	w->bitset = bitset;
-	w->pi = pi;
-	atomic_init(&w->woken, FUTEX_QUEUED);
+	return enqueue_if(w, uaddr, val);
 }
 
 static int futex_wait(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t deadline,
@@ -190,7 +192,7 @@ static int futex_wait(uaddr_t uaddr, bool private_hint, uint32_t val, nsec_t dea
 	futex_entry_init(&w, bitset, NULL);
 	if ((err = futex_ref_get(uaddr, private_hint, &w.ref)))
 		return err;
-	err = futex_enqueue_if(&w, uaddr, val);
+	err = enqueue_if(&w, uaddr, val);
 	if (err == 0) {
 		err = futex_sleep(&w.woken, deadline);
 		if (err && !futex_unqueue(&w))

@@ -54,8 +54,14 @@ struct waiter_entry {
 };
 
 struct bucket *futex_bucket(const struct vm_futex_key *k);
-/* w but for its ref. */
-void futex_entry_init(struct waiter_entry *w, uint32_t bitset, struct pi_waiter *pi);
+/* w, but for its ref. */
+static inline void futex_entry_init(struct waiter_entry *w, uint32_t bitset, struct pi_waiter *pi)
+{
+	w->thread = curthread();
+	w->bitset = bitset;
+	w->pi = pi;
+	atomic_init(&w->woken, FUTEX_QUEUED);
+}
 /* Queues w when the word still has `val`. 0; -EAGAIN it has not; -EFAULT. */
 MUST_CHECK int futex_enqueue_if(struct waiter_entry *w, uaddr_t uaddr, uint32_t val);
 /* Takes w out unless somebody woke or requeued it. True: it was still queued. */
