@@ -40,6 +40,7 @@ static _Atomic bool pumping, pump_again, wake_pending;
 static _Atomic int console_level = LOG_DEBUG; /* all below debug */
 
 void (*log_wake_readers)(void);
+int syslog_restrict;
 
 /* The lock, unless the kernel is in panic. */
 static irqstate_t lock(bool *taken) NO_TSA

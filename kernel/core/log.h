@@ -50,6 +50,9 @@ struct log_entry {
 
 enum { LOG_TEXT_MAX = 400 }; /* longer texts are cut */
 
+/* kernel.dmesg_restrict: reading the log needs CAP_SYSLOG. */
+extern int syslog_restrict;
+
 /* Reads `quiet` and `loglevel=` from the command line. */
 void log_init(void);
 

@@ -152,7 +152,7 @@ static const struct file_ops random_ops = {
 	.ioctl = random_ioctl,
 };
 
-static struct waitq kmsg_wait = WAITQ(kmsg_wait);
+struct waitq kmsg_wait = WAITQ(kmsg_wait);
 
 /* Records are logged under any lock, and interrupts: readers are woken from a thread. */
 static void kmsg_wake(struct work *w)

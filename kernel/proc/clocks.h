@@ -44,5 +44,9 @@ MUST_CHECK int ptimer_get(int id, struct itimer_value *out);
 MUST_CHECK int ptimer_overrun(int id);
 MUST_CHECK int ptimer_delete(int id);
 
+/* The POSIX timers of p, for /proc/PID/timers. */
+struct textbuf;
+void ptimer_list(struct process *p, struct textbuf *t);
+
 /* The CPU-time clock of a process, for timers: ns used so far. Any context but under RUNQ. */
 nsec_t process_runtime(struct process *p);

@@ -17,5 +17,7 @@ struct exec_strings;
  * changed */
 MUST_CHECK int exec_user(int dirfd, const char *path, uaddr_t argv, uaddr_t envp, unsigned flags);
 
+extern int exec_randomize_va_space; /* sysctl kernel.randomize_va_space: 0, 1, 2 */
+
 /* For boot: kernel strings. */
 MUST_CHECK int exec_kernel(const char *path, const char *const argv[], const char *const envp[]);

@@ -92,5 +92,3 @@ MUST_CHECK int exec_build_stack(struct exec *x);
 
 /* exec_cred.c: the credentials after execve. -ENOMEM. */
 MUST_CHECK int exec_compute_cred(struct exec *x);
-
-extern int exec_randomize_va_space; /* sysctl kernel.randomize_va_space: 0, 1, 2 */

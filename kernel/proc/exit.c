@@ -131,7 +131,7 @@ void task_unlink_locked(struct task *t)
 	if (atomic_load_explicit(&t->pid->task, memory_order_relaxed) == t)
 		atomic_store_explicit(&t->pid->task, NULL, memory_order_release);
 	pid_release_locked(t->pid);
-	atomic_fetch_sub_explicit(&t->user->ntasks, 1, memory_order_relaxed);
+	task_uncharge(t->user);
 	task_put(t);
 }
 

@@ -26,6 +26,8 @@
 #include "vm/vmspace.h"
 
 static _Atomic uint64_t nr_forks;
+_Atomic uint32_t task_total;
+int task_max = PID_MAX_LIMIT;
 
 struct plan {
 	const struct clone_args *args;
@@ -80,6 +82,12 @@ static int check_flags(const struct clone_args *a)
 	return 0;
 }
 
+void task_uncharge(struct user_account *u)
+{
+	atomic_fetch_sub_explicit(&u->ntasks, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&task_total, 1, memory_order_relaxed);
+}
+
 /* Counts the new task against its user; the limit does not bind root and the capable. */
 static int charge_user(struct plan *f)
 {
@@ -87,13 +95,16 @@ static int charge_user(struct plan *f)
 	uint64_t limit = process_rlimit(curproc(), RLIMIT_NPROC);
 	uint32_t n = atomic_fetch_add_explicit(&u->ntasks, 1, memory_order_relaxed);
 
-	if (n >= limit && u->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN)) {
-		atomic_fetch_sub_explicit(&u->ntasks, 1, memory_order_relaxed);
-		return -EAGAIN;
-	}
+	if (atomic_fetch_add_explicit(&task_total, 1, memory_order_relaxed) >= (uint32_t)task_max)
+		goto refuse;
+	if (n >= limit && u->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN))
+		goto refuse;
 	f->t->user = u;
 	f->charged = true;
 	return 0;
+refuse:
+	task_uncharge(u);
+	return -EAGAIN;
 }
 
 /* --- plan --- */
@@ -294,7 +305,7 @@ static void plan_abort(struct plan *f)
 	}
 	abort_process(f);
 	if (f->charged)
-		atomic_fetch_sub_explicit(&t->user->ntasks, 1, memory_order_relaxed);
+		task_uncharge(t->user);
 	task_free_raw(t);
 	if (f->pidfd_file != NULL)
 		file_put(f->pidfd_file); /* holds the pid object: the number alone goes */

@@ -28,12 +28,26 @@ static void flush_everywhere(struct process *p, uint64_t set)
 		sigpending_flush(&t->pending, set);
 }
 
+void jobctl_set_stopped(struct process *p, bool stopped)
+{
+	if (!(p->flags & PROC_STOPPED) == !stopped)
+		return;
+	p->flags ^= PROC_STOPPED;
+	if (p->group == NULL)
+		return;
+	if (stopped)
+		atomic_fetch_add_explicit(&p->group->nstopped, 1, memory_order_relaxed);
+	else
+		atomic_fetch_sub_explicit(&p->group->nstopped, 1, memory_order_relaxed);
+}
+
 static void continue_all(struct process *p)
 {
 	bool was_stopped = p->flags & (PROC_STOPPED | PROC_STOP_PENDING);
 	struct task *t;
 
-	p->flags &= ~(PROC_STOPPED | PROC_STOP_PENDING | PROC_STOP_TAKEN);
+	jobctl_set_stopped(p, false);
+	p->flags &= ~(PROC_STOP_PENDING | PROC_STOP_TAKEN);
 	p->stop_count = 0;
 	if (was_stopped)
 		p->flags |= PROC_CONT_NOTIFY;
@@ -80,7 +94,7 @@ static bool stop_counted(struct process *p)
 	if (p->stop_count == 0 || --p->stop_count > 0)
 		return false;
 	p->flags &= ~PROC_STOP_PENDING;
-	p->flags |= PROC_STOPPED;
+	jobctl_set_stopped(p, true);
 	return true;
 }
 

@@ -104,6 +104,7 @@ static void newborn_fill(struct newborn *n, const char *name)
 	(void)!strscpy(t->thread.name, name, sizeof(t->thread.name));
 	t->timer_slack = t->default_timer_slack = 50 * NSEC_PER_USEC;
 	atomic_fetch_add_explicit(&t->user->ntasks, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&task_total, 1, memory_order_relaxed);
 	p->leader = t;
 	p->start_time = p->start_boottime = clock_mono();
 	default_limits(p);

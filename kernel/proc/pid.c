@@ -43,6 +43,23 @@ void pid_init(void)
 	pid_cache = slab_cache_create("pid", sizeof(struct pid), 0, NULL);
 }
 
+uint32_t pid_last(void)
+{
+	uint32_t nr;
+
+	spin_lock(&proctree_lock);
+	nr = last_nr;
+	spin_unlock(&proctree_lock);
+	return nr;
+}
+
+void pid_set_last(uint32_t nr)
+{
+	spin_lock(&proctree_lock);
+	last_nr = nr;
+	spin_unlock(&proctree_lock);
+}
+
 static struct pid_chunk *chunk_of(uint32_t nr)
 {
 	return nr < PID_MAX_LIMIT

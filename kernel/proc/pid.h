@@ -27,4 +27,8 @@ struct pid *pid_find_locked(uint32_t nr) HOLDS(&proctree_lock);
 /* The lowest number >= nr in use, or 0. Under an epoch; racy. */
 uint32_t pid_next_nr(uint32_t nr);
 
+/* The number given out last, after which the search for the next one begins. Racy. */
+uint32_t pid_last(void);
+void pid_set_last(uint32_t nr);
+
 void pid_init(void);

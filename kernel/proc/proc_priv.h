@@ -56,6 +56,9 @@ void tree_check_orphans_locked(struct process *member, struct process *old_paren
 bool group_is_orphaned_locked(struct pid *group, const struct process *ignore)
 	HOLDS(&proctree_lock);
 
+extern _Atomic uint32_t task_total;         /* that count against task_max */
+void task_uncharge(struct user_account *u); /* a task of u's is gone */
+
 /* --- sigqueue.c: entries and pending sets --- */
 
 /* An entry charged to the running task's user. NULL: no memory, or RLIMIT_SIGPENDING unless
@@ -122,6 +125,8 @@ void jobctl_signal_sent(struct process *p, int sig);
 void jobctl_begin_stop(struct process *p, int sig);
 /* The running task stops, when it is to (under the siglock, which is dropped; true: it did). */
 bool jobctl_stop_here(struct task *t, struct siglock *l);
+/* Sets or clears PROC_STOPPED, and counts it in the group. Under the siglock. */
+void jobctl_set_stopped(struct process *p, bool stopped);
 /* An exiting task is not waited for. Under the siglock. True: the others have all stopped; tell the
  * parent. */
 bool jobctl_task_exits(struct task *t);

@@ -18,6 +18,7 @@
 #include "abi/time.h"
 #include "core/clock.h"
 #include "lib/checked.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
 #include "proc/proc_priv.h"
@@ -486,5 +487,29 @@ void ptimer_clock_was_set(struct process *p)
 		pt->expires = MAX(pt->real_expires - offset, 1l);
 		arm(pt);
 	}
+	sigunlock(l);
+}
+
+/* --- /proc --- */
+
+static void list_one(const struct posix_timer *pt, struct textbuf *t)
+{
+	static const char *const kind[] = { "signal", "none", "thread" };
+	const struct task *target = pt->target;
+
+	text_f(t, "ID: %d\nsignal: %d/%016lx\n", pt->id, pt->signo,
+	       (unsigned long)pt->entry.info.timer.value.sival_ptr);
+	text_f(t, "notify: %s/%s.%u\nClockID: %d\n", kind[pt->notify & 3],
+	       target != NULL ? "tid" : "pid",
+	       target != NULL ? target->pid->nr : pt->process->pid->nr, pt->clockid);
+}
+
+void ptimer_list(struct process *p, struct textbuf *t)
+{
+	struct siglock l = siglock(p);
+	struct rbnode *n;
+
+	for (n = rb_first(&p->posix_timers); n != NULL; n = rb_next(n))
+		list_one(rb_entry(n, struct posix_timer, node), t);
 	sigunlock(l);
 }

@@ -77,7 +77,8 @@ void process_kill_all_locked(struct process *p, int wait_status)
 	if (p->flags & PROC_GROUP_EXIT)
 		return;
 	p->flags |= PROC_GROUP_EXIT;
-	p->flags &= ~(PROC_STOPPED | PROC_STOP_PENDING | PROC_CONT_NOTIFY);
+	jobctl_set_stopped(p, false);
+	p->flags &= ~(PROC_STOP_PENDING | PROC_CONT_NOTIFY);
 	p->group_exit_code = wait_status;
 	p->stop_count = 0;
 	for_each_task (t, p) {

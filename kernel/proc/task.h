@@ -46,9 +46,10 @@ struct pid {
 	uint32_t nr;                 /* immutable */
 	_Atomic(struct task *) task; /* PROCTREE to change; readers under an epoch */
 	_Atomic(struct process *) process;
-	struct list group;      /* processes of the group; PROCTREE */
-	struct list session;    /* processes of the session; PROCTREE */
-	struct waitq exit_wait; /* pidfd pollers */
+	struct list group;         /* processes of the group; PROCTREE */
+	struct list session;       /* processes of the session; PROCTREE */
+	_Atomic uint32_t nstopped; /* processes of the group that are PROC_STOPPED */
+	struct waitq exit_wait;    /* pidfd pollers */
 	struct epoch_head epoch;
 };
 
@@ -111,11 +112,11 @@ struct task {
 	uint64_t timer_slack, default_timer_slack; /* ns */
 	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;
-	_Atomic uint16_t ioprio;   /* ioprio_set(2): class and level */
-	struct user_account *user; /* of the real uid; owner writes */
-	struct list pi_owned;      /* pi_lock: waiters for PI futexes that this task owns */
+	_Atomic uint16_t ioprio;      /* ioprio_set(2): class and level */
+	struct user_account *user;    /* of the real uid; owner writes */
+	struct list pi_owned;         /* pi_lock: waiters for PI futexes that this task owns */
 	struct pi_waiter *pi_waiting; /* pi_lock: the PI futex that it waits for itself; NULL */
-	_Atomic bool pi_closed;    /* it has ended: nobody joins pi_owned any more */
+	_Atomic bool pi_closed;       /* it has ended: nobody joins pi_owned any more */
 	struct epoch_head epoch;
 };
 
@@ -134,7 +135,8 @@ struct process {
 
 	_Atomic(struct process *) parent; /* PROCTREE to change; borrowed; readers under an epoch */
 	struct list children, sibling;    /* PROCTREE; those with something to report come first */
-	struct pid *group, *session_pid;  /* PROCTREE to change; counted */
+	struct pid *group;                /* PROCTREE + siglock to change; counted */
+	struct pid *session_pid;          /* PROCTREE to change; counted */
 	struct list group_node, session_node;
 	struct tty *tty;                             /* controlling terminal; PROCTREE; see tty */
 	bool session_leader, is_subreaper, did_exec; /* PROCTREE */
@@ -167,7 +169,7 @@ struct process {
 	struct list cpu_ptimers;     /* siglock; those on a CPU-time clock */
 	int next_timer_id;           /* siglock */
 	nsec_t utime, stime, cutime, cstime; /* siglock; of dead tasks; of reaped children */
-	struct thread_io io; /* of dead tasks */
+	struct thread_io io;                 /* of dead tasks */
 	uint64_t minflt, majflt, cminflt, cmajflt, nvcsw, nivcsw, cnvcsw, cnivcsw, maxrss, cmaxrss;
 	uint64_t inblock, oublock;
 	nsec_t start_time; /* CLOCK_MONOTONIC; immutable */
@@ -273,6 +275,11 @@ uint32_t process_ppid(struct process *p);                      /* 0: none */
 uint32_t process_pgid(struct process *p);
 uint32_t process_sid(struct process *p);
 
+/* The children that t made, for /proc/PID/task/TID/children. Takes PROCTREE. */
+struct textbuf;
+void task_list_children(struct task *t, struct textbuf *out);
+
+extern int task_max;               /* kernel.threads-max: of all users, root's too */
 uint64_t process_fork_count(void); /* processes and threads ever made: /proc/stat */
 /* vm.oom_kill_allocating_task, vm.panic_on_oom, vm.oom_dump_tasks */
 extern int oom_kill_allocating_task, oom_panic, oom_dump_tasks;

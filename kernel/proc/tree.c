@@ -1,3 +1,4 @@
+#include "lib/fmt.h"
 #include "proc/proc_priv.h"
 
 /*
@@ -45,9 +46,17 @@ void tree_link_locked(struct process *p, struct process *parent)
 void tree_set_group_locked(struct process *p, struct pid *group)
 {
 	struct pid *old = p->group;
+	struct siglock l;
 
 	list_remove(&p->group_node);
+	l = siglock(p);
+	if (p->flags & PROC_STOPPED) {
+		atomic_fetch_sub_explicit(&old->nstopped, 1, memory_order_relaxed);
+		if (group != NULL)
+			atomic_fetch_add_explicit(&group->nstopped, 1, memory_order_relaxed);
+	}
 	p->group = group;
+	sigunlock(l);
 	if (group != NULL) {
 		pid_get(group);
 		list_add_tail(&group->group, &p->group_node);
@@ -99,12 +108,7 @@ bool group_is_orphaned(struct pid *group)
 
 static bool has_stopped_member(struct pid *group)
 {
-	struct process *p;
-
-	list_for_each (p, &group->group, group_node)
-		if (p->flags & PROC_STOPPED)
-			return true;
-	return false;
+	return atomic_load_explicit(&group->nstopped, memory_order_relaxed) > 0;
 }
 
 static void hangup_group(struct pid *group)
@@ -183,4 +187,15 @@ void tree_reparent_children_locked(struct process *p)
 		if (!child->reaped && child->group != p->group)
 			tree_check_orphans_locked(child, p);
 	}
+}
+
+void task_list_children(struct task *t, struct textbuf *out)
+{
+	struct process *child;
+
+	spin_lock(&proctree_lock);
+	list_for_each (child, &t->process->children, sibling)
+		if (child->leader->parent_tid == t->pid->nr)
+			text_f(out, "%u ", child->pid->nr);
+	spin_unlock(&proctree_lock);
 }

@@ -5,6 +5,7 @@
 #include "abi/resource.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
+#include "proc/clocks.h"
 #include "proc/task.h"
 #include "pseudofs/procfs.h"
 #include "pseudofs/procfs_priv.h"
@@ -118,6 +119,81 @@ static ssize64_t oom_adj_store(struct pinode *i, char *text, size_t n)
 		return -EACCES;
 	p->oom_score_adj = adj;
 	return (ssize64_t)n;
+}
+
+static int timerslack_show(struct pinode *i, struct textbuf *t)
+{
+	struct task *task = proc_task_get(i);
+
+	if (task == NULL)
+		return -ESRCH;
+	text_f(t, "%lu\n", (unsigned long)task->timer_slack);
+	task_put(task);
+	return 0;
+}
+
+static ssize64_t timerslack_store(struct pinode *i, char *text, size_t n)
+{
+	struct task *task;
+	uint64_t v;
+
+	if (!str_to_u64(text, NULL, &v))
+		return -EINVAL;
+	task = proc_task_get(i);
+	if (task == NULL)
+		return -ESRCH;
+	if (task != curtask() && !capable(CAP_SYS_NICE)) {
+		task_put(task);
+		return -EPERM;
+	}
+	task->timer_slack = v == 0 ? task->default_timer_slack : v;
+	task_put(task);
+	return (ssize64_t)n;
+}
+
+/* Where a task waits: its call and arguments, stack pointer and program counter. */
+static int syscall_show(struct pinode *i, struct textbuf *t)
+{
+	struct task *task;
+	struct regs r;
+	int err;
+
+	if ((err = proc_may_access(i, ACCESS_ATTACH)))
+		return err;
+	if ((task = proc_task_get(i)) == NULL)
+		return -ESRCH;
+	r = *thread_regs(&task->thread);
+	if (task != curtask() && task_state_char(task) == 'R')
+		text_f(t, "running\n");
+	else if (!regs_in_syscall(&r))
+		text_f(t, "-1 0x%lx 0x%lx\n", (unsigned long)regs_sp(&r),
+		       (unsigned long)regs_pc(&r));
+	else
+		text_f(t, "%ld 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n",
+		       (long)regs_syscall_nr(&r), (unsigned long)regs_arg(&r, 0),
+		       (unsigned long)regs_arg(&r, 1), (unsigned long)regs_arg(&r, 2),
+		       (unsigned long)regs_arg(&r, 3), (unsigned long)regs_arg(&r, 4),
+		       (unsigned long)regs_arg(&r, 5), (unsigned long)regs_sp(&r),
+		       (unsigned long)regs_pc(&r));
+	task_put(task);
+	return 0;
+}
+
+static int timers_show(struct pinode *i, struct textbuf *t)
+{
+	ptimer_list(i->subject.process, t);
+	return 0;
+}
+
+static int children_show(struct pinode *i, struct textbuf *t)
+{
+	struct task *task = proc_task_get(i);
+
+	if (task == NULL)
+		return -ESRCH;
+	task_list_children(task, t);
+	task_put(task);
+	return 0;
 }
 
 static int coredump_filter_show(struct pinode *i, struct textbuf *t)
@@ -389,7 +465,8 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		  .fops = &proc_pagemap_ops,                                                       \
 		  .owned_by_subject = true },                                                      \
 		PRIVATE_TEXT("personality", 0400, personality_show), LINK("root", root_link),      \
-		TEXT("schedstat", 0444, schedstat_show), TEXT("smaps", 0444, proc_smaps_show),     \
+		TEXT("schedstat", 0444, schedstat_show), TEXT("sessionid", 0444, loginuid_show),   \
+		PRIVATE_TEXT("syscall", 0400, syscall_show), TEXT("smaps", 0444, proc_smaps_show), \
 		TEXT("smaps_rollup", 0444, proc_smaps_rollup_show),                                \
 		TEXT("stat", 0444, proc_stat_show), TEXT("statm", 0444, proc_statm_show),          \
 		TEXT("status", 0444, proc_status_show), TEXT("wchan", 0444, wchan_show),           \
@@ -403,7 +480,9 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		.list = proc_fd_list, .owned_by_subject = true                                     \
 	}
 
-static const struct pnode task_nodes[] = { PROC_DEBUG_NODES COMMON_NODES, { 0 } };
+static const struct pnode task_nodes[] = { PROC_DEBUG_NODES COMMON_NODES,
+					   TEXT("children", 0444, children_show),
+					   { 0 } };
 
 const struct pnode proc_task_dir = { .name = "", .mode = S_IFDIR | 0555, .children = task_nodes };
 
@@ -414,6 +493,11 @@ static const struct pnode pid_nodes[] = {
 	  .show = coredump_filter_show,
 	  .store = coredump_filter_store,
 	  .owned_by_subject = true },
+	TEXT("timers", 0444, timers_show),
+	{ .name = "timerslack_ns",
+	  .mode = S_IFREG | 0666,
+	  .show = timerslack_show,
+	  .store = timerslack_store },
 	{ .name = "task", .mode = S_IFDIR | 0555, .find = task_find, .list = task_list },
 	{ 0 },
 };

@@ -3,12 +3,16 @@
  * that the kernel does not act on is read-only. Source: proc(5), sysctl(8).
  */
 
+#include <arch/elf.h>
+
 #include "abi/errno.h"
 #include "core/log.h"
+#include "core/panic.h"
 #include "core/random.h"
 #include "lib/string.h"
 #include "pmm/page.h"
 #include "proc/coredump.h"
+#include "proc/exec.h"
 #include "proc/fatal.h"
 #include "proc/pid.h"
 #include "proc/task.h"
@@ -16,6 +20,7 @@
 #include "pseudofs/procfs_priv.h"
 #include "sched/sched.h"
 #include "vfs/aio.h"
+#include "vfs/cred.h"
 #include "vfs/dentry.h"
 #include "vfs/fdtable.h"
 #include "vfs/inode.h"
@@ -215,6 +220,63 @@ static int inode_state_show(struct pinode *i, struct textbuf *t)
 	(void)i;
 	text_f(t, "%lu\t0\t0\t0\t0\t0\t0\n", (unsigned long)inode_count());
 	return 0;
+}
+
+static int panic_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%d\n", atomic_load(&panic_timeout));
+	return 0;
+}
+
+static ssize64_t panic_store(struct pinode *i, char *text, size_t n)
+{
+	bool minus = text[0] == '-';
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text + minus, NULL, &v) || v > INT32_MAX)
+		return -EINVAL;
+	atomic_store(&panic_timeout, minus ? -(int)v : (int)v);
+	return (ssize64_t)n;
+}
+
+static int pid_max_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%u\n", pid_max);
+	return 0;
+}
+
+static ssize64_t pid_max_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!str_to_u64(text, NULL, &v) || v <= PID_RESERVED || v > PID_MAX_LIMIT)
+		return -EINVAL;
+	pid_max = (uint32_t)v;
+	return (ssize64_t)n;
+}
+
+static int last_pid_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%u\n", pid_last());
+	return 0;
+}
+
+static ssize64_t last_pid_store(struct pinode *i, char *text, size_t n)
+{
+	uint64_t v;
+
+	(void)i;
+	if (!capable(CAP_SYS_ADMIN) && !capable(CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
+	if (!str_to_u64(text, NULL, &v) || v > PID_MAX_LIMIT)
+		return -EINVAL;
+	pid_set_last((uint32_t)v);
+	return (ssize64_t)n;
 }
 
 static int file_nr_show(struct pinode *i, struct textbuf *t)
@@ -452,10 +514,12 @@ static const struct pnode random_nodes[] = {
 };
 
 static const struct pnode kernel_nodes[] = {
+	FIXED("arch", ARCH_UTS_MACHINE),
 	NUMBER("cap_last_cap", CAP_LAST_CAP),
 	SET("core_pattern", core_pattern_show, core_pattern_store),
 	INT("core_pipe_limit", core_pipe_limit, INT32_MAX),
 	INT("core_uses_pid", core_uses_pid, 1),
+	INT("dmesg_restrict", syslog_restrict, 1),
 	{ .name = "domainname",
 	  .mode = S_IFREG | 0644,
 	  .show = uts_show,
@@ -467,20 +531,27 @@ static const struct pnode kernel_nodes[] = {
 	  .store = uts_store,
 	  .arg = UTS_NODENAME },
 	NUMBER("ngroups_max", 65536),
+	{ .name = "ns_last_pid",
+	  .mode = S_IFREG | 0666,
+	  .show = last_pid_show,
+	  .store = last_pid_store },
 	TEXT("osrelease", release_show),
 	FIXED("ostype", "Linux"),
 	NUMBER("overflowgid", 65534),
 	NUMBER("overflowuid", 65534),
-	INT("pid_max", pid_max, PID_MAX_LIMIT),
+	SET("panic", panic_show, panic_store),
+	NUMBER("panic_on_oops", 1), /* there is nothing between a bug and a panic */
+	SET("pid_max", pid_max_show, pid_max_store),
 	INT("print-fatal-signals", fatal_print_signals, INT32_MAX),
 	SET("printk", printk_show, printk_store),
 	DIR("random", random_nodes),
-	NUMBER("randomize_va_space", 2),
+	INT("randomize_va_space", exec_randomize_va_space, 2),
 	SCHED("sched_rr_timeslice_ms", RR_SLICE_MS),
 	SCHED("sched_rt_period_us", RT_PERIOD_US),
 	SCHED("sched_rt_runtime_us", RT_RUNTIME_US),
+	NUMBER("sysrq", 0),
 	NUMBER("tainted", 0),
-	NUMBER("threads-max", PID_MAX_LIMIT),
+	INT("threads-max", task_max, PID_MAX_LIMIT),
 	TEXT("version", version_show),
 	{ 0 },
 };

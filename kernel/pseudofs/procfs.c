@@ -10,6 +10,7 @@
 #include "core/percpu.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
+#include "proc/pid.h"
 #include "proc/task.h"
 #include "proc/uts.h"
 #include "pseudofs/procfs_priv.h"
@@ -213,20 +214,20 @@ static int interrupts_show(struct pinode *i, struct textbuf *t)
 static int loadavg_show(struct pinode *i, struct textbuf *t)
 {
 	uint64_t avg[3];
-	uint32_t nr = 0, last = 0, total = 0;
+	uint32_t nr = 0, total = 0;
 	struct process *p;
 
 	(void)i;
 	sched_loadavg(avg);
 	while ((p = process_next(&nr)) != NULL) {
 		total += atomic_load(&p->ntasks);
-		last = nr++;
+		nr++;
 		process_put(p);
 	}
 	for (int k = 0; k < 3; k++)
 		text_f(t, "%lu.%02lu ", (unsigned long)(avg[k] >> 16),
 		       (unsigned long)((avg[k] & 0xffff) * 100 >> 16));
-	text_f(t, "%u/%u %u\n", sched_nr_running(), total, last);
+	text_f(t, "%u/%u %u\n", sched_nr_running(), total, pid_last());
 	return 0;
 }
 

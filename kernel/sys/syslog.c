@@ -8,11 +8,11 @@
  * Source: syslog(2), proc(5) /proc/kmsg.
  */
 
-#include "core/clock.h"
 #include "core/log.h"
 
 #include "abi/errno.h"
 #include "abi/syslog.h"
+#include "dev/mem.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
@@ -21,7 +21,7 @@
 #include "vfs/cred.h"
 #include "vm/usercopy.h"
 
-enum { LINE_MAX = LOG_TEXT_MAX + 48, POLL_MS = 100, RING_BYTES = 1 << 17 };
+enum { LINE_MAX = LOG_TEXT_MAX + 48, RING_BYTES = 1 << 17 };
 
 static struct mutex syslog_lock = MUTEX(syslog_lock, PIPE);
 static uint64_t read_seq;  /* syslog_lock */
@@ -64,22 +64,41 @@ static int64_t copy_lines(struct line *l, uint64_t *seq, uaddr_t buf, size_t siz
 	return (int64_t)done;
 }
 
+/* Until there is a record after `seen`. 0; -ERESTARTSYS. */
+static int wait_for_record(struct waiter *w, uint64_t seen)
+{
+	int err = 0;
+
+	waiter_init(w);
+	while (err == 0) {
+		wait_prepare(&kmsg_wait, w, THREAD_SLEEP_INTR);
+		if (log_next_seq() > seen)
+			break;
+		err = wait_sleep(NSEC_MAX);
+	}
+	wait_finish(&kmsg_wait, w);
+	return err;
+}
+
 /* READ: waits for something, then takes as much as fits. */
 static int64_t read_new(struct line *l, uaddr_t buf, size_t size)
 {
+	struct waiter w;
+	uint64_t seen;
 	int64_t n;
+	int err;
 
 	for (;;) {
 		mutex_lock(&syslog_lock);
 		n = copy_lines(l, &read_seq, buf, size);
+		seen = read_seq;
 		mutex_unlock(&syslog_lock);
 		if (n != 0)
 			return n;
-		if (log_next_seq() > read_seq)
+		if (log_next_seq() > seen)
 			return 0; /* a line longer than the buffer */
-		if (thread_sleep_until(clock_mono() + POLL_MS * NSEC_PER_MSEC, THREAD_SLEEP_INTR) ==
-		    -ERESTARTSYS)
-			return -ERESTARTSYS;
+		if ((err = wait_for_record(&w, seen)))
+			return err;
 	}
 }
 
@@ -163,7 +182,8 @@ static int64_t clear_log(void)
 
 int64_t sys_syslog(int32_t type, uaddr_t buf, int32_t len)
 {
-	bool open = type == SYSLOG_ACTION_READ_ALL || type == SYSLOG_ACTION_SIZE_BUFFER;
+	bool open = !syslog_restrict &&
+		    (type == SYSLOG_ACTION_READ_ALL || type == SYSLOG_ACTION_SIZE_BUFFER);
 
 	if (!open && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
