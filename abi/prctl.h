@@ -77,6 +77,8 @@
 #define PR_SET_MM_MAP         14
 #define PR_SET_MM_MAP_SIZE    15
 
+#define PR_TIMING_STATISTICAL 0
+
 #define PR_TSC_ENABLE  1
 #define PR_TSC_SIGSEGV 2
 

@@ -218,17 +218,11 @@ static int sleep_cpu(int id, nsec_t target)
 	return err;
 }
 
-int clock_sleep_until(int id, nsec_t target)
+int clock_may_sleep(int id)
 {
 	nsec_t unused;
 
 	switch (id) {
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-		return sleep_mono(target);
-	case CLOCK_REALTIME:
-	case CLOCK_TAI:
-		return sleep_stepping(id, target);
 	case CLOCK_THREAD_CPUTIME_ID:
 		return -EINVAL;
 	case CLOCK_MONOTONIC_RAW:
@@ -236,8 +230,35 @@ int clock_sleep_until(int id, nsec_t target)
 	case CLOCK_MONOTONIC_COARSE:
 		return -EOPNOTSUPP;
 	default:
-		if (!is_cpu_clock(id) || read_cpu_clock(id, &unused))
-			return -EINVAL;
+		return clock_read(id, &unused);
+	}
+}
+
+/* The machine never sleeps itself, so nothing need wake it: the alarm clocks are the others by
+ * another name, and by privilege. */
+static bool is_alarm(int id)
+{
+	return id == CLOCK_REALTIME_ALARM || id == CLOCK_BOOTTIME_ALARM;
+}
+
+int clock_sleep_until(int id, nsec_t target)
+{
+	int err = clock_may_sleep(id);
+
+	if (err)
+		return err;
+	if (is_alarm(id) && !capable(CAP_WAKE_ALARM))
+		return -EPERM;
+	switch (id) {
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		return sleep_mono(target);
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_TAI:
+		return sleep_stepping(id, target);
+	default:
 		return sleep_cpu(id, target);
 	}
 }

@@ -24,6 +24,9 @@ MUST_CHECK int timex_adjust(struct abi_timex *x);
 void timex_clear(void);
 void timex_init(void);
 
+/* 0; -EINVAL, -EOPNOTSUPP: what clock_nanosleep(2) says of the clock before it looks at the time.
+ */
+MUST_CHECK int clock_may_sleep(int clockid);
 /* Sleeps until the clock reads `target`. 0; -ERESTARTSYS; -EINVAL, -EOPNOTSUPP clocks without
  * sleep. */
 MUST_CHECK int clock_sleep_until(int clockid, nsec_t target);

@@ -244,7 +244,7 @@ static bool on_altstack(const struct task *t, uint64_t sp)
 uint32_t altstack_state(const struct task *t, uint64_t sp)
 {
 	if (t->altstack_size == 0)
-		return SS_DISABLE;
+		return SS_DISABLE | t->altstack_flags;
 	if (t->altstack_flags & SS_AUTODISARM)
 		return SS_AUTODISARM;
 	return on_altstack(t, sp) ? SS_ONSTACK : 0;
@@ -349,6 +349,8 @@ static void fault_signal(struct regs *r, int sig, int code, uint64_t addr, unsig
 {
 	struct task *t = curtask();
 
+	if (addr >= USER_END) /* whether the kernel has a page there is nobody's business */
+		fault_code |= FAULT_PRESENT;
 	t->fault_addr = addr;
 	t->fault_trap = TRAP_PAGE_FAULT;
 	t->fault_error = fault_code;

@@ -72,7 +72,7 @@ static int check_flags(const struct clone_args *a)
 	if (f & (new_namespaces | CLONE_NEWTIME))
 		return -EINVAL; /* as a Linux that was built without them */
 	if (f & CLONE_INTO_CGROUP)
-		return -EOPNOTSUPP;
+		return -EBADF; /* no descriptor is a cgroup's */
 	if (a->set_tid_size > 1)
 		return -EINVAL; /* one per nested pid namespace, of which there is one */
 	if (a->set_tid_size == 1 && (a->set_tid[0] <= 0 || (uint32_t)a->set_tid[0] >= pid_max))

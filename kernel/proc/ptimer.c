@@ -23,6 +23,7 @@
 #include "pmm/slab.h"
 #include "proc/proc_priv.h"
 #include "sched/sched.h"
+#include "vfs/cred.h"
 
 #define MIN_UNHEARD_PERIOD (4 * NSEC_PER_MSEC)
 
@@ -240,9 +241,10 @@ static int set_clock(struct posix_timer *pt, int id)
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
+		return -EOPNOTSUPP;
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
-		return -EOPNOTSUPP;
+		return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
 	default:
 		return set_cpu_clock(pt, id);
 	}
@@ -376,7 +378,8 @@ static void set_locked(struct posix_timer *pt, bool absolute, const struct itime
 	if (v->value == 0)
 		return;
 	pt->expires = absolute ? v->value : later(now, v->value);
-	if (absolute && (pt->clockid == CLOCK_REALTIME || pt->clockid == CLOCK_TAI)) {
+	if (absolute && (pt->clockid == CLOCK_REALTIME || pt->clockid == CLOCK_REALTIME_ALARM ||
+			 pt->clockid == CLOCK_TAI)) {
 		nsec_t offset = clock_real() - clock_mono();
 
 		if (pt->clockid == CLOCK_TAI)

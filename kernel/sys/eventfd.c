@@ -9,6 +9,7 @@
 #include "proc/signalfd.h"
 #include "sys/syscalls.h"
 #include "sys/timeval.h"
+#include "vfs/cred.h"
 #include "vfs/eventfd.h"
 #include "vfs/fdtable.h"
 #include "vm/usercopy.h"
@@ -53,6 +54,9 @@ int64_t sys_timerfd_create(int32_t clockid, uint32_t flags)
 
 	if (flags & ~(uint32_t)(TFD_CLOEXEC | TFD_NONBLOCK) || !timerfd_clock_ok(clockid))
 		return -EINVAL;
+	if ((clockid == CLOCK_REALTIME_ALARM || clockid == CLOCK_BOOTTIME_ALARM) &&
+	    !capable(CAP_WAKE_ALARM))
+		return -EPERM;
 	if ((err = timerfd_open(clockid, flags & TFD_NONBLOCK, &f)))
 		return err;
 	return install(f, flags & TFD_CLOEXEC);

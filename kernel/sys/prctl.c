@@ -61,6 +61,14 @@ static int64_t prctl_task(int option, uint64_t a2)
 		return 0;
 	case PR_GET_CHILD_SUBREAPER:
 		return put_user_u32(UADDR(a2), t->process->is_subreaper);
+	case PR_GET_TSC:
+		return put_user_u32(UADDR(a2), PR_TSC_ENABLE);
+	case PR_SET_TSC: /* RDTSC cannot be made to fault */
+		return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+	case PR_GET_TIMING:
+		return PR_TIMING_STATISTICAL;
+	case PR_SET_TIMING:
+		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
 	case PR_GET_TID_ADDRESS:
 		return put_user_u64(UADDR(a2), t->clear_child_tid.a);
 	case PR_SET_TIMERSLACK:

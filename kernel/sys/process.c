@@ -379,17 +379,31 @@ int64_t sys_getsid(int32_t nr)
 int64_t sys_setpgid(int32_t pid, int32_t pgid)
 {
 	uint32_t nr = pid ? (uint32_t)pid : curproc()->pid->nr;
+	uint32_t group = pgid ? (uint32_t)pgid : nr;
 
-	if (pgid < 0)
+	if ((int32_t)group < 0)
 		return -EINVAL;
 	if (pid < 0)
 		return -ESRCH;
-	return process_set_group(nr, pgid ? (uint32_t)pgid : nr);
+	return process_set_group(nr, group);
 }
 
 int64_t sys_setsid(void)
 {
 	return process_new_session();
+}
+
+/* --- namespaces: there is one of each, and no file that names one --- */
+
+int64_t sys_setns(int32_t fd, uint64_t nstype)
+{
+	struct fdref r = fdref_get(fd);
+
+	(void)nstype;
+	if (r.file == NULL)
+		return -EBADF;
+	fdref_put(r);
+	return -EINVAL;
 }
 
 /* --- pidfds --- */

@@ -175,7 +175,7 @@ static int get_info(struct abi_siginfo *si, uaddr_t info, int sig, uint32_t targ
 	if (copy_from_user(si, info, sizeof(*si)))
 		return -EFAULT;
 	si->si_signo = sig;
-	if ((si->si_code >= 0 || si->si_code == SI_TKILL) && target != curproc()->pid->nr)
+	if ((si->si_code >= 0 || si->si_code == SI_TKILL) && target != curtask()->pid->nr)
 		return -EPERM;
 	return 0;
 }
@@ -195,7 +195,7 @@ int64_t sys_rt_tgsigqueueinfo(int32_t tgid, int32_t tid, int32_t sig, uaddr_t in
 
 	if (tgid <= 0 || tid <= 0)
 		return -EINVAL;
-	err = get_info(&si, info, sig, (uint32_t)tgid);
+	err = get_info(&si, info, sig, (uint32_t)tid);
 	return err ? err : kill_thread(tgid, tid, &si, sig);
 }
 
@@ -259,19 +259,21 @@ int64_t sys_restart_syscall(void)
 static int set_altstack(const struct abi_stack *ss)
 {
 	struct task *t = curtask();
+	uint32_t keep = (uint32_t)ss->ss_flags & SS_AUTODISARM;
 	int mode = (int)((uint32_t)ss->ss_flags & ~SS_AUTODISARM);
 
 	if (mode != 0 && mode != SS_ONSTACK && mode != SS_DISABLE)
 		return -EINVAL;
 	if (mode == SS_DISABLE) {
-		t->altstack_sp = t->altstack_size = t->altstack_flags = 0;
+		t->altstack_sp = t->altstack_size = 0;
+		t->altstack_flags = keep;
 		return 0;
 	}
 	if (ss->ss_size < MINSIGSTKSZ)
 		return -ENOMEM;
 	t->altstack_sp = ss->ss_sp;
 	t->altstack_size = ss->ss_size;
-	t->altstack_flags = (uint32_t)ss->ss_flags & SS_AUTODISARM;
+	t->altstack_flags = keep;
 	return 0;
 }
 

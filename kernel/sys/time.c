@@ -127,6 +127,8 @@ int64_t sys_clock_adjtime(int32_t id, uaddr_t buf)
 
 	if (id == CLOCK_REALTIME)
 		return adjust(buf);
+	if (id < 0 && (id & CPUCLOCK_CLOCK_MASK) != CLOCKFD)
+		return -EOPNOTSUPP; /* whose CPU clock it is does not matter */
 	err = clock_read(id, &unused);
 	return err ? err : -EOPNOTSUPP;
 }
@@ -190,12 +192,13 @@ int64_t sys_clock_nanosleep(int32_t id, uint32_t flags, uaddr_t t, uaddr_t remai
 	nsec_t span;
 	int err;
 
-	if (flags & ~(uint32_t)TIMER_ABSTIME)
-		return -EINVAL;
-	if ((err = get_user_timespec(&span, t)))
+	/* Other flags mean nothing, and Linux does not mind them. */
+	if ((err = clock_may_sleep(id)) || (err = get_user_timespec(&span, t)))
 		return err;
 	if (!(flags & TIMER_ABSTIME)) /* a span does not change when the wall clock is set */
-		return sleep_span(id == CLOCK_REALTIME || id == CLOCK_TAI ? CLOCK_MONOTONIC : id,
+		return sleep_span(id == CLOCK_REALTIME || id == CLOCK_TAI ? CLOCK_MONOTONIC
+				  : id == CLOCK_REALTIME_ALARM            ? CLOCK_BOOTTIME_ALARM
+									  : id,
 				  span, remain);
 	err = clock_sleep_until(id, span);
 	return err == -ERESTARTSYS ? -ERESTARTNOHAND : err;

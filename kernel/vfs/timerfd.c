@@ -15,6 +15,7 @@
 #include "vfs/eventfd.h"
 #include "vfs/file.h"
 #include "vfs/poll.h"
+#include "vm/usercopy.h"
 
 struct timerfd {
 	struct waitq wait; /* its lock guards the rest; the callback takes it */
@@ -26,6 +27,7 @@ struct timerfd {
 		      */
 	nsec_t next_real; /* the same in the stepping clock, when absolute on one */
 	nsec_t interval;
+	uint64_t ticks; /* TFD_IOC_SET_TICKS: expirations that are to be read besides */
 };
 
 static struct spinlock all_lock = SPINLOCK(FSCTX);
@@ -46,7 +48,7 @@ static void timerfd_fired(struct timer *t)
 
 /* The number of expirations up to now, and re-arms a periodic timer for the next one. wait.lock is
  * held. */
-static uint64_t collect_locked(struct timerfd *tf)
+static uint64_t expired_locked(struct timerfd *tf)
 {
 	nsec_t now = clock_mono();
 	uint64_t n;
@@ -61,6 +63,14 @@ static uint64_t collect_locked(struct timerfd *tf)
 	tf->next += (nsec_t)n * tf->interval;
 	tf->next_real += (nsec_t)n * tf->interval;
 	timer_arm(&tf->timer, tf->next);
+	return n;
+}
+
+static uint64_t collect_locked(struct timerfd *tf)
+{
+	uint64_t n = expired_locked(tf) + tf->ticks;
+
+	tf->ticks = 0;
 	return n;
 }
 
@@ -114,7 +124,7 @@ static uint32_t timerfd_poll(struct file *f, struct poll_ctx *ctx)
 
 	poll_wait(ctx, &tf->wait);
 	s = spin_lock_irq(&tf->wait.lock);
-	ready = tf->cancelled || (tf->next != 0 && clock_mono() >= tf->next);
+	ready = tf->cancelled || tf->ticks || (tf->next != 0 && clock_mono() >= tf->next);
 	spin_unlock_irq(&tf->wait.lock, s);
 	return ready ? EPOLLIN | EPOLLRDNORM : 0;
 }
@@ -144,8 +154,31 @@ static void timerfd_show_fdinfo(struct file *f, struct textbuf *t)
 	       (long)(interval % NSEC_PER_SEC));
 }
 
+/* TFD_IOC_SET_TICKS: so many expirations are to be read, whatever there were. */
+static int64_t timerfd_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+{
+	struct timerfd *tf = f->priv;
+	irqstate_t s;
+	uint64_t n;
+
+	if (cmd != TFD_IOC_SET_TICKS)
+		return -ENOTTY;
+	if (get_user_u64(&n, UADDR(arg)))
+		return -EFAULT;
+	if (n == 0)
+		return -EINVAL;
+	s = spin_lock_irq(&tf->wait.lock);
+	(void)collect_locked(tf);
+	tf->ticks = n;
+	spin_unlock_irq(&tf->wait.lock, s);
+	waitq_wake_all(&tf->wait, EPOLLIN | EPOLLRDNORM);
+	return 0;
+}
+
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
+	.ioctl = timerfd_ioctl,
+	.seek = noop_seek,
 	.poll = timerfd_poll,
 	.release = timerfd_release,
 	.show_fdinfo = timerfd_show_fdinfo,
@@ -233,6 +266,7 @@ int timerfd_set(struct file *f, bool absolute, bool cancel_on_set, nsec_t value,
 	tf->interval = interval;
 	tf->cancel_on_set = cancel_on_set && absolute && clock_steps(tf->clockid);
 	tf->cancelled = false;
+	tf->ticks = 0;
 	arm_locked(tf, absolute, value);
 	spin_unlock_irq(&tf->wait.lock, s);
 	if (old_value)

@@ -336,6 +336,10 @@ int64_t arch_prctl(int code, uaddr_t addr)
 		return put_u64(addr, user_fs_read(a));
 	case ARCH_GET_GS:
 		return put_u64(addr, user_gs_read(a));
+	case ARCH_GET_CPUID:
+		return 1;
+	case ARCH_SET_CPUID:
+		return -ENODEV; /* CPUID does not fault here */
 	default:
 		return -EINVAL;
 	}
