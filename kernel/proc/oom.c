@@ -17,6 +17,7 @@
 #include "core/panic.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
+#include "proc/oom.h"
 #include "vfs/cred.h"
 #include "vm/pagecache.h"
 #include "vm/stat.h"

@@ -9,6 +9,7 @@
 
 #include "lib/string.h"
 #include "pmm/slab.h"
+#include "proc/ctty.h"
 #include "proc/futex.h"
 #include "sched/sched.h"
 #include "vfs/cred.h"

@@ -281,15 +281,6 @@ void task_list_children(struct task *t, struct textbuf *out);
 
 extern int task_max;               /* kernel.threads-max: of all users, root's too */
 uint64_t process_fork_count(void); /* processes and threads ever made: /proc/stat */
-/* vm.oom_kill_allocating_task, vm.panic_on_oom, vm.oom_dump_tasks */
-extern int oom_kill_allocating_task, oom_panic, oom_dump_tasks;
-unsigned process_oom_score(
-	struct process *p); /* /proc/PID/oom_score: 0 never killed … 2000; may sleep */
-
-/* For /proc/PID/stat: the device number of the controlling terminal (0: none) and its foreground
- * group (-1: none), from the hook that tty sets. */
-void process_tty(struct process *p, int *tty, int *tpgid);
-extern void (*process_tty_hook)(struct process *p, int *tty, int *tpgid);
 
 /* CPU times of the whole process, live and dead tasks, ns. Takes the siglock. */
 void process_times(struct process *p, nsec_t *utime, nsec_t *stime);

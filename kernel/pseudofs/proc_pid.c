@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "pmm/slab.h"
 #include "proc/clocks.h"
+#include "proc/oom.h"
 #include "proc/task.h"
 #include "pseudofs/procfs.h"
 #include "pseudofs/procfs_priv.h"

@@ -5,6 +5,7 @@
 #include "abi/sched.h"
 #include "core/percpu.h"
 #include "lib/string.h"
+#include "proc/ctty.h"
 #include "proc/signal.h"
 #include "proc/task.h"
 #include "pseudofs/procfs_priv.h"

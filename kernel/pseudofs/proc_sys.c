@@ -14,6 +14,7 @@
 #include "proc/coredump.h"
 #include "proc/exec.h"
 #include "proc/fatal.h"
+#include "proc/oom.h"
 #include "proc/pid.h"
 #include "proc/task.h"
 #include "proc/uts.h"

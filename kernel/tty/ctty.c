@@ -16,6 +16,7 @@
 #include "abi/errno.h"
 #include "abi/signal.h"
 #include "pmm/slab.h"
+#include "proc/ctty.h"
 #include "proc/signal.h"
 #include "tty/tty.h"
 #include "tty/tty_priv.h"
