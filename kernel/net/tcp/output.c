@@ -131,6 +131,12 @@ static uint32_t window_room(const struct tcp_conn *c)
 	return seq_gt(edge, c->snd_nxt) ? edge - c->snd_nxt : 0;
 }
 
+/* The most one segment to send may have: whatever fits a packet does. */
+static uint32_t segment_max(const struct tcp_conn *c)
+{
+	return MAX((uint32_t)TCP_GSO_MAX, (uint32_t)c->mss);
+}
+
 static void note_data_sent(struct tcp_conn *c, struct tcp_seg *out, uint32_t mss, nsec_t now)
 {
 	if (out->len > mss)
@@ -165,7 +171,7 @@ static uint32_t retransmission_len(const struct tcp_conn *c, uint32_t start, uin
 	uint32_t len = end - start, edge = c->snd_una + c->snd_wnd, quota;
 
 	quota = c->force_rexmit ? c->mss : congestion_quota(c, len);
-	len = MIN(len, MIN(quota, (uint32_t)TCP_GSO_MAX));
+	len = MIN(len, MIN(quota, segment_max(c)));
 	if (seq_leq(start + len, edge))
 		return len;
 	if (start == c->snd_una) /* the window shrank: this is the probe as well */
@@ -225,7 +231,7 @@ static uint32_t new_data_len(struct tcp_conn *c, uint32_t unsent, bool probe)
 
 	quota = probe ? c->mss : congestion_quota(c, unsent);
 	c->cwnd_limited = quota < MIN(unsent, room) || c->cwnd_limited;
-	len = MIN(MIN(unsent, room), MIN(quota, (uint32_t)TCP_GSO_MAX));
+	len = MIN(MIN(unsent, room), MIN(quota, segment_max(c)));
 	full = len - len % c->mss;
 	if (len == full)
 		return len;
@@ -251,6 +257,7 @@ static void restart_after_idle(struct tcp_conn *c, nsec_t now)
 		tcp_cc_restart(&c->cc);
 	}
 	c->rto_base = c->unanswered_since = now;
+	c->rack.any = false; /* its clock may have gone round meanwhile */
 }
 
 static bool send_new(struct tcp_conn *c, nsec_t now, bool probe, struct tcp_seg *out)

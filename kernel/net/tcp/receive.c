@@ -65,6 +65,7 @@ static void advance(struct tcp_conn *c, uint32_t seq)
 	if (i)
 		ooo_delete(c, 0, i);
 	c->rcv_nxt = seq;
+	c->rcv_up = seq_max(c->rcv_up, old); /* or it would one day seem to lie ahead */
 	c->rcv_space -= MIN(c->rcv_space, seq - old);
 	c->n.bytes_received += seq - old;
 	c->events |= TCP_EV_READABLE;

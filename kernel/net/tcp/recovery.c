@@ -97,8 +97,10 @@ static bool rack_detect(struct tcp_conn *c, nsec_t now)
 	uint32_t wait_us;
 	bool found;
 
-	if (!c->rack.any)
-		return false;
+	if (!c->rack.any || (c->ca == TCP_CA_Open && !c->runs.sacked)) {
+		c->reo_at = NSEC_MAX;
+		return false; /* all in order: nothing was sent before what arrived */
+	}
 	found = tcp_runs_detect_lost(&c->runs, &c->rack, c->rack_rtt_us, reorder_window_us(c),
 				     tcp_us(now), &wait_us);
 	c->reo_at = wait_us ? now + (wait_us + 1) * NSEC_PER_USEC : NSEC_MAX;

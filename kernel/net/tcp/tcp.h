@@ -31,7 +31,7 @@
 
 enum {
 	TCP_OOO = 64, /* ranges received beyond a hole; a segment that needs one more is dropped */
-	TCP_GSO_MAX = 65000,   /* bytes of payload in one segment to send */
+	TCP_GSO_MAX = 65000,   /* bytes of payload in one segment to send; or one MSS */
 	TCP_BUF_MAX = 1 << 30, /* largest window */
 };
 

@@ -119,6 +119,47 @@ static void info_is_true(void **state)
 	sim_free(m);
 }
 
+/* After more than 2^31 bytes, and hours of silence, old marks do not seem to lie ahead. */
+static void sequence_numbers_go_round(void **state)
+{
+	struct sim *m = sim_new(5);
+	struct tcp_conn *c = &m->e[0].c;
+	struct tcp_store st;
+	struct tcp_seg s, out;
+
+	(void)state;
+	sim_connect(m);
+	while (c->state != TCP_ESTABLISHED)
+		assert_true(sim_step(m));
+	s = (struct tcp_seg){ .seq = c->rcv_nxt, .ack = c->snd_nxt, .flags = TCP_ACK, .window = 60000,
+			      .opts = TCP_OPT_TS, .tsval = c->ts_recent };
+	for (int i = 0; i < 50000; i++) {
+		s.len = 60000;
+		tcp_input(c, &s, m->now, &st);
+		assert_int_equal(st.len, 60000);
+		tcp_recv_space(c, SIM_RECV, SIM_RECV);
+		while (tcp_output(c, m->now, &out))
+			;
+		s.seq += s.len;
+	}
+	(void)tcp_take_events(c);
+	s.flags |= TCP_URG;
+	s.urgent = 10;
+	s.len = 10;
+	tcp_input(c, &s, m->now, &st);
+	assert_true(tcp_take_events(c) & TCP_EV_URGENT);
+	for (int i = 0; i < 3; i++) { /* the µs clock of the scoreboard is 71 minutes */
+		m->now += 2400 * NSEC_PER_SEC;
+		s = (struct tcp_seg){ .seq = c->rcv_nxt, .ack = c->snd_nxt + 100, .flags = TCP_ACK, .window = 60000 };
+		assert_int_equal(tcp_send(c, 100, false), 0);
+		assert_true(tcp_output(c, m->now, &out));
+		m->now += 20 * MS;
+		tcp_input(c, &s, m->now, &st);
+		assert_true(c->rack.any && c->rack_rtt_us == 20000);
+	}
+	sim_free(m);
+}
+
 static void numbers(void **state)
 {
 	(void)state;
@@ -142,6 +183,7 @@ int main(void)
 		cmocka_unit_test(cookie_round_trip),
 		cmocka_unit_test(cookie_connection),
 		cmocka_unit_test(info_is_true),
+		cmocka_unit_test(sequence_numbers_go_round),
 		cmocka_unit_test(numbers),
 	};
 

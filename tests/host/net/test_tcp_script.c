@@ -230,6 +230,9 @@ SCRIPT(time_wait_new_syn_by_timestamp,
 
 SCRIPT(shutdown_before_established, "connect\n> S 0:0\nwrite 100\nshutdown\nstate SYN_SENT\n< SA 0:0 ack=1 mss=1000 win=60000\n> FA 1:100 ack=1\nstate FIN_WAIT1\n")
 SCRIPT(data_with_synack, "connect\n> S 0:0\n< SA 0:100 ack=1 mss=1000 win=60000\n> A 1:0 ack=101\nreadable 100\n")
+/* lo: a segment may be larger than what offload makes of others */
+SCRIPT(large_mss, "cfg mss=65496 space=4000000 ws\nconnect\n> S 0:0\n< SA 0:0 ack=1 mss=65496 ws=7 win=65535\n> A 1:0\n"
+	"< A 1:0 ack=1 win=20000\nwrite 200000\n> A 1:65496\n> A 65497:65496\n< A 1:0 ack=130993 win=20000\n> A 130993:65496\n> A 196489:3512\n")
 SCRIPT(one_byte_window, ACTIVE "< A 1:0 ack=1 win=0\nwrite 3\n< A 1:0 ack=1 win=1\nnone\n+221\n> A 1:1\n")
 
 int main(void)
@@ -302,6 +305,7 @@ int main(void)
 		cmocka_unit_test(time_wait_new_syn_by_timestamp),
 		cmocka_unit_test(shutdown_before_established),
 		cmocka_unit_test(data_with_synack),
+		cmocka_unit_test(large_mss),
 		cmocka_unit_test(one_byte_window),
 	};
 
