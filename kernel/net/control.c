@@ -1,6 +1,7 @@
 /* Control messages on their way to the user: cmsg(3), recv(2). */
 
 #include "abi/errno.h"
+#include "abi/time.h"
 #include "net/socket.h"
 #include "vm/usercopy.h"
 
@@ -24,4 +25,18 @@ void sockmsg_put_control(struct sockmsg *m, int level, int type, const void *dat
 	step = MIN(ALIGN_UP(h.cmsg_len, 8), m->control_len);
 	m->ucontrol = uaddr_add(m->ucontrol, step);
 	m->control_len -= step;
+}
+
+void sockmsg_put_timestamp(struct sockmsg *m, const struct socket *s, nsec_t real)
+{
+	if (socket_has(s, SOB_TIMESTAMPNS)) {
+		struct abi_timespec ts = { real / NSEC_PER_SEC, real % NSEC_PER_SEC };
+
+		sockmsg_put_control(m, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof(ts));
+	} else if (socket_has(s, SOB_TIMESTAMP)) {
+		struct abi_timeval tv = { real / NSEC_PER_SEC,
+					  real % NSEC_PER_SEC / NSEC_PER_USEC };
+
+		sockmsg_put_control(m, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof(tv));
+	}
 }

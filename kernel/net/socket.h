@@ -194,6 +194,9 @@ static inline int socket_take_error(struct socket *s)
  */
 void sockmsg_put_control(struct sockmsg *m, int level, int type, const void *data, size_t len);
 
+/* The time of arrival (CLOCK_REALTIME, ns), for a socket with SO_TIMESTAMP or SO_TIMESTAMPNS. */
+void sockmsg_put_timestamp(struct sockmsg *m, const struct socket *s, nsec_t real);
+
 /* SOL_SOCKET and, below it, the family's. val in user memory; *len in: room, out: bytes. */
 MUST_CHECK int socket_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
 MUST_CHECK int socket_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len);

@@ -46,6 +46,9 @@ static const struct bit_option *find_bit(const struct socket *s, int name)
 
 static void set_bits(struct socket *s, uint32_t bits, bool on)
 {
+	/* There is one timestamp, in one format or the other. */
+	if (bits & (SOB_TIMESTAMP | SOB_TIMESTAMPNS))
+		atomic_fetch_and(&s->bits, ~(uint32_t)(SOB_TIMESTAMP | SOB_TIMESTAMPNS));
 	if (on)
 		atomic_fetch_or(&s->bits, bits);
 	else

@@ -10,6 +10,7 @@
 
 #include "abi/epoll.h"
 #include "abi/errno.h"
+#include "core/clock.h"
 #include "net/unix/unix.h"
 #include "net/unix/unix_priv.h"
 #include "vfs/poll.h"
@@ -389,6 +390,9 @@ ssize64_t unix_dgram_recv(struct socket *s, struct sockmsg *m)
 	n = copy_out(msg, m, skip);
 	if (n >= 0) {
 		move_peek_off(s, peeking ? (size_t)n : msg->len, peeking);
+		/* Messages that never were on a wire bear the time at which they are read. */
+		if (UNLIKELY(socket_has(s, SOB_TIMESTAMP | SOB_TIMESTAMPNS)))
+			sockmsg_put_timestamp(m, s, clock_real());
 		if (socket_has(s, SOB_PASSCRED))
 			unix_scm_receive_cred(msg, m);
 		if (msg->rights != NULL)

@@ -57,7 +57,7 @@ TEST(truncation_is_told)
 	CHECK_EQ(recvmsg(p[1], &m, 0), 2);
 	CHECK_EQ(m.msg_flags, MSG_TRUNC);
 	CHECK_EQ(recvmsg(p[1], &m, 0), 1);
-	CHECK_EQ(m.msg_flags & ~MSG_EOR, 0);
+	CHECK_EQ(m.msg_flags, 0);
 }
 
 TEST(sender_names)
@@ -312,6 +312,52 @@ TEST(many_messages_at_once)
 	m[1].msg_hdr.msg_iov = (void *)8;
 	CHECK_EQ(sendmmsg(p[0], m, 4, 0), 1);
 	CHECK_ERR(sendmmsg(p[0], m + 1, 1, 0), EFAULT);
+}
+
+/* The time of a message: 0 none, else the option's name, and the time. */
+static int time_of(int fd, struct timespec *ts)
+{
+	char control[128], buf[8];
+	struct iovec v = { buf, sizeof(buf) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+
+	CHECK_EQ(recvmsg(fd, &m, MSG_DONTWAIT), 1);
+	if ((c = CMSG_FIRSTHDR(&m)) == NULL)
+		return 0;
+	CHECK_EQ(c->cmsg_level, SOL_SOCKET);
+	CHECK_EQ(c->cmsg_len, CMSG_LEN(16));
+	memcpy(ts, CMSG_DATA(c), 16);
+	return c->cmsg_type;
+}
+
+TEST(timestamps)
+{
+	struct timespec ts, now;
+	int p[2];
+
+	pair(SOCK_DGRAM, p);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(send(p[0], "x", 1, 0), 1);
+	CHECK_EQ(time_of(p[1], &ts), 0);
+	set_option(p[1], SO_TIMESTAMP, 1);
+	CHECK_EQ(int_option(p[1], SO_TIMESTAMP), 1);
+	CHECK_EQ(time_of(p[1], &ts), SO_TIMESTAMP);
+	clock_gettime(CLOCK_REALTIME, &now);
+	CHECK(ts.tv_sec <= now.tv_sec && ts.tv_sec >= now.tv_sec - 5 && ts.tv_nsec < 1000000);
+	set_option(p[1], SO_TIMESTAMPNS, 1);
+	CHECK_EQ(int_option(p[1], SO_TIMESTAMP), 0);
+	CHECK_EQ(int_option(p[1], SO_TIMESTAMPNS), 1);
+	CHECK_EQ(time_of(p[1], &ts), SO_TIMESTAMPNS);
+	CHECK(ts.tv_sec <= now.tv_sec + 5 && ts.tv_sec >= now.tv_sec);
+	set_option(p[1], SO_TIMESTAMP, 0);
+	CHECK_EQ(int_option(p[1], SO_TIMESTAMPNS), 0);
+	CHECK_EQ(time_of(p[1], &ts), 0);
+	pair(SOCK_STREAM, p); /* bytes have no time */
+	set_option(p[1], SO_TIMESTAMP, 1);
+	CHECK_EQ(send(p[0], "x", 1, 0), 1);
+	CHECK_EQ(time_of(p[1], &ts), 0);
 }
 
 /* --- names --- */
