@@ -198,39 +198,27 @@ int socket_wait_accept(struct socket *s, bool (*ready)(struct socket *), nsec_t 
 	return wait(s, &s->readable, ready, deadline, true);
 }
 
-/* The file's memory outlives an epoch, so it may be looked at; to use it, it must still be open.
- * Counted; NULL: it is not. */
-static struct file *get_file(struct socket *s)
-{
-	struct file *f;
-
-	epoch_enter();
-	f = atomic_load_explicit(&s->file, memory_order_acquire);
-	if (f != NULL && !file_tryget(f))
-		f = NULL;
-	epoch_exit();
-	return f;
-}
-
+/* Signals to the owner of the file, from wherever data moves, locks held or not: no reference is
+ * taken, whose end might be the file's. Its memory outlives the epoch, and the owner is in it. */
 static NOINLINE void send_sigio(struct socket *s, uint32_t events)
 {
 	int band = events & EPOLLPRI ? POLL_PRI : events & EPOLLIN ? POLL_IN : POLL_OUT;
-	struct file *f = get_file(s);
+	struct file *f;
 
-	if (f != NULL) {
+	epoch_enter();
+	if ((f = atomic_load_explicit(&s->file, memory_order_acquire)) != NULL)
 		file_send_sigio(f, band);
-		file_put(f);
-	}
+	epoch_exit();
 }
 
 void socket_send_sigurg(struct socket *s)
 {
-	struct file *f = get_file(s);
+	struct file *f;
 
-	if (f != NULL) {
+	epoch_enter();
+	if ((f = atomic_load_explicit(&s->file, memory_order_acquire)) != NULL)
 		file_send_sigurg(f);
-		file_put(f);
-	}
+	epoch_exit();
 }
 
 static inline bool is_async(struct socket *s)

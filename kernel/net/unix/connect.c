@@ -23,7 +23,8 @@ static void join_locked(struct unix_sock *a, struct unix_sock *b)
 {
 	unix_get(a);
 	unix_get(b);
-	a->state = b->state = UNIX_CONNECTED;
+	a->state = UNIX_CONNECTED;
+	b->state = UNIX_CONNECTED;
 	atomic_store_explicit(&a->peer, b, memory_order_release);
 	atomic_store_explicit(&b->peer, a, memory_order_release);
 }
@@ -88,7 +89,9 @@ static bool backlog_has_room(struct socket *s)
 
 static int client_state(const struct unix_sock *u)
 {
-	switch (u->state) {
+	uint32_t state = u->state; /* clang 14: no switch over a const atomic */
+
+	switch (state) {
 	case UNIX_IDLE:
 		return 0;
 	case UNIX_CONNECTED:

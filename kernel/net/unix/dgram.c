@@ -313,13 +313,14 @@ static int next_message(struct unix_sock *u, struct sockmsg *m, nsec_t deadline,
 			struct unix_msg **out) NO_TSA
 {
 	struct socket *s = &u->s;
-	bool peeking = m->flags & MSG_PEEK, was_full;
+	bool peeking = m->flags & MSG_PEEK, was_full, ended;
 	int32_t off;
 	int err;
 
 	for (;;) {
 		if ((err = socket_take_error(s)))
 			return err;
+		ended = u->shutdown & UNIX_RCV_SHUT; /* and nothing comes into the queue then */
 		off = peeking ? atomic_load(&s->peek_off) : 0;
 		*skip = off > 0 ? (uint32_t)off : 0;
 		spin_lock(&u->lock);
@@ -334,7 +335,7 @@ static int next_message(struct unix_sock *u, struct sockmsg *m, nsec_t deadline,
 			return 0;
 		}
 		/* A datagram socket that would not wait says so even when nothing can come. */
-		if (u->shutdown & UNIX_RCV_SHUT && (deadline != 0 || s->type != SOCK_DGRAM))
+		if (ended && (deadline != 0 || s->type != SOCK_DGRAM))
 			return 0;
 		mutex_unlock(&u->reading);
 		err = socket_wait(s, &s->readable, may_receive, deadline);

@@ -104,10 +104,10 @@ const struct cred *unix_set_peer_cred(struct unix_sock *u, const struct cred *c,
 void unix_hang_up(struct unix_sock *u, int err)
 {
 	spin_lock(&u->lock);
+	if (err) /* first: who sees the end sees why */
+		atomic_store(&u->s.error, err);
 	u->shutdown = UNIX_SHUT;
 	spin_unlock(&u->lock);
-	if (err)
-		atomic_store(&u->s.error, err);
 	socket_wake_state(&u->s, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | (err ? EPOLLERR : 0));
 	waitq_wake_all(&u->room, 0);
 }

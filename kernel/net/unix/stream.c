@@ -97,6 +97,8 @@ static ssize64_t send_all(struct unix_sock *u, struct unix_sock *peer, struct so
 		if ((err = send_chunk(u, peer, m, (uint32_t)n, scm, urgent)))
 			goto fail;
 		sent += n;
+		if (UNLIKELY(sent < total))
+			thread_resched_point();
 	}
 	return (ssize64_t)sent;
 fail:
@@ -218,19 +220,40 @@ struct reading {
 	uint32_t skip;              /* peek: bytes still to pass over */
 };
 
-/* No message is there. 1: the call is over; 0: look again; or -errno. `reading` is held, and let go
- * of meanwhile. */
+static bool has_data(struct reading *r)
+{
+	struct unix_sock *u = r->u;
+	int32_t off = r->m->flags & MSG_PEEK ? atomic_load(&u->s.peek_off) : 0;
+	bool has;
+
+	spin_lock(&u->lock);
+	has = plain_bytes_locked(u) > (uint64_t)MAX(off, 0);
+	spin_unlock(&u->lock);
+	return has;
+}
+
+/*
+ * No message was there. The end and its error count only when there is none now: data that came
+ * before them, but after the look at the queue, goes first. After the end nothing is appended.
+ *   returns      1: the call is over; 0: look again; or -errno. `reading` is held, and let go of
+ *                meanwhile
+ */
 static int nothing_there(struct reading *r) NO_TSA
 {
 	struct socket *s = &r->u->s;
+	bool ended = r->u->shutdown & UNIX_RCV_SHUT;
 	int err;
 
 	if (r->copied >= r->target)
 		return 1;
-	if ((err = socket_take_error(s)))
-		return err;
-	if (r->u->shutdown & UNIX_RCV_SHUT)
-		return 1;
+	if (UNLIKELY(ended || atomic_load(&s->error))) {
+		if (has_data(r))
+			return 0;
+		if ((err = socket_take_error(s)))
+			return err;
+		if (ended)
+			return 1;
+	}
 	mutex_unlock(&r->u->reading);
 	err = socket_wait(s, &s->readable, r->m->flags & MSG_PEEK ? may_peek : may_receive,
 			  r->deadline);
@@ -276,6 +299,8 @@ static int take_from(struct reading *r, struct unix_msg *msg)
 	if (msg->off == msg->len) {
 		unqueue(r->u, msg);
 		unix_msg_free(msg);
+		if (n >= UNIX_CHUNK)
+			thread_resched_point();
 	}
 	return over || r->m->uio->resid == 0;
 }

@@ -59,11 +59,11 @@ struct unix_all {
 };
 
 struct unix_sock {
-	struct socket s;      /* first */
-	struct spinlock lock; /* UNIX: what says so below; two: by address */
-	struct mutex reading; /* SOCKET: one reader takes messages from `queue`'s head */
-	uint32_t state;       /* enum unix_state; lock to change */
-	uint32_t shutdown;    /* UNIX_*_SHUT; lock to change, read without */
+	struct socket s;           /* first */
+	struct spinlock lock;      /* UNIX: what says so below; two: by address */
+	struct mutex reading;      /* SOCKET: one reader takes messages from `queue`'s head */
+	_Atomic uint32_t state;    /* enum unix_state; lock to change */
+	_Atomic uint32_t shutdown; /* UNIX_*_SHUT; lock to change, read without */
 	/*
 	 * Who we are connected to, counted. Streams and seqpackets: set once, then immutable until
 	 * release; datagram sockets: lock.

@@ -374,7 +374,11 @@ static void *abuser(void *arg)
 
 		/* Descriptors are closed and used again under us: any result is right, as long as
 		 * nothing breaks. */
-		switch (rand_r(&seed) % 8) {
+		switch (rand_r(&seed) % 9) {
+		case 8:
+			(void)fcntl(fd, F_SETOWN, getpid());
+			(void)fcntl(fd, F_SETFL, O_ASYNC);
+			break;
 		case 0:
 			(void)send(fd, buf, 64, MSG_DONTWAIT | MSG_NOSIGNAL);
 			break;
@@ -418,6 +422,8 @@ static void *abuser(void *arg)
 
 TEST(use_against_close)
 {
+	signal(SIGIO, SIG_IGN);
+	signal(SIGURG, SIG_IGN);
 	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, victim));
 	storm(6, 2 * STORM_MS, abuser);
 }
