@@ -25,4 +25,5 @@ struct wait_args {
 /* The pid found; 0 with WNOHANG and nothing yet; -ECHILD; -ERESTARTSYS. */
 MUST_CHECK int64_t process_wait(struct wait_args *a);
 
+void process_io(struct process *p, struct thread_io *out); /* of all its tasks, dead ones too */
 void process_rusage(struct process *p, int who, struct abi_rusage *ru);

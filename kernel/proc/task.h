@@ -284,7 +284,6 @@ uint64_t process_fork_count(void); /* processes and threads ever made: /proc/sta
 
 /* CPU times of the whole process, live and dead tasks, ns. Takes the siglock. */
 void process_times(struct process *p, nsec_t *utime, nsec_t *stime);
-void process_io(struct process *p, struct thread_io *out); /* of all its tasks, dead ones too */
 
 /*
  * True when no member of the group has a parent outside the group but in the same session, that is

@@ -7,6 +7,7 @@
 #include "pmm/slab.h"
 #include "proc/clocks.h"
 #include "proc/oom.h"
+#include "proc/exit.h"
 #include "proc/task.h"
 #include "pseudofs/procfs.h"
 #include "pseudofs/procfs_priv.h"

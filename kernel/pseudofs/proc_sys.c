@@ -590,6 +590,7 @@ static const struct pnode fs_nodes[] = {
 	INT("aio-max-nr", vfs_aio_max, INT32_MAX),
 	TEXT("aio-nr", aio_nr_show),
 	TEXT("dentry-state", dentry_state_show),
+	INT("dir-notify-enable", vfs_dnotify_enable, 1),
 	SET("file-max", file_max_show, file_max_store),
 	TEXT("file-nr", file_nr_show),
 	TEXT("inode-nr", inode_nr_show),

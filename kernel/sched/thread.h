@@ -73,7 +73,7 @@ struct thread {
 	nsec_t utime, stime;       /* ns, as sched_account() last told; RUNQ */
 	uint64_t nvcsw, nivcsw, minflt, majflt;
 	struct thread_io io; /* owner */
-	nsec_t start_time; /* CLOCK_MONOTONIC */
+	nsec_t start_time;   /* CLOCK_MONOTONIC */
 
 	/* slots of upper layers */
 	struct task *task;       /* proc: NULL for kernel threads; immutable */

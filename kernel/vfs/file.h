@@ -100,6 +100,9 @@ void file_put(struct file *f);               /* NULL is nothing; the last one re
  * -ENOMEM, … */
 MUST_CHECK int file_open_path(const struct path *p, unsigned oflags, struct file **out);
 
+/* As above with open(2)'s checks and truncation. */
+MUST_CHECK int file_open_checked(const struct path *p, unsigned oflags, struct file **out);
+
 /*
  * open(2) in full: creation, O_EXCL, O_TRUNC, O_TMPFILE, O_PATH, permissions, for a kernel path
  * name. resolve      enum walk_flags to add (openat2)

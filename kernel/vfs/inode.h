@@ -140,6 +140,8 @@ struct super_ops {
 	int (*sync)(struct superblock *sb); /* NULL: nothing to write */
 	int (*remount)(struct superblock *sb, unsigned flags, const char *data);
 	void (*kill)(struct superblock *sb); /* unmounted for good: free everything */
+	/* The living inode of this number, counted; NULL: none. Missing: no file handles. */
+	struct inode *(*find_inode)(struct superblock *sb, uint64_t ino);
 	void (*show_options)(struct superblock *sb,
 			     struct textbuf *t); /* ",size=1k" for /proc/mounts */
 };

@@ -259,11 +259,15 @@ void dnotify_close(struct file *f, const struct fdtable *t)
 	kfree(r);
 }
 
+int vfs_dnotify_enable = 1;
+
 int64_t dnotify_set(struct file *f, int fd, uint32_t events)
 {
 	struct registration *r, *new;
 	struct fsnotify_marks *m;
 
+	if (!vfs_dnotify_enable)
+		return -EINVAL;
 	if (!S_ISDIR(f->inode->mode))
 		return -ENOTDIR;
 	if (!(events & ~(uint32_t)DN_MULTISHOT)) {

@@ -22,6 +22,7 @@ MUST_CHECK int inotify_unwatch(struct file *f, int wd);
 /* fcntl(2) F_NOTIFY: DN_* bits are added to what is asked for by this table; none ends it.
  * -ENOTDIR, -ENOMEM. */
 struct fdtable;
+extern int vfs_dnotify_enable; /* sysctl fs.dir-notify-enable: else -EINVAL */
 MUST_CHECK int64_t dnotify_set(struct file *f, int fd, uint32_t events);
 /* The table (NULL: everybody) closes f, which has FMODE_NOTIFY. */
 void dnotify_close(struct file *f, const struct fdtable *t);

@@ -161,6 +161,11 @@ static int open_existing(const struct path *p, unsigned oflags, struct file **ou
 	return 0;
 }
 
+int file_open_checked(const struct path *p, unsigned oflags, struct file **out)
+{
+	return oflags & O_PATH ? file_open_path(p, oflags, out) : open_existing(p, oflags, out);
+}
+
 static int make_tmpfile(const struct path *dir, unsigned oflags, uint32_t mode, struct path *out)
 {
 	struct inode *di = dentry_inode(dir->dentry), *i;

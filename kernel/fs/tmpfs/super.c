@@ -295,7 +295,26 @@ static void tmpfs_kill(struct superblock *sb)
 	kfree(s);
 }
 
+/* Handles are seldom opened: a walk over all inodes is what they cost. */
+static struct inode *tmpfs_find_inode(struct superblock *sb, uint64_t ino)
+{
+	struct tmpfs_sb *s = tmpfs_s(sb);
+	struct inode *found = NULL;
+	struct tmpfs_inode *t;
+
+	spin_lock(&s->lock);
+	list_for_each (t, &s->inodes, all)
+		if (t->vfs.ino == ino) {
+			if (ref_tryget(&t->vfs.ref))
+				found = &t->vfs;
+			break;
+		}
+	spin_unlock(&s->lock);
+	return found;
+}
+
 const struct super_ops tmpfs_super_ops = {
+	.find_inode = tmpfs_find_inode,
 	.free_inode = tmpfs_free_inode,
 	.statfs = tmpfs_statfs,
 	.remount = tmpfs_remount,

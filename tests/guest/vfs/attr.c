@@ -322,3 +322,48 @@ TEST(proc_io_counts_bytes_and_calls)
 	CHECK(b[0] - a[0] >= 700 && b[0] - a[0] < 3000);
 	CHECK(b[2] - a[2] >= 1 && b[2] - a[2] < 10);
 }
+
+TEST(file_handles)
+{
+	struct {
+		struct file_handle h;
+		char more[MAX_HANDLE_SZ];
+	} h = { .h.handle_bytes = 0 };
+	char b[10] = "";
+	int mid = -1, fd;
+
+	begin();
+	CHECK_OK(fd = open("f", O_CREAT | O_RDWR, 0600));
+	CHECK_EQ(write(fd, "data", 4), 4);
+	CHECK_OK(close(fd));
+	CHECK_ERR(name_to_handle_at(AT_FDCWD, "f", &h.h, &mid, 0), EOVERFLOW);
+	CHECK(h.h.handle_bytes > 0 && h.h.handle_bytes <= MAX_HANDLE_SZ);
+	CHECK_ERR(name_to_handle_at(AT_FDCWD, "f", &h.h, &mid, 2), EINVAL);
+	CHECK_ERR(name_to_handle_at(AT_FDCWD, "none", &h.h, &mid, 0), ENOENT);
+	CHECK_ERR(name_to_handle_at(AT_FDCWD, "/proc/self/stat", &h.h, &mid, 0), EOPNOTSUPP);
+	h.h.handle_bytes = MAX_HANDLE_SZ + 1;
+	CHECK_ERR(name_to_handle_at(AT_FDCWD, "f", &h.h, &mid, 0), EINVAL);
+	h.h.handle_bytes = MAX_HANDLE_SZ;
+	CHECK_OK(name_to_handle_at(AT_FDCWD, "f", &h.h, &mid, 0));
+	CHECK_OK(link("f", "g"));
+	CHECK_OK(unlink("f"));
+	CHECK_OK(fd = open_by_handle_at(AT_FDCWD, &h.h, O_RDONLY));
+	CHECK_EQ(read(fd, b, 10), 4);
+	CHECK(!strcmp(b, "data"));
+	CHECK_OK(close(fd));
+	CHECK_ERR(open_by_handle_at(99, &h.h, O_RDONLY), EBADF);
+	CHECK_OK(unlink("g"));
+	CHECK_ERR(open_by_handle_at(AT_FDCWD, &h.h, O_RDONLY), ESTALE);
+	h.h.handle_bytes = 0;
+	CHECK_ERR(open_by_handle_at(AT_FDCWD, &h.h, O_RDONLY), EINVAL);
+	h.h.handle_bytes = MAX_HANDLE_SZ;
+	CHECK_OK(name_to_handle_at(AT_FDCWD, ".", &h.h, &mid, 0));
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (setresuid(5, 5, 5))
+			_exit(9);
+		_exit(open_by_handle_at(99, NULL, 0) == -1 && errno == EPERM ? 0 : 1);
+	}
+	test_wait_exit(pid, 0);
+	end();
+}
