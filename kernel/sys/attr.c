@@ -129,9 +129,7 @@ static int add_time(struct setattr *a, const struct abi_timespec *ts, unsigned s
 	if (ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
 	a->valid |= set;
-	if (__builtin_mul_overflow(ts->tv_sec, NSEC_PER_SEC, out) ||
-	    __builtin_add_overflow(*out, ts->tv_nsec, out))
-		*out = ts->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	*out = seconds_to_nsec(ts->tv_sec, ts->tv_nsec);
 	return 0;
 }
 
@@ -168,8 +166,8 @@ static int64_t utimes_at(int dirfd, uaddr_t path, uaddr_t times)
 			return -EINVAL;
 		a = (struct setattr){
 			.valid = SET_ATIME | SET_MTIME,
-			.atime = tv[0].tv_sec * NSEC_PER_SEC + tv[0].tv_usec * NSEC_PER_USEC,
-			.mtime = tv[1].tv_sec * NSEC_PER_SEC + tv[1].tv_usec * NSEC_PER_USEC
+			.atime = seconds_to_nsec(tv[0].tv_sec, tv[0].tv_usec * NSEC_PER_USEC),
+			.mtime = seconds_to_nsec(tv[1].tv_sec, tv[1].tv_usec * NSEC_PER_USEC)
 		};
 	}
 	return set_times(dirfd, path, 0, &a);
@@ -194,8 +192,8 @@ int64_t sys_utime(uaddr_t path, uaddr_t times)
 		if (copy_from_user(sec, times, sizeof(sec)))
 			return -EFAULT;
 		a = (struct setattr){ .valid = SET_ATIME | SET_MTIME,
-				      .atime = sec[0] * NSEC_PER_SEC,
-				      .mtime = sec[1] * NSEC_PER_SEC };
+				      .atime = seconds_to_nsec(sec[0], 0),
+				      .mtime = seconds_to_nsec(sec[1], 0) };
 	}
 	return set_times(AT_FDCWD, path, 0, &a);
 }

@@ -18,7 +18,7 @@
 /* 512 … 516 are the internal results; see abi/errno.h. */
 static inline bool is_restart_result(int64_t ret)
 {
-	return (uint64_t)(-ret - ERESTARTSYS) <= ERESTART_RESTARTBLOCK - ERESTARTSYS;
+	return -(uint64_t)ret - ERESTARTSYS <= ERESTART_RESTARTBLOCK - ERESTARTSYS;
 }
 
 static NOINLINE void trace_enter(const struct regs *r, uint32_t nr)

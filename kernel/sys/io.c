@@ -40,7 +40,7 @@ int64_t sys_read(int32_t fd, uaddr_t buf, uint64_t count)
 
 	if (r.file) {
 		uio_init_user(&u, buf, count);
-		n = file_read(r.file, &u, NULL);
+		n = user_range_ok(buf, count) ? file_read(r.file, &u, NULL) : -EFAULT;
 	}
 	fdref_put(r);
 	return n;
@@ -54,7 +54,8 @@ int64_t sys_write(int32_t fd, uaddr_t buf, uint64_t count)
 
 	if (r.file) {
 		uio_init_user(&u, buf, count);
-		n = finish_write(r.file, file_write(r.file, &u, NULL));
+		n = user_range_ok(buf, count) ? finish_write(r.file, file_write(r.file, &u, NULL))
+					      : -EFAULT;
 	}
 	fdref_put(r);
 	return n;
@@ -80,12 +81,24 @@ static int64_t positioned(int fd, struct uio *u, off64_t pos, bool write)
 	return n;
 }
 
+/* -EINVAL for a position that is negative at the start or at the end. */
+static int check_span(uaddr_t buf, uint64_t count, off64_t offset)
+{
+	if (offset < 0)
+		return -EINVAL;
+	if (!user_range_ok(buf, count))
+		return -EFAULT;
+	return count > (uint64_t)(INT64_MAX - offset) ? -EINVAL : 0;
+}
+
 int64_t sys_pread64(int32_t fd, uaddr_t buf, uint64_t count, int64_t offset)
 {
 	struct uio u;
 
-	if (offset < 0)
-		return -EINVAL;
+	int err = check_span(buf, count, offset);
+
+	if (err)
+		return err;
 	uio_init_user(&u, buf, count);
 	return positioned(fd, &u, offset, false);
 }
@@ -94,8 +107,10 @@ int64_t sys_pwrite64(int32_t fd, uaddr_t buf, uint64_t count, int64_t offset)
 {
 	struct uio u;
 
-	if (offset < 0)
-		return -EINVAL;
+	int err = check_span(buf, count, offset);
+
+	if (err)
+		return err;
 	uio_init_user(&u, buf, count);
 	return positioned(fd, &u, offset, true);
 }
@@ -113,8 +128,11 @@ static int64_t vectored(int fd, uaddr_t iov, uint64_t count, off64_t pos, bool u
 	    (n = uio_import(&u, iov, count, fixed, &heap)) == 0) {
 		off64_t *at = use_offset ? NULL : &pos;
 
-		n = write ? finish_write(r.file, file_write(r.file, &u, at))
-			  : file_read(r.file, &u, at);
+		if (at && u.resid > (uint64_t)(INT64_MAX - pos))
+			n = -EINVAL;
+		else
+			n = write ? finish_write(r.file, file_write(r.file, &u, at))
+				  : file_read(r.file, &u, at);
 	}
 	kfree(heap);
 	fdref_put(r);
@@ -237,8 +255,10 @@ int64_t sys_sync_file_range(int32_t fd, int64_t offset, int64_t nbytes, uint32_t
 		uint32_t fmt = r.file->inode->mode & S_IFMT;
 		off64_t end = nbytes ? offset + nbytes : INT64_MAX;
 
-		if (fmt == S_IFIFO || fmt == S_IFSOCK || fmt == S_IFCHR)
+		if (fmt != S_IFREG && fmt != S_IFDIR && fmt != S_IFLNK && fmt != S_IFBLK)
 			ret = -ESPIPE;
+		else if (!r.file->inode->object.ops) /* no pages: nothing to write */
+			ret = 0;
 		else
 			ret = pagecache_sync(&r.file->inode->object, (uint64_t)offset,
 					     (uint64_t)end);
@@ -304,10 +324,10 @@ int64_t sys_readahead(int32_t fd, int64_t offset, uint64_t count)
 	struct fdref r = fdref_get(fd);
 	int64_t ret = 0;
 
-	(void)offset, (void)count;
+	(void)offset;
 	if (r.file == NULL || !(r.file->mode & FMODE_READ))
 		ret = -EBADF;
-	else if ((r.file->inode->mode & S_IFMT) != S_IFREG)
+	else if ((r.file->inode->mode & S_IFMT) != S_IFREG || count > INT64_MAX)
 		ret = -EINVAL;
 	fdref_put(r);
 	return ret;

@@ -7,12 +7,12 @@
 #include "lib/checked.h"
 #include "vm/usercopy.h"
 
-static nsec_t seconds_and(int64_t sec, nsec_t rest)
+nsec_t seconds_to_nsec(int64_t sec, nsec_t rest)
 {
 	nsec_t t;
 
 	if (mul_overflows(sec, NSEC_PER_SEC, &t) || add_overflows(t, rest, &t))
-		return NSEC_MAX;
+		return sec < 0 ? INT64_MIN : NSEC_MAX;
 	return t;
 }
 
@@ -20,7 +20,7 @@ int timespec_to_nsec(const struct abi_timespec *ts, nsec_t *out)
 {
 	if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
-	*out = seconds_and(ts->tv_sec, ts->tv_nsec);
+	*out = seconds_to_nsec(ts->tv_sec, ts->tv_nsec);
 	return 0;
 }
 
@@ -41,7 +41,7 @@ int get_user_timeval(nsec_t *out, uaddr_t p)
 		return -EFAULT;
 	if (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= 1000000)
 		return -EINVAL;
-	*out = seconds_and(tv.tv_sec, tv.tv_usec * NSEC_PER_USEC);
+	*out = seconds_to_nsec(tv.tv_sec, tv.tv_usec * NSEC_PER_USEC);
 	return 0;
 }
 
