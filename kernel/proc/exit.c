@@ -147,6 +147,8 @@ void tree_reap_locked(struct process *p)
 	tree_set_group_locked(p, NULL);
 	tree_set_session_locked(p, NULL);
 	pid_release_locked(p->pid);
+	if (atomic_load(&p->in_procfs) && process_reaped_hook != NULL)
+		process_reaped_hook(p);
 	process_put(p);
 }
 

@@ -19,6 +19,7 @@
 
 struct process *init_process;
 void (*session_leader_exit_hook)(struct process *p);
+void (*process_reaped_hook)(struct process *p);
 void (*process_tty_hook)(struct process *p, int *tty, int *tpgid);
 
 static struct slab_cache *task_cache, *process_cache, *sighand_cache;

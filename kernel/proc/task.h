@@ -154,6 +154,8 @@ struct process {
 	int wait_status;            /* valid once zombie */
 	struct core_dump *core;     /* siglock; a core file is being written, by one of its tasks */
 	bool zombie, reaped;        /* PROCTREE */
+	_Atomic bool in_procfs;     /* somebody looked at it: process_reaped_hook */
+	struct process *reaped_next;           /* of whoever holds that hook */
 	bool stopped_report, continued_report; /* PROCTREE: not yet waited for */
 	int stopped_sig;                       /* PROCTREE; with stopped_report */
 
@@ -295,6 +297,9 @@ bool group_is_orphaned(struct pid *group);
 /* Set by tty, called without locks: a session leader has ended (SIGHUP to the foreground group, the
  * terminal is released); NULL: no terminals. */
 extern void (*session_leader_exit_hook)(struct process *p);
+
+/* Set by procfs, called under PROCTREE: a process with in_procfs is reaped. NULL: no procfs. */
+extern void (*process_reaped_hook)(struct process *p);
 
 void proc_init(void); /* caches, pid table, hooks; creates nothing */
 

@@ -99,6 +99,7 @@ static int root_find(struct pinode *dir, const char *name, size_t len, const str
 	(void)dir;
 	if (!proc_parse_number(name, len, &nr) || !proc_subject_of(nr, s))
 		return -ENOENT;
+	atomic_store(&s->process->in_procfs, true);
 	*node = &proc_pid_dir;
 	return 0;
 }
@@ -370,10 +371,60 @@ static int procfs_mount(const struct fs_type *t, const char *source, unsigned fl
 	return pseudo_mount(t, PROC_SUPER_MAGIC, &proc_root, out);
 }
 
+/*
+ * A cached dentry of /proc/PID holds the process: those of a reaped one go at once, by a worker,
+ * since reaping holds PROCTREE. (What a lookup that is just under way adds goes with the cache's
+ * clock.)
+ */
+static _Atomic(struct process *) reaped;
+static struct work flush_work;
+
+static void flush_from(struct superblock *sb, void *ctx)
+{
+	const struct process *p = ctx;
+	char name[16];
+	struct dentry *d;
+
+	if (sb->magic != PROC_SUPER_MAGIC || sb->root == NULL)
+		return;
+	d = dentry_find_child(sb->root, name, (size_t)fmt(name, sizeof(name), "%u", p->pid->nr));
+	if (d == NULL)
+		return;
+	if (dentry_inode(d) == NULL || pinode_of(dentry_inode(d))->subject.process != p)
+		dentry_put(d); /* the number is somebody else's already */
+	else
+		dentry_prune(d);
+}
+
+static void flush_reaped(struct work *w)
+{
+	struct process *p = atomic_exchange(&reaped, NULL), *next;
+
+	(void)w;
+	for (; p != NULL; p = next) {
+		next = p->reaped_next;
+		superblock_for_each(flush_from, p);
+		process_put(p);
+	}
+}
+
+static void process_reaped(struct process *p)
+{
+	struct process *head = atomic_load(&reaped);
+
+	process_get(p);
+	do
+		p->reaped_next = head;
+	while (!atomic_compare_exchange_weak(&reaped, &head, p));
+	work_queue(&flush_work);
+}
+
 static struct fs_type procfs_type = { .name = "proc", .mount = procfs_mount };
 
 void procfs_init(void)
 {
 	pseudo_init();
+	work_init(&flush_work, flush_reaped);
+	process_reaped_hook = process_reaped;
 	fs_register(&procfs_type);
 }

@@ -633,6 +633,27 @@ void dcache_shrink_sb(struct superblock *sb)
 	destroy_list(&dead, sb);
 }
 
+static void take_leaves_locked(struct dentry *parent, struct list *dead)
+{
+	struct dentry *d, *tmp;
+
+	list_for_each_safe (d, tmp, &parent->children, sibling)
+		if (!take_locked(d, dead))
+			take_leaves_locked(d, dead);
+}
+
+void dentry_prune(struct dentry *d)
+{
+	struct list dead = LIST_INIT(dead);
+
+	spin_lock(&dcache_lock);
+	unhash_locked(d); /* the last reference, perhaps a child's, frees it */
+	take_leaves_locked(d, &dead);
+	spin_unlock(&dcache_lock);
+	destroy_list(&dead, d->sb);
+	dentry_put(d);
+}
+
 void dentry_shrink_children(struct dentry *parent)
 {
 	struct list dead = LIST_INIT(dead);

@@ -91,6 +91,13 @@ struct dentry *dentry_get_parent(struct dentry *d);  /* counted */
 /* Frees the unused dentries below d (names that do not exist, mostly): before a directory dies. */
 void dentry_shrink_children(struct dentry *d);
 
+/*
+ * Takes d out of the cache, and what is unused of all below it: what they name is no more.
+ *   ownership    consumes the reference to d
+ *   context      may sleep; recursive, for the shallow trees of pseudo file systems
+ */
+void dentry_prune(struct dentry *d);
+
 /* Frees unused dentries. Returns how many. */
 uint64_t dcache_reclaim(uint64_t want);
 /* Drops all unused dentries of a superblock: unmount. */

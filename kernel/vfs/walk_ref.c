@@ -61,8 +61,7 @@ static struct dentry *revalidated(struct inode *dir, struct dentry *d)
 		return d;
 	if (dir->ops->revalidate == NULL || dir->ops->revalidate(d))
 		return d;
-	dentry_drop(d);
-	dentry_put(d);
+	dentry_prune(d);
 	return NULL;
 }
 
