@@ -177,8 +177,8 @@ static int tmpfs_fallocate(struct file *f, int mode, off64_t off, off64_t len)
 	} else {
 		if (atomic_load(&i->seals) & F_SEAL_GROW && end > atomic_load(&i->size))
 			err = -EPERM;
-		if (!err)
-			err = allocate(i, start, end);
+		if (!err && (err = allocate(i, start, end)))
+			pagecache_truncate(&i->object, atomic_load(&i->size)); /* gives it back */
 		if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > atomic_load(&i->size))
 			atomic_store_explicit(&i->size, end, memory_order_release);
 	}

@@ -217,8 +217,12 @@ static int mount_ramfs(const struct fs_type *t, const char *source, unsigned fla
 static int mount_rootfs(const struct fs_type *t, const char *source, unsigned flags,
 			const char *data, struct superblock **out)
 {
+	struct options o = { .max_pages = pmm_total_pages() / 2,
+			     .max_inodes = MAX(pmm_total_pages() / 2, 4096),
+			     .mode = 0755 };
+
 	(void)source, (void)flags, (void)data;
-	return tmpfs_create_super(t, out);
+	return create(t, &o, true, out);
 }
 
 static int tmpfs_statfs(struct superblock *sb, struct abi_statfs *out)
