@@ -28,11 +28,15 @@ static int check_args(const struct remap *r)
 		return -EINVAL;
 	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
 		return -EINVAL;
-	if ((r->old & PAGE_MASK) || r->new_len == 0 || !vm_range_ok(r->old, r->old_len) ||
-	    r->new_len > USER_END)
+	if ((r->old & PAGE_MASK) || r->new_len == 0)
 		return -EINVAL;
-	if (!(r->flags & MREMAP_FIXED))
-		return 0;
+	if (!(r->flags & MREMAP_FIXED)) /* what is not there cannot be moved, nor room be found */
+		return r->old >= USER_END                 ? -EFAULT
+		       : !vm_range_ok(r->old, r->old_len) ? -EINVAL
+		       : r->new_len > USER_END            ? -ENOMEM
+							  : 0;
+	if (!vm_range_ok(r->old, r->old_len) || r->new_len > USER_END)
+		return -EINVAL;
 	if ((r->new_addr & PAGE_MASK) || !vm_range_ok(r->new_addr, r->new_len))
 		return -EINVAL;
 	if (r->new_addr < r->old + r->old_len && r->old < r->new_addr + r->new_len)

@@ -89,6 +89,9 @@ static void vma_release(struct vma *v)
 int vm_edit_begin(struct vma_edit *e, struct vmspace *vs, unsigned nodes)
 {
 	vma_edit_init(e, &vs->vmas, &edit_ops);
+	/* However a range comes to be cut, it counts; what needs no nodes goes on working. */
+	if (UNLIKELY(nodes && vs->vmas.count + nodes > vm_max_map_count))
+		return -ENOMEM;
 	while (nodes-- > 0) {
 		struct vma *v = slab_alloc(vma_cache);
 
