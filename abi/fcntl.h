@@ -93,6 +93,7 @@
 #define LOCK_EX 2
 #define LOCK_NB 4
 #define LOCK_UN 8
+#define LOCK_MAND 32
 
 /* access(2), lseek(2) */
 #define F_OK      0

@@ -404,7 +404,10 @@ int signal_kill_many(struct pid *group, int sig, const struct abi_siginfo *si)
 	}
 	each_target(group, kill_target, &k);
 	spin_unlock(&proctree_lock);
-	err = k.permitted > 0 ? 0 : k.targets > 0 ? -EPERM : -ESRCH;
+	/* Those that "everybody" must not reach are no error. */
+	err = k.permitted > 0 || (group == NULL && k.targets > 0) ? 0
+	      : k.targets > 0                                     ? -EPERM
+								  : -ESRCH;
 out:
 	while (!list_is_empty(&k.entries)) {
 		struct sigqueue_entry *e = list_first(&k.entries, struct sigqueue_entry, node);

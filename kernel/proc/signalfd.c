@@ -166,6 +166,7 @@ static const struct file_ops signalfd_ops = {
 	.release = signalfd_release,
 	.show_fdinfo = signalfd_show_fdinfo,
 	.flags = FOP_STREAM | FOP_CAN_POLL,
+	.seek = noop_seek,
 };
 
 int signalfd_open(uint64_t mask, unsigned oflags, struct file **out)

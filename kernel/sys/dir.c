@@ -121,10 +121,10 @@ static int64_t get_entries(int fd, uaddr_t dirp, uint32_t count, bool old_format
 
 int64_t sys_getdents64(int32_t fd, uaddr_t dirp, uint32_t count)
 {
-	return get_entries(fd, dirp, count, false);
+	return count > INT32_MAX ? -EINVAL : get_entries(fd, dirp, count, false);
 }
 
 int64_t sys_getdents(int32_t fd, uaddr_t dirp, uint32_t count)
 {
-	return get_entries(fd, dirp, count, true);
+	return count > INT32_MAX ? -EINVAL : get_entries(fd, dirp, count, true);
 }

@@ -34,9 +34,19 @@ int64_t sys_close_range(uint32_t first, uint32_t last, uint32_t flags)
 	return fd_close_range(first, last, flags & CLOSE_RANGE_CLOEXEC);
 }
 
+/* Counted; O_PATH descriptors are duplicated as well. */
+static struct file *fd_get_path_file(int fd)
+{
+	struct fdref r = fdref_get_path(fd);
+
+	if (r.file != NULL && !r.counted)
+		file_get(r.file);
+	return r.file;
+}
+
 int64_t sys_dup(int32_t oldfd)
 {
-	struct file *f = fd_get_file(oldfd);
+	struct file *f = fd_get_path_file(oldfd);
 	int fd;
 
 	if (f == NULL)
@@ -107,7 +117,7 @@ static int64_t dup_from(int fd, uint64_t min, bool cloexec)
 
 	if (min >= vfs_nofile_limit())
 		return -EINVAL;
-	if ((f = fd_get_file(fd)) == NULL)
+	if ((f = fd_get_path_file(fd)) == NULL)
 		return -EBADF;
 	if ((new = fd_reserve((unsigned)min, cloexec)) < 0)
 		file_put(f);
@@ -142,10 +152,25 @@ int64_t sys_fcntl(int32_t fd, uint32_t cmd, uint64_t arg)
 	return ret;
 }
 
+static int flock_check(uint32_t operation)
+{
+	uint32_t kind = operation & ~(uint32_t)LOCK_NB;
+
+	return kind == LOCK_SH || kind == LOCK_EX || kind == LOCK_UN ? 0 : -EINVAL;
+}
+
 int64_t sys_flock(int32_t fd, uint32_t operation)
 {
-	struct fdref r = fdref_get(fd);
-	int64_t ret = r.file ? file_flock(r.file, operation) : -EBADF;
+	struct fdref r;
+	int64_t ret;
+
+	if (operation & LOCK_MAND) /* mandatory locks are no more; who asks is told nothing */
+		return 0;
+	ret = flock_check(operation);
+	if (ret)
+		return ret;
+	r = fdref_get(fd);
+	ret = r.file ? file_flock(r.file, operation) : -EBADF;
 
 	fdref_put(r);
 	return ret;

@@ -32,11 +32,14 @@ int64_t sys_inotify_add_watch(int32_t fd, uaddr_t pathname, uint32_t mask)
 {
 	unsigned flags = (mask & IN_DONT_FOLLOW ? 0 : WALK_FOLLOW) |
 			 (mask & IN_ONLYDIR ? WALK_DIRECTORY : 0);
+	const uint32_t known_bits = IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED |
+				    IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE |
+				    IN_MASK_ADD | IN_ISDIR | IN_ONESHOT;
 	struct fdref r;
 	struct path p;
 	int ret;
 
-	if (!(mask & IN_ALL_EVENTS) || (mask & IN_MASK_ADD && mask & IN_MASK_CREATE))
+	if (!(mask & known_bits) || (mask & IN_MASK_ADD && mask & IN_MASK_CREATE))
 		return -EINVAL;
 	r = fdref_get(fd);
 	if (r.file == NULL)

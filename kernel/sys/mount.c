@@ -122,7 +122,11 @@ int64_t sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, uint64_t flags
 		goto out;
 	if ((err = walk_user(AT_FDCWD, target, WALK_FOLLOW, &at)))
 		goto out;
-	err = capable(CAP_SYS_ADMIN) ? dispatch(&at, type, src, (unsigned)flags, text) : -EPERM;
+	if (flags >> 31) /* MS_NOUSER, and what lies above it */
+		err = -EINVAL;
+	else
+		err = capable(CAP_SYS_ADMIN) ? dispatch(&at, type, src, (unsigned)flags, text)
+					     : -EPERM;
 	path_put(&at);
 out:
 	kfree(text);

@@ -95,6 +95,8 @@ int64_t sys_openat2(int32_t dirfd, uaddr_t path, uaddr_t uhow, uint64_t size)
 
 	if (size < sizeof(how))
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	if ((err = copy_struct_from_user(&how, sizeof(how), uhow, size)) || (err = check_how(&how)))
 		return err;
 	return do_open(dirfd, path, (uint32_t)how.flags, (uint32_t)how.mode,

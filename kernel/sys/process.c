@@ -319,13 +319,13 @@ int64_t sys_waitid(int32_t idtype, int32_t id, uaddr_t infop, uint32_t options, 
 		a.options |= WNOHANG;
 	found = process_wait(&a);
 	pid_put(a.pid);
-	if (found < 0)
-		return found;
 	if (found == 0 && nonblock && !(options & WNOHANG))
-		return -EAGAIN;
+		found = -EAGAIN;
 	if (found > 0 && a.ru != NULL && copy_to_user(rusage, &ru, sizeof(ru)))
 		return -EFAULT;
-	return uaddr_is_null(infop) ? 0 : put_waitid_info(infop, &a, found);
+	/* Without a child the fields are cleared, whether or not that is an error. */
+	err = uaddr_is_null(infop) ? 0 : put_waitid_info(infop, &a, found);
+	return err || found > 0 ? err : found;
 }
 
 /* --- ids --- */

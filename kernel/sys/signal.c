@@ -30,10 +30,12 @@ int64_t sys_rt_sigaction(int32_t sig, uaddr_t act, uaddr_t oldact, uint64_t size
 	struct abi_sigaction new = { 0 }, old;
 	bool set = !uaddr_is_null(act);
 
-	if (size != sizeof(uint64_t) || !is_signal(sig))
+	if (size != sizeof(uint64_t))
 		return -EINVAL;
 	if (set && copy_from_user(&new, act, sizeof(new)))
 		return -EFAULT;
+	if (!is_signal(sig))
+		return -EINVAL;
 	if (set && (sig == SIGKILL || sig == SIGSTOP))
 		return -EINVAL;
 	new.flags &= known_sa_flags;

@@ -146,6 +146,8 @@ static ssize64_t send_file(struct file *in, off64_t *in_pos, struct file *out, o
 
 int64_t sys_sendfile(int32_t out_fd, int32_t in_fd, uaddr_t offset, uint64_t count)
 {
+	if (count > INT64_MAX)
+		return -EINVAL;
 	return transfer(in_fd, offset, out_fd, UADDR_NULL, count, 0, send_file);
 }
 
@@ -173,5 +175,7 @@ static ssize64_t copy_range(struct file *in, off64_t *in_pos, struct file *out, 
 int64_t sys_copy_file_range(int32_t fd_in, uaddr_t off_in, int32_t fd_out, uaddr_t off_out,
 			    uint64_t len, uint32_t flags)
 {
-	return flags ? -EINVAL : transfer(fd_in, off_in, fd_out, off_out, len, 0, copy_range);
+	int64_t n = flags ? -EINVAL : transfer(fd_in, off_in, fd_out, off_out, len, 0, copy_range);
+
+	return n == -ESPIPE ? -EINVAL : n; /* what has no offsets is no file to copy */
 }

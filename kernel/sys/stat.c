@@ -111,7 +111,10 @@ static bool names_dirfd_itself(uaddr_t path, uint32_t flags, int dirfd)
 
 int64_t sys_newfstatat(int32_t dirfd, uaddr_t path, uaddr_t buf, uint32_t flags)
 {
-	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+	/* How fresh the result must be is accepted and, without file systems from afar, no matter.
+	 */
+	if (flags &
+	    ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	if (names_dirfd_itself(path, flags, dirfd))
 		return sys_fstat(dirfd, buf);

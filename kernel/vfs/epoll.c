@@ -550,6 +550,7 @@ static const struct file_ops epoll_file_ops = {
 	.poll = epoll_poll,
 	.show_fdinfo = epoll_show_fdinfo,
 	.flags = FOP_STREAM | FOP_CAN_POLL,
+	.seek = noop_seek,
 };
 
 int epoll_open(unsigned oflags, struct file **out)

@@ -163,6 +163,7 @@ static const struct file_ops eventfd_ops = {
 	.release = eventfd_release,
 	.show_fdinfo = eventfd_show_fdinfo,
 	.flags = FOP_STREAM | FOP_CAN_POLL,
+	.seek = noop_seek,
 };
 
 int eventfd_check(const struct file *f)

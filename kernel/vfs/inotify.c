@@ -506,6 +506,7 @@ static const struct file_ops inotify_ops = {
 	.release = inotify_release,
 	.show_fdinfo = inotify_show_fdinfo,
 	.flags = FOP_STREAM | FOP_CAN_POLL,
+	.seek = noop_seek,
 };
 
 int inotify_open(unsigned oflags, struct file **out)

@@ -120,8 +120,6 @@ static int check_permissions(const struct rename *r)
 	if (moves && r->flags & RENAME_EXCHANGE && S_ISDIR(n->mode) &&
 	    (err = inode_permission(c, n, PERM_WRITE)))
 		return err;
-	if (r->flags & RENAME_WHITEOUT && !capable(CAP_MKNOD))
-		return -EPERM;
 	if ((atomic_load(&r->od->flags) | atomic_load(&r->nd->flags)) & DENTRY_MOUNTED)
 		return -EBUSY;
 	return 0;
