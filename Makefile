@@ -59,12 +59,18 @@ $(B)/kevlar: $(B)/ksyms.o
 # Guest tests: static programs, the same for Kevlar and for Linux.
 guest-src := $(wildcard tests/guest/*/*.c)
 guest-bin := $(patsubst tests/guest/%.c,build/tests/guest/%,$(guest-src))
-GUEST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -static -pthread -Itests/guest
+GUEST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -static -pthread -Itests/guest -Ibuild/tests/guest/robust
 
 build/tests/guest/%: tests/guest/%.c tests/guest/test.c tests/guest/test.h
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
 	$(Q)gcc $(GUEST_CFLAGS) -o $@ $< tests/guest/test.c -lrt
+
+build/tests/guest/robust/calls.inc: tests/guest/robust/mkcalls.py tests/guest/robust/badargs.expect \
+		tests/guest/robust/badargs.differs abi/syscalls.def abi/kinds.def abi/flags.def
+	@mkdir -p $(@D)
+	$(Q)python3 $< . > $@
+build/tests/guest/robust/badargs: build/tests/guest/robust/calls.inc
 
 guest-tests: $(guest-bin)
 
