@@ -183,7 +183,6 @@ static const struct file_ops timerfd_ops = {
 	.release = timerfd_release,
 	.show_fdinfo = timerfd_show_fdinfo,
 	.flags = FOP_STREAM | FOP_CAN_POLL,
-	.seek = noop_seek,
 };
 
 int timerfd_open(int clockid, unsigned oflags, struct file **out)

@@ -125,7 +125,8 @@ MUST_CHECK int vm_unmap(struct vmspace *vs, uint64_t addr, uint64_t len);
 MUST_CHECK int vm_protect(struct vmspace *vs, uint64_t addr, uint64_t len, uint32_t prot);
 MUST_CHECK int vm_remap(struct vmspace *vs, uint64_t old, uint64_t old_len, uint64_t new_len,
 			unsigned flags, uint64_t new_addr, uint64_t *out);
-/* remap_file_pages(2), as Linux has it now: a new shared mapping of other pages of the same file. */
+/* remap_file_pages(2), as Linux has it now: a new shared mapping of other pages of the same file.
+ */
 MUST_CHECK int vm_remap_file(struct vmspace *vs, uint64_t addr, uint64_t len, uint64_t pgoff,
 			     bool nonblock);
 MUST_CHECK int vm_brk(struct vmspace *vs, uint64_t brk,

@@ -106,7 +106,8 @@ static int parse(const uint8_t *p, uint32_t left, struct nlattr *table, uint16_t
 			return -EINVAL;
 		type = a.nla_type & NLA_TYPE_MASK;
 		if (type <= max)
-			table[type] = (struct nlattr){ p + sizeof(a), (uint32_t)(a.nla_len - sizeof(a)) };
+			table[type] =
+				(struct nlattr){ p + sizeof(a), (uint32_t)(a.nla_len - sizeof(a)) };
 		if (ALIGN4(a.nla_len) >= left)
 			break;
 		p += ALIGN4(a.nla_len);
