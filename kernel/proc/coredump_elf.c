@@ -472,7 +472,8 @@ static bool emit_all(struct core *c)
 
 	notes_at =
 		sizeof(struct abi_elf64_ehdr) + (c->nsegments + 1) * sizeof(struct abi_elf64_phdr);
-	data = end = ALIGN_UP(notes_at + notes, (uint64_t)PAGE_SIZE);
+	data = ALIGN_UP(notes_at + notes, (uint64_t)PAGE_SIZE);
+	end = data;
 	for (unsigned i = 0; i < c->nsegments; i++)
 		end += c->segment[i].dumped;
 	return emit_header(c, end) && emit_program_headers(c, notes_at, notes, data) &&

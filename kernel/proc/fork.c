@@ -18,6 +18,7 @@
 #include "core/clock.h"
 #include "core/ktrace.h"
 #include "lib/string.h"
+#include "proc/info.h"
 #include "proc/proc_priv.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"

@@ -1,3 +1,4 @@
+#include "proc/info.h"
 #include "proc/proc_priv.h"
 
 /*

@@ -271,18 +271,10 @@ MUST_CHECK struct task *process_get_leader(struct process *p);
 enum access_mode { ACCESS_READ, ACCESS_ATTACH };
 MUST_CHECK int task_may_access(struct task *t, enum access_mode mode);
 
-char task_state_char(const struct task *t);                    /* R S D T Z X, for /proc */
 uint64_t process_rlimit(struct process *p, unsigned resource); /* soft limit; racy */
 uint32_t process_ppid(struct process *p);                      /* 0: none */
 uint32_t process_pgid(struct process *p);
 uint32_t process_sid(struct process *p);
-
-/* The children that t made, for /proc/PID/task/TID/children. Takes PROCTREE. */
-struct textbuf;
-void task_list_children(struct task *t, struct textbuf *out);
-
-extern int task_max;               /* kernel.threads-max: of all users, root's too */
-uint64_t process_fork_count(void); /* processes and threads ever made: /proc/stat */
 
 /* CPU times of the whole process, live and dead tasks, ns. Takes the siglock. */
 void process_times(struct process *p, nsec_t *utime, nsec_t *stime);

@@ -1,4 +1,5 @@
 #include "lib/fmt.h"
+#include "proc/info.h"
 #include "proc/proc_priv.h"
 
 /*

@@ -8,6 +8,7 @@
 #include "proc/clocks.h"
 #include "proc/oom.h"
 #include "proc/exit.h"
+#include "proc/info.h"
 #include "proc/task.h"
 #include "pseudofs/procfs.h"
 #include "pseudofs/procfs_priv.h"

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "proc/ctty.h"
 #include "proc/signal.h"
+#include "proc/info.h"
 #include "proc/task.h"
 #include "pseudofs/procfs_priv.h"
 #include "sched/sched.h"

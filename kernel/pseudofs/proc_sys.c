@@ -16,6 +16,7 @@
 #include "proc/fatal.h"
 #include "proc/oom.h"
 #include "proc/pid.h"
+#include "proc/info.h"
 #include "proc/task.h"
 #include "proc/uts.h"
 #include "pseudofs/procfs_priv.h"

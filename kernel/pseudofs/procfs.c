@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "pmm/slab.h"
 #include "proc/pid.h"
+#include "proc/info.h"
 #include "proc/task.h"
 #include "proc/uts.h"
 #include "pseudofs/procfs_priv.h"

@@ -12,6 +12,7 @@
  *                credentials(7)
  */
 
+#include "proc/info.h"
 #include "abi/capability.h"
 #include "abi/errno.h"
 #include "abi/signal.h"
