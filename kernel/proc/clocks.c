@@ -147,13 +147,16 @@ int clock_resolution(int id, nsec_t *out)
 	return err;
 }
 
+/* Thirty years of running must fit behind the latest time that can be set. */
+#define LATEST_TIME (NSEC_MAX - 30ll * 365 * 24 * 3600 * NSEC_PER_SEC)
+
 int clock_set(int id, nsec_t t)
 {
 	nsec_t unused;
 
 	if (id < 0 && clock_read(id, &unused) == 0)
 		return -EPERM;
-	if (id != CLOCK_REALTIME)
+	if (id != CLOCK_REALTIME || t >= LATEST_TIME)
 		return -EINVAL;
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
@@ -230,6 +233,10 @@ int clock_may_sleep(int id)
 	case CLOCK_MONOTONIC_COARSE:
 		return -EOPNOTSUPP;
 	default:
+		/* A thread that waits for its own time waits forever. */
+		if (id < 0 && id & CPUCLOCK_PERTHREAD_MASK &&
+		    ((uint32_t) ~(id >> 3) == 0 || (uint32_t) ~(id >> 3) == curtask()->pid->nr))
+			return -EINVAL;
 		return clock_read(id, &unused);
 	}
 }
