@@ -5,7 +5,7 @@
 
 #define POSIX_ACL_XATTR_VERSION 2
 
-#define ACL_UNDEFINED_ID ((uint32_t)-1)
+#define ACL_UNDEFINED_ID (-1)
 
 #define ACL_USER_OBJ  0x01
 #define ACL_USER      0x02

@@ -2,20 +2,20 @@
 
 /* Classic BPF, as SO_ATTACH_FILTER and seccomp(2) take it: <linux/filter.h>; bpf(4) of the BSDs. */
 
-#include "lib/types.h"
+#include <stdint.h>
 
 struct abi_sock_filter {
 	uint16_t code;
 	uint8_t jt, jf;
 	uint32_t k;
 };
-STATIC_ASSERT(sizeof(struct abi_sock_filter) == 8);
+_Static_assert(sizeof(struct abi_sock_filter) == 8, "");
 
 struct abi_sock_fprog {
 	uint16_t len;
 	uint64_t filter;
 };
-STATIC_ASSERT(sizeof(struct abi_sock_fprog) == 16);
+_Static_assert(sizeof(struct abi_sock_fprog) == 16, "");
 
 enum { BPF_MAXINSNS = 4096, BPF_MEMWORDS = 16 };
 

@@ -2,7 +2,7 @@
 
 /* packet(7). */
 
-#include "lib/types.h"
+#include <stdint.h>
 
 enum {
 	PACKET_HOST = 0,
@@ -20,7 +20,7 @@ struct abi_sockaddr_ll {
 	uint8_t sll_pkttype, sll_halen;
 	uint8_t sll_addr[8];
 };
-STATIC_ASSERT(sizeof(struct abi_sockaddr_ll) == 20);
+_Static_assert(sizeof(struct abi_sockaddr_ll) == 20, "");
 
 enum { /* socket options */
 	PACKET_ADD_MEMBERSHIP = 1,

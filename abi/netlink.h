@@ -2,7 +2,7 @@
 
 /* netlink(7), rtnetlink(7). */
 
-#include "lib/types.h"
+#include <stdint.h>
 
 enum netlink_protocol {
 	NETLINK_ROUTE = 0,
@@ -25,7 +25,7 @@ struct abi_nlmsghdr {
 	uint16_t nlmsg_type, nlmsg_flags;
 	uint32_t nlmsg_seq, nlmsg_pid;
 };
-STATIC_ASSERT(sizeof(struct abi_nlmsghdr) == 16);
+_Static_assert(sizeof(struct abi_nlmsghdr) == 16, "");
 
 struct abi_nlattr {
 	uint16_t nla_len, nla_type;

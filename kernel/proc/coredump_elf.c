@@ -467,13 +467,12 @@ static bool emit_memory(struct core *c)
 
 static bool emit_all(struct core *c)
 {
-	uint64_t notes = notes_bytes(c), data, end, notes_at;
+	uint64_t notes = notes_bytes(c);
+	uint64_t notes_at =
+		sizeof(struct abi_elf64_ehdr) + (c->nsegments + 1) * sizeof(struct abi_elf64_phdr);
+	uint64_t data = ALIGN_UP(notes_at + notes, (uint64_t)PAGE_SIZE), end = data;
 	struct abi_elf64_shdr sh = { .sh_info = c->nsegments + 1 };
 
-	notes_at =
-		sizeof(struct abi_elf64_ehdr) + (c->nsegments + 1) * sizeof(struct abi_elf64_phdr);
-	data = ALIGN_UP(notes_at + notes, (uint64_t)PAGE_SIZE);
-	end = data;
 	for (unsigned i = 0; i < c->nsegments; i++)
 		end += c->segment[i].dumped;
 	return emit_header(c, end) && emit_program_headers(c, notes_at, notes, data) &&

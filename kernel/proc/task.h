@@ -24,6 +24,7 @@
 #include "core/spinlock.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
+#include "proc/sigpending.h"
 #include "sched/mutex.h"
 #include "sched/thread.h"
 #include "sched/timer.h"
@@ -51,21 +52,6 @@ struct pid {
 	_Atomic uint32_t nstopped; /* processes of the group that are PROC_STOPPED */
 	struct waitq exit_wait;    /* pidfd pollers */
 	struct epoch_head epoch;
-};
-
-struct sigqueue_entry {
-	struct list node;
-	struct abi_siginfo info;
-	struct user_account *user; /* whose RLIMIT_SIGPENDING it counts against; NULL: none */
-	struct posix_timer *timer; /* the entry is embedded in this timer and not to be freed; NULL:
-				      allocated */
-	struct epoch_head epoch;   /* freeing what was flushed */
-};
-
-struct sigpending {
-	uint64_t set;      /* bit sig-1 */
-	uint64_t bare;     /* of set: came without an entry; siginfo_kernel() is its siginfo */
-	struct list queue; /* struct sigqueue_entry */
 };
 
 /* Shared by CLONE_SIGHAND; copied on fork; reset on exec. Freed under an epoch. */

@@ -2,6 +2,8 @@
 
 # Included together; a name that the first group lacks is looked for in the second.
 UAPI = """
+    linux/aio_abi.h linux/filter.h linux/if_link.h linux/if_packet.h linux/ioprio.h linux/kcmp.h
+    linux/neighbour.h linux/netlink.h linux/posix_acl.h linux/posix_acl_xattr.h linux/rtnetlink.h
     asm/auxvec.h asm/fcntl.h asm/hwcap2.h asm/ioctls.h asm/mman.h asm/poll.h asm/posix_types.h
     asm/prctl.h asm/resource.h asm/sigcontext.h asm/siginfo.h asm/signal.h asm/socket.h
     asm/stat.h asm/statfs.h asm/termbits.h asm/termios.h asm/ucontext.h linux/auxvec.h
@@ -26,6 +28,23 @@ GENERIC_CALLS = "RENAMEAT SET_GET_RLIMIT NEW_STAT SYS_CLONE3 MEMFD_SECRET".split
 # abi structure: (headers, its name there, {our member: theirs, or None where there is none}).
 # Members that begin with __ are padding and are only compared if listed.
 STRUCTS = {
+    "abi_acl_entry": ("linux/posix_acl_xattr.h", "struct posix_acl_xattr_entry", {}),
+    "abi_acl_header": ("linux/posix_acl_xattr.h", "struct posix_acl_xattr_header", {}),
+    "abi_fsxattr": ("linux/fs.h", "struct fsxattr", {}),
+    "abi_ifinfomsg": ("linux/rtnetlink.h", "struct ifinfomsg", {"pad": None}),
+    "abi_io_event": ("linux/aio_abi.h", "struct io_event", {}),
+    "abi_iocb": ("linux/aio_abi.h", "struct iocb", {}),
+    "abi_nlattr": ("linux/netlink.h", "struct nlattr", {}),
+    "abi_nlmsghdr": ("linux/netlink.h", "struct nlmsghdr", {}),
+    "abi_packet_mreq": ("linux/if_packet.h", "struct packet_mreq", {}),
+    "abi_rtnl_link_stats64": ("linux/if_link.h", "struct rtnl_link_stats64",
+                              {"rx_otherhost_dropped": None, "sizeof": None}),
+    "abi_sock_filter": ("linux/filter.h", "struct sock_filter", {}),
+    "abi_sock_fprog": ("linux/filter.h", "struct sock_fprog", {}),
+    "abi_sockaddr_ll": ("linux/if_packet.h", "struct sockaddr_ll", {}),
+    "abi_sockaddr_nl": ("linux/netlink.h", "struct sockaddr_nl", {}),
+    "abi_tpacket_auxdata": ("linux/if_packet.h", "struct tpacket_auxdata", {}),
+    "abi_tpacket_stats": ("linux/if_packet.h", "struct tpacket_stats", {}),
     "abi_cap_data": ("linux/capability.h", "struct __user_cap_data_struct", {}),
     "abi_cap_header": ("linux/capability.h", "struct __user_cap_header_struct", {}),
     "abi_clone_args": ("linux/sched.h", "struct clone_args", {}),
@@ -174,7 +193,22 @@ NEWER = "newer than the headers of Linux 6.1"
 INTERNAL = "kernel-internal: no program sees it"
 OURS = "our own name"
 ABSENT = {
+    "ADJ_ADJTIME": "libc hides it behind adjtime(3)",
+    "ADJ_OFFSET_READONLY": "libc hides it behind adjtime(3)",
     "AT_HANDLE_FID": NEWER,
+    "CORE_ANON_PRIVATE": "core(5): a number without a name",
+    "CORE_ANON_SHARED": "core(5): a number without a name",
+    "CORE_ELF_HEADERS": "core(5): a number without a name",
+    "CORE_FILTER_DEFAULT": OURS,
+    "CORE_FILTER_MASK": OURS,
+    "CORE_MAPPED_PRIVATE": "core(5): a number without a name",
+    "CORE_MAPPED_SHARED": "core(5): a number without a name",
+    "IOPRIO_DATA_MASK": NEWER,
+    "abi_ifinfomsg.pad": "a padding with another name",
+    "abi_prstatus": "the registers of elf_prstatus are the port's; its size is asserted",
+    "abi_rtnl_link_stats64.rx_otherhost_dropped": NEWER,
+    "abi_rtnl_link_stats64.sizeof": NEWER,
+    "abi_ustat": "its header is gone from libc",
     "CLOCKFD": "the encoding of clock_getcpuclockid(3)'s result: no header has it",
     "CPUCLOCK_CLOCK_MASK": "as CLOCKFD",
     "CPUCLOCK_PERTHREAD_MASK": "as CLOCKFD",
