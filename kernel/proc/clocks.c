@@ -91,6 +91,12 @@ static bool is_cpu_clock(int id)
 	return id < 0 || id == CLOCK_PROCESS_CPUTIME_ID || id == CLOCK_THREAD_CPUTIME_ID;
 }
 
+/* Whose time a CPU clock's id means; 0: the caller's own. clock_getcpuclockid(3). */
+static uint32_t cpuclock_pid(int id)
+{
+	return ~(uint32_t)id >> 3;
+}
+
 static int read_cpu_clock(int id, nsec_t *out)
 {
 	if (id == CLOCK_PROCESS_CPUTIME_ID)
@@ -100,8 +106,8 @@ static int read_cpu_clock(int id, nsec_t *out)
 	if ((id & CPUCLOCK_CLOCK_MASK) == CLOCKFD)
 		return -EINVAL;
 	if (id & CPUCLOCK_PERTHREAD_MASK)
-		return read_thread((uint32_t) ~(id >> 3), id & CPUCLOCK_CLOCK_MASK, out);
-	return read_process((uint32_t) ~(id >> 3), id & CPUCLOCK_CLOCK_MASK, out);
+		return read_thread(cpuclock_pid(id), id & CPUCLOCK_CLOCK_MASK, out);
+	return read_process(cpuclock_pid(id), id & CPUCLOCK_CLOCK_MASK, out);
 }
 
 /* --- all clocks --- */
@@ -235,7 +241,7 @@ int clock_may_sleep(int id)
 	default:
 		/* A thread that waits for its own time waits forever. */
 		if (id < 0 && id & CPUCLOCK_PERTHREAD_MASK &&
-		    ((uint32_t) ~(id >> 3) == 0 || (uint32_t) ~(id >> 3) == curtask()->pid->nr))
+		    (cpuclock_pid(id) == 0 || cpuclock_pid(id) == curtask()->pid->nr))
 			return -EINVAL;
 		return clock_read(id, &unused);
 	}

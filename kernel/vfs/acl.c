@@ -190,7 +190,8 @@ static bool is_valid(const struct acl *a)
 		} else {
 			return false;
 		}
-		if ((e->e_tag == ACL_USER || e->e_tag == ACL_GROUP) && e->e_id == ACL_UNDEFINED_ID)
+		if ((e->e_tag == ACL_USER || e->e_tag == ACL_GROUP) &&
+		    e->e_id == (uint32_t)ACL_UNDEFINED_ID)
 			return false;
 	}
 	return k + 1 == a->n && !(a->entry[k].e_perm & ~(unsigned)ALL_BITS);
