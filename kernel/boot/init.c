@@ -58,6 +58,15 @@ static void unpack_initramfs(void)
 	pmm_free_boot_range(start, end);
 }
 
+static void limit_root(void)
+{
+	struct path root;
+
+	fsctx_get_root(curthread()->fs, &root);
+	tmpfs_limit_root(root.mnt->sb);
+	path_put(&root);
+}
+
 static void open_console(void)
 {
 	struct file *f;
@@ -145,6 +154,7 @@ static void init_thread(void *arg)
 		watchdog_selftest();
 	make_default_tree();
 	unpack_initramfs();
+	limit_root();
 	cmdline_get("init");
 	cmdline_for_init(init_argv + 1, init_envp + 2, INIT_ARGS - 2);
 	open_console();

@@ -31,7 +31,7 @@ struct page_cache {
 	int64_t used[PAGE_KINDS];
 };
 
-enum { BATCH_ORDER_MAX = 5, ZEROED_MAX = 256, OOM_TRIES = 64 };
+enum { BATCH_ORDER_MAX = 5, ZEROED_MAX = 256, RECLAIM_TRIES = 64 };
 
 struct page *page_array;
 pfn_t page_array_end;
@@ -150,9 +150,8 @@ static NOINLINE struct page *alloc_slow(unsigned order, unsigned flags)
 {
 	struct page *p;
 
-	for (unsigned try = 0;
-	     !(p = take(order, flags)) && !(flags & ALLOC_ATOMIC) && try < OOM_TRIES; try++) {
-		if (try % 4 != 3 && reclaim(64 + (1ul << order)) > 0)
+	for (unsigned try = 0; !(p = take(order, flags)) && !(flags & ALLOC_ATOMIC); try++) {
+		if (try % 4 != 3 && try < RECLAIM_TRIES && reclaim(64 + (1ul << order)) > 0)
 			continue;
 		/* A large block is a wish: its caller falls back to single pages. */
 		if (!(flags & ALLOC_USER) || order > 0 || !pmm_out_of_memory ||

@@ -233,7 +233,6 @@ int clock_may_sleep(int id)
 
 	switch (id) {
 	case CLOCK_THREAD_CPUTIME_ID:
-		return -EINVAL;
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:

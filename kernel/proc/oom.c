@@ -5,7 +5,8 @@
  * The last resort when reclaim brought nothing: the process whose end frees the most is killed, its
  * share of memory in thousandths shifted by its oom_score_adj (proc(5)); -1000 exempts it, and
  * process 1 is never taken. One kill at a time: while a victim is on its way out, others that need
- * memory wait for it.
+ * memory wait for it, however long that takes. Only when all victims sleep, perhaps for what those
+ * who wait hold, another is chosen after a while.
  *
  * The caller holds what it holds (address spaces, inodes), so it waits a bounded time only; then it
  * tries again.
@@ -26,10 +27,14 @@
 
 enum { OOM_ADJ_NEVER = -1000, WAIT_STEPS = 20 };
 #define WAIT_STEP   (5 * NSEC_PER_MSEC)
-#define VICTIM_TIME (2 * NSEC_PER_SEC) /* what a victim gets before another is chosen */
+#define VICTIM_TIME (2 * NSEC_PER_SEC) /* what a victim that sleeps gets before another is chosen \
+					*/
 
 static _Atomic bool killing;
 static _Atomic nsec_t last_kill;
+
+/* Of those that are on their way out already: does one run, or do all wait for something? */
+enum dying { DYING_NONE, DYING_SLEEPS, DYING_LEAVES };
 
 struct victim {
 	struct process *p; /* counted */
@@ -83,14 +88,28 @@ unsigned process_oom_score(struct process *p)
 		       : (unsigned)((1000 + points * 1000 / MAX(pmm_total_pages(), 1ul)) * 2 / 3);
 }
 
-static void consider(struct process *p, struct victim *best, bool *dying)
+/* Is it on its way out, and not held up by a sleep that no signal ends? */
+static bool is_leaving(struct process *p)
+{
+	struct siglock l = siglock(p);
+	bool awake = list_is_empty(&p->tasks); /* the last one is in nobody's list any more */
+	struct task *t;
+
+	for_each_task (t, p)
+		awake |= atomic_load_explicit(&t->thread.state, memory_order_relaxed) !=
+			 THREAD_SLEEP;
+	sigunlock(l);
+	return awake;
+}
+
+static void consider(struct process *p, struct victim *best, enum dying *dying)
 {
 	struct vmspace *vs = process_vmspace(p);
 	uint64_t score;
 
 	/* Its last task may just be taking the address space down: that is in nobody's slot. */
 	if ((p->flags & PROC_GROUP_EXIT) && !p->zombie)
-		*dying = true;
+		*dying = MAX(*dying, is_leaving(p) ? DYING_LEAVES : DYING_SLEEPS);
 	if (vs == NULL)
 		return;
 	score = p->flags & PROC_GROUP_EXIT ? 0 : badness(p, vs);
@@ -111,11 +130,11 @@ static void consider(struct process *p, struct victim *best, bool *dying)
 	vmspace_put(vs);
 }
 
-static void choose(struct victim *best, bool *dying)
+static void choose(struct victim *best, enum dying *dying)
 {
 	struct process *p;
 
-	*dying = false;
+	*dying = DYING_NONE;
 	if (oom_kill_allocating_task) {
 		consider(curproc(), best, dying);
 		if (best->p != NULL)
@@ -207,7 +226,8 @@ static void wait_for_memory(void)
 static bool out_of_memory(void)
 {
 	struct victim v = { 0 };
-	bool dying, killed = false;
+	enum dying dying;
+	bool killed = false;
 
 	if (curtask() == NULL || fatal_signal_pending())
 		return false; /* it is to end, and needs no more memory for that */
@@ -216,8 +236,9 @@ static bool out_of_memory(void)
 		return true;
 	}
 	choose(&v, &dying);
-	if (dying &&
-	    clock_mono() - atomic_load_explicit(&last_kill, memory_order_relaxed) < VICTIM_TIME) {
+	if (dying == DYING_LEAVES ||
+	    (dying == DYING_SLEEPS &&
+	     clock_mono() - atomic_load_explicit(&last_kill, memory_order_relaxed) < VICTIM_TIME)) {
 		killed = true;
 	} else if (oom_panic) {
 		panic("Out of memory: system-wide panic_on_oom is enabled");

@@ -217,12 +217,21 @@ static int mount_ramfs(const struct fs_type *t, const char *source, unsigned fla
 static int mount_rootfs(const struct fs_type *t, const char *source, unsigned flags,
 			const char *data, struct superblock **out)
 {
-	struct options o = { .max_pages = pmm_total_pages() / 2,
-			     .max_inodes = MAX(pmm_total_pages() / 2, 4096),
-			     .mode = 0755 };
+	struct options o = { .mode = 0755 }; /* no limit until tmpfs_limit_root() */
 
 	(void)source, (void)flags, (void)data;
 	return create(t, &o, true, out);
+}
+
+void tmpfs_limit_root(struct superblock *sb)
+{
+	struct tmpfs_sb *s = tmpfs_s(sb);
+	uint64_t total = pmm_total_pages(), used = atomic_load(&s->used_pages);
+
+	s->default_pages = used + (total - MIN(used, total)) / 2;
+	s->default_inodes = atomic_load(&s->used_inodes) + MAX(total / 2, 4096);
+	s->max_pages = s->default_pages;
+	s->max_inodes = s->default_inodes;
 }
 
 static int tmpfs_statfs(struct superblock *sb, struct abi_statfs *out)

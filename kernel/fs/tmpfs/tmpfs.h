@@ -14,6 +14,10 @@ void tmpfs_init(void); /* boot, after vfs_init(): registers tmpfs and ramfs */
 /* The type of the first mount (mount_init_root): a tmpfs that /proc/mounts calls "rootfs". */
 const struct fs_type *tmpfs_type(void);
 
+/* Boot, once the initramfs is in place and its archive given back: the root may grow by half of the
+ * memory that is left. Before that it has no limit, so that an archive may take what there is. */
+void tmpfs_limit_root(struct superblock *sb);
+
 /* For other file systems made of a tmpfs (devtmpfs): a superblock of type t with an empty root
  * directory of mode 0755. -ENOMEM. */
 MUST_CHECK int tmpfs_create_super(const struct fs_type *t, struct superblock **out);
