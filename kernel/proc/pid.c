@@ -168,6 +168,7 @@ int pid_alloc(uint32_t want, struct pid **out)
 		return err;
 	}
 	ref_init(&p->ref);
+	atomic_init(&p->nstopped, 0);
 	p->nr = nr;
 	atomic_init(&p->task, NULL);
 	atomic_init(&p->process, NULL);
