@@ -49,8 +49,13 @@
 	X(DENTRY, 103, "S one dentry: parent before child")                                  \
 	X(FUTEX, 105, "S futex hash bucket")                                                 \
 	X(PAGECACHE, 107, "S vmobject->tree_lock: index to page")                            \
+	X(PORTS, 108, "S who has which port, of one transport protocol")                     \
+	X(FRAGS, 109, "S packets being put together")                                        \
 	X(SIGNAL, 110, "I signal state of a thread group")                                   \
+	X(ICMPRATE, 111, "S how many ICMP errors may be sent now")                           \
 	X(CREDS, 112, "S replacing a task's credentials")                                    \
+	X(NEIGHS, 113, "S table of neighbours")                                              \
+	X(NEIGH, 114, "S one neighbour and what waits for it")                               \
 	X(FDTABLE, 115, "S fd table of a group of tasks")                                    \
 	X(FSCTX, 116, "S cwd, root, umask")                                                  \
 	X(NETTX, 117, "S transmit queue of a network device")                                \

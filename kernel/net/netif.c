@@ -96,6 +96,14 @@ static bool has_index_from(const struct netdev *d, const void *key)
 	return d->index >= *(const int *)key;
 }
 
+struct netdev *netif_find_index(int index)
+{
+	for (struct list *n = next_node(&devices); n != &devices; n = next_node(n))
+		if (device_at(n)->index == index)
+			return device_at(n);
+	return NULL;
+}
+
 struct netdev *netdev_lookup_index(int index)
 {
 	return lookup(has_index, &index);

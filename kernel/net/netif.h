@@ -18,6 +18,7 @@ void netif_init(void);
 
 MUST_CHECK struct netdev *netdev_lookup_index(int index); /* counted; NULL: none */
 MUST_CHECK struct netdev *netdev_lookup_name(const char *name);
+struct netdev *netif_find_index(int index); /* borrowed: under an epoch, or net_config_lock */
 void netdev_put(struct netdev *d);
 
 /* The device with the smallest index >= *index, counted, its index in *index. NULL: no more. */

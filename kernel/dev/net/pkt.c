@@ -128,6 +128,31 @@ bool pkt_need_slow(struct pkt *p, uint32_t n)
 	return true;
 }
 
+bool pkt_unshare_head(struct pkt *p, uint32_t n)
+{
+	struct page *page = p->head;
+	uint32_t offset, left;
+
+	if (!page)
+		return true;
+	if (n > p->linear || n > PKT_ROOM || (n < p->linear && p->nfrags == PKT_FRAGS))
+		return false;
+	offset = pkt_headroom(p) + n;
+	left = p->linear - n;
+	memcpy(p->room + PKT_ROOM - n, p->data, n);
+	if (left) { /* the page's count goes over to its frag */
+		memmove(p->frag + 1, p->frag, p->nfrags * sizeof(p->frag[0]));
+		p->frag[0] = (struct pkt_frag){ page, offset, left };
+		p->nfrags++;
+	} else {
+		page_put(page);
+	}
+	p->head = NULL;
+	p->data = p->room + PKT_ROOM - n;
+	p->linear = n;
+	return true;
+}
+
 void pkt_trim(struct pkt *p, uint32_t len)
 {
 	uint32_t at = p->linear;

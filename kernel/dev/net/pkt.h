@@ -125,6 +125,10 @@ MUST_CHECK static inline bool pkt_need(struct pkt *p, uint32_t n)
 	return n <= p->linear || pkt_need_slow(p, n);
 }
 
+/* Moves the first n bytes (at most PKT_ROOM) out of a page that others may read, into the packet's
+ * own room. False: it is shorter, or in too many pieces. */
+MUST_CHECK bool pkt_unshare_head(struct pkt *p, uint32_t n);
+
 void pkt_trim(struct pkt *p, uint32_t len); /* to at most len bytes, from the end */
 
 /* Copies n bytes from `offset` on; the caller knows that they are there. */

@@ -1,0 +1,277 @@
+/*
+ * ICMP and ICMPv6: echoes are answered, errors about our packets go to the protocol that sent
+ * them, and neighbour discovery. Errors of our own are limited by a token bucket (RFC 1812
+ * 4.3.2.8, RFC 4443 2.4 f), and never answer errors, broadcasts or later fragments.
+ */
+
+#include "abi/errno.h"
+#include "core/clock.h"
+#include "core/spinlock.h"
+#include "lib/string.h"
+#include "net/checksum.h"
+#include "net/inet/inet_priv.h"
+#include "net/ip/neigh.h"
+#include "net/netif.h"
+#include "net/parse.h"
+
+enum { TTL = 64, NDP_HOPS = 255, BURST = 50, QUOTE4 = 548, QUOTE6 = 1200, CHECKSUM_AT = 2 };
+#define TOKEN_TIME (NSEC_PER_MSEC)
+
+/* Sends the ICMP message p from src to dst, checksum filled in. */
+static void send_icmp(struct pkt *p, const struct ipv6_addr *src, const struct ipv6_addr *dst,
+		      struct netdev *d, uint8_t hops)
+{
+	bool v4 = addr_is4(dst);
+	struct ip_path path;
+	struct ip_send s = { .path = &path, .dst = *dst, .ttl = hops };
+	bool scoped = !v4 && (ipv6_is_link_local(dst) || ipv6_is_multicast(dst));
+
+	s.proto = v4 ? IPPROTO_ICMP_ : IPPROTO_ICMPV6_;
+	if (ip_route(dst, src, scoped ? d->index : 0, &path)) {
+		pkt_free(p);
+		return;
+	}
+	s.src = path.source;
+	csum_put(p->data + CHECKSUM_AT, 0);
+	if (v4) {
+		struct pkt *whole = p;
+		uint32_t sum = 0;
+
+		sum = ip_sum(whole, sum);
+		csum_put(p->data + CHECKSUM_AT, csum_finish(sum));
+	} else {
+		ip_set_checksum(p, &s, CHECKSUM_AT);
+	}
+	(void)!ip_output(p, &s);
+}
+
+static void answer_echo(struct pkt *p, bool v6)
+{
+	struct ip_info i = *ip_info(p);
+	struct pkt *reply;
+
+	if (i.to != ROUTE_LOCAL || !(reply = pkt_clone(p)))
+		return;
+	/* The payload's pages are shared, the eight bytes of the header are ours. */
+	if (reply->head && !pkt_unshare_head(reply, ICMP_HEADER)) {
+		pkt_free(reply);
+		return;
+	}
+	reply->csum = PKT_CSUM_NONE;
+	reply->data[0] = v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY;
+	send_icmp(reply, &i.dst, &i.src, p->dev, TTL);
+}
+
+/* An error: whose packet was it? */
+static void handle_error(struct pkt *p, const struct icmp_header *h, bool v6)
+{
+	struct ip_info sent = { .to = ROUTE_UNICAST };
+	const struct ip_protocol *proto;
+	uint32_t header;
+	bool hard = false;
+	int err = icmp_errno(h->type, h->code, v6, &hard);
+
+	pkt_pull(p, ICMP_HEADER);
+	(void)!pkt_need(p, MIN(p->len, 120u));
+	if (v6) {
+		struct ipv6_problem problem;
+		struct ipv6_header ip;
+
+		if (p->linear < IPV6_HEADER || (p->data[0] >> 4) != 6)
+			return;
+		/* It was cut: its length says more than is here. */
+		if (ipv6_parse(p->data, UINT16_MAX, &ip, &problem) || ip.len > p->linear)
+			return;
+		sent.src = ip.src;
+		sent.dst = ip.dst;
+		sent.proto = ip.proto;
+		header = ip.len;
+	} else {
+		if (p->linear < IPV4_HEADER || (p->data[0] >> 4) != 4)
+			return;
+		header = (p->data[0] & 15u) * 4;
+		sent.src = addr_from4(be32_get(p->data + 12));
+		sent.dst = addr_from4(be32_get(p->data + 16));
+		sent.proto = p->data[9];
+	}
+	if (header > p->linear || p->linear - header < 8)
+		return;
+	if (err && (proto = ip_protocol_find(sent.proto)) && proto->error)
+		proto->error(&sent, p->data + header, p->linear - header, err, hard,
+			     icmp_mtu(h, v6));
+}
+
+static void icmp4_input(struct pkt *p)
+{
+	struct icmp_header h;
+
+	if (!pkt_need(p, ICMP_HEADER) || (p->csum == PKT_CSUM_NONE && csum_finish(ip_sum(p, 0))) ||
+	    icmp_parse(p->data, p->linear, &h)) {
+		pkt_free(p);
+		return;
+	}
+	if (h.type == ICMP_ECHO)
+		answer_echo(p, false);
+	else if (h.type == ICMP_UNREACH || h.type == ICMP_TIME_EXCEEDED ||
+		 h.type == ICMP_PARAM_PROBLEM)
+		handle_error(p, &h, false);
+	pkt_free(p);
+}
+
+/* --- neighbour discovery --- */
+
+static void send_ndp(struct netdev *d, uint8_t type, const struct ndp_neighbour *m,
+		     const struct ipv6_addr *src, const struct ipv6_addr *dst)
+{
+	struct pkt *p = pkt_alloc();
+	uint8_t buf[32];
+	size_t n;
+
+	if (!p)
+		return;
+	n = ndp_neighbour_build(buf, type, m);
+	memcpy(pkt_push(p, (uint32_t)n), buf, n);
+	send_icmp(p, src, dst, d, NDP_HOPS);
+}
+
+void ndp_solicit(struct netdev *d, const struct ipv6_addr *target, const uint8_t *mac)
+{
+	struct ipv6_addr all = ipv6_solicited_node(target), none = { { 0 } };
+	struct ndp_neighbour m = { .target = *target, .mac = d->addr };
+
+	send_ndp(d, NDP_NEIGHBOUR_SOLICIT, &m, &none, mac ? target : &all);
+}
+
+static void solicited(struct pkt *p, const struct ndp_neighbour *m)
+{
+	struct ip_info *i = ip_info(p);
+	bool probe = ipv6_is_unspecified(&i->src); /* duplicate address detection */
+	struct ipv6_addr all = { { 0xff, 2, [15] = 1 } };
+	struct ndp_neighbour answer = { .target = m->target,
+					.solicited = !probe,
+					.override = true };
+
+	if (ip_address_type(&m->target, p->dev) != ROUTE_LOCAL)
+		return;
+	if (!probe && m->mac)
+		neighbour_heard(p->dev, &i->src, m->mac, NULL, true);
+	answer.mac = p->dev->addr;
+	send_ndp(p->dev, NDP_NEIGHBOUR_ADVERT, &answer, &m->target, probe ? &all : &i->src);
+}
+
+static void ndp_input(struct pkt *p, uint8_t type)
+{
+	struct ndp_neighbour m;
+
+	(void)!pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM));
+	if (ndp_neighbour_parse(p->data, p->linear, ip_info(p)->ttl, &m))
+		return;
+	if (type == NDP_NEIGHBOUR_SOLICIT) {
+		solicited(p, &m);
+	} else {
+		struct neigh_answer a = { .mac = m.mac,
+					  .solicited = m.solicited,
+					  .override = m.override,
+					  .is_router = m.router,
+					  .v6 = true };
+
+		neighbour_heard(p->dev, &m.target, m.mac, &a, false);
+	}
+}
+
+static void icmp6_input(struct pkt *p)
+{
+	struct icmp_header h;
+
+	if (!pkt_need(p, ICMP_HEADER) || !ip_checksum_ok(p) || icmp_parse(p->data, p->linear, &h)) {
+		pkt_free(p);
+		return;
+	}
+	if (h.type == ICMPV6_ECHO)
+		answer_echo(p, true);
+	else if (h.type == NDP_NEIGHBOUR_SOLICIT || h.type == NDP_NEIGHBOUR_ADVERT)
+		ndp_input(p, h.type);
+	else if (h.type < ICMPV6_ECHO)
+		handle_error(p, &h, true);
+	pkt_free(p);
+}
+
+/* --- errors of our own --- */
+
+static bool take_token(void)
+{
+	static struct spinlock lock = SPINLOCK(ICMPRATE);
+	static nsec_t full_at; /* when the bucket will be full again */
+	nsec_t now = clock_mono();
+	bool ok;
+
+	spin_lock(&lock);
+	full_at = MAX(full_at, now);
+	ok = full_at - now < BURST * TOKEN_TIME;
+	if (ok)
+		full_at += TOKEN_TIME;
+	spin_unlock(&lock);
+	return ok;
+}
+
+void ip_send_unreachable(const struct pkt *p, enum ip_unreachable why)
+{
+	const struct ip_info *i = ip_info(p);
+	bool v4 = addr_is4(&i->src);
+	uint32_t header = p->transport - p->network, quote;
+	struct icmp_header h = { 0 };
+	struct pkt *n;
+
+	if (i->to != ROUTE_LOCAL || addr_is_any(&i->src) || addr_is_multicast(&i->src) ||
+	    header > 120 || p->transport < p->network || !take_token() || !(n = pkt_alloc()))
+		return;
+	h.type = v4 ? ICMP_UNREACH : why == IP_UNREACH_PORT ? ICMPV6_UNREACH : ICMPV6_PARAM_PROBLEM;
+	if (v4)
+		h.code = why == IP_UNREACH_PORT ? ICMP_UNREACH_PORT : ICMP_UNREACH_PROTO;
+	else
+		h.code = why == IP_UNREACH_PORT ? 4 : 1;
+	/* As much as fits the room: the headers and the beginning of the data. */
+	quote = MIN(p->len, PKT_ROOM - 100 - ICMP_HEADER - header);
+	n->data -= quote;
+	n->linear += quote;
+	n->len += quote;
+	pkt_copy(p, 0, n->data, quote);
+	memcpy(pkt_push(n, header), pkt_network(p), header);
+	icmp_build(pkt_push(n, ICMP_HEADER), &h);
+	send_icmp(n, &i->dst, &i->src, p->dev, TTL);
+}
+
+void ip_report_unreachable(const struct pkt *p)
+{
+	const struct ip_protocol *proto;
+	struct ip_info sent = { 0 };
+	const uint8_t *ip = p->data;
+	uint32_t header;
+
+	if (p->linear < IPV4_HEADER)
+		return;
+	if (ip[0] >> 4 == 4) {
+		header = (ip[0] & 15u) * 4;
+		sent.src = addr_from4(be32_get(ip + 12));
+		sent.dst = addr_from4(be32_get(ip + 16));
+		sent.proto = ip[9];
+	} else {
+		if (p->linear < IPV6_HEADER)
+			return;
+		header = IPV6_HEADER;
+		memcpy(sent.src.b, ip + 8, 16);
+		memcpy(sent.dst.b, ip + 24, 16);
+		sent.proto = ip[6];
+	}
+	if (header + 8 <= p->linear && (proto = ip_protocol_find(sent.proto)) && proto->error)
+		proto->error(&sent, ip + header, p->linear - header, EHOSTUNREACH, true, 0);
+}
+
+void icmp_init(void)
+{
+	static struct ip_protocol v4 = { .proto = IPPROTO_ICMP_, .input = icmp4_input };
+	static struct ip_protocol v6 = { .proto = IPPROTO_ICMPV6_, .input = icmp6_input };
+
+	ip_protocol_register(&v4);
+	ip_protocol_register(&v6);
+}

@@ -1,0 +1,50 @@
+#pragma once
+
+/* Between the files of net/inet. */
+
+#include "net/inet/inet.h"
+
+/* fib.c */
+void fib_init(void);
+const struct route_table *fib_table(bool v4);
+void fib_changed(void);
+void fib_remove_device(bool v4, int ifindex, bool also_local); /* net_config_lock */
+struct ipv6_addr fib_key(const struct ipv6_addr *a);           /* as the tables have it */
+
+/* ifaddr.c */
+void ifaddr_init(void);
+/* Fills path->source for dst from the addresses of the path's device. */
+void ifaddr_choose(struct ip_path *path, const struct ipv6_addr *dst);
+
+/* neighbour.c */
+void neighbour_init(void);
+/* Sends p, at its network header, to the path's next hop, or keeps it until that is known. Consumes
+ * p. */
+int neighbour_output(struct pkt *p, const struct ip_path *path, uint16_t type);
+void neighbour_forget(const struct netdev *d);
+/* A message told that `from` is at `mac`: an answer, or (answer NULL) in passing. make: also when
+ * nobody asked before. */
+struct neigh_answer;
+void neighbour_heard(struct netdev *d, const struct ipv6_addr *from, const uint8_t *mac,
+		     const struct neigh_answer *answer, bool make);
+
+/* icmp6.c */
+void ndp_solicit(struct netdev *d, const struct ipv6_addr *target, const uint8_t *mac);
+
+/* input.c, icmp.c */
+/* p, at its network header, cannot be delivered: its sender is told. p stays the caller's. */
+void ip_report_unreachable(const struct pkt *p);
+void ip_input_init(void);
+void icmp_init(void);
+bool ip_protocol_deliver(struct pkt *p); /* false: nobody takes this protocol; p stays */
+const struct ip_protocol *ip_protocol_find(uint8_t proto);
+
+/* output.c: `sum` and all bytes of p */
+uint32_t ip_sum(const struct pkt *p, uint32_t sum);
+
+/* raw.c: shows p, at its transport header, to raw sockets; true: one took it */
+bool raw_input(const struct pkt *p);
+
+/* udp.c, tcp_*.c */
+void udp_init(void);
+void tcp_init(void);

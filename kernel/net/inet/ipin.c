@@ -1,0 +1,280 @@
+/*
+ * IP in: is the packet whole, and ours; fragments are put together; then the transport protocol
+ * takes it. Raw sockets hear everything first.
+ *
+ * A packet that was put together is copied into pages of its own: what fragments lie in would be
+ * more pieces than a packet can have.
+ */
+
+#include "abi/errno.h"
+#include "core/clock.h"
+#include "core/random.h"
+#include "core/spinlock.h"
+#include "lib/string.h"
+#include "net/inet/inet_priv.h"
+#include "net/ip/frag.h"
+#include "net/netif.h"
+#include "net/parse.h"
+#include "pmm/page.h"
+#include "pmm/slab.h"
+
+enum { FRAG_BYTES_MAX = 4 << 20 };
+
+static struct ip_protocol *protocols; /* immutable after boot */
+static struct frag_table frags;
+static struct spinlock frags_lock = SPINLOCK(FRAGS);
+
+/* A packet being put together. */
+struct reassembly {
+	struct frag_queue q; /* first */
+	struct list pkts;    /* pieces; their offset in pkt->transport's place: cb */
+	struct ip_info info; /* of the first one */
+};
+
+struct piece { /* in cb of a waiting fragment */
+	uint32_t offset;
+};
+
+void ip_protocol_register(struct ip_protocol *p)
+{
+	p->next = protocols;
+	protocols = p;
+}
+
+const struct ip_protocol *ip_protocol_find(uint8_t proto)
+{
+	const struct ip_protocol *p = protocols;
+
+	while (p && p->proto != proto)
+		p = p->next;
+	return p;
+}
+
+static void deliver(struct pkt *p)
+{
+	const struct ip_protocol *proto = ip_protocol_find(ip_info(p)->proto);
+	bool heard = raw_input(p);
+
+	if (proto) {
+		proto->input(p);
+		return;
+	}
+	if (!heard)
+		ip_send_unreachable(p, IP_UNREACH_PROTO);
+	pkt_free(p);
+}
+
+/* --- fragments --- */
+
+static void free_reassembly(struct reassembly *r)
+{
+	pkt_free_list(&r->pkts);
+	kfree(r);
+}
+
+static void drop_overdue_locked(nsec_t now, struct list *dead)
+{
+	struct frag_queue *q;
+
+	while ((q = frag_overdue(&frags, now))) {
+		struct reassembly *r = (struct reassembly *)q;
+
+		frag_remove(&frags, q);
+		list_splice_tail(dead, &r->pkts);
+		kfree(r);
+	}
+}
+
+static void place(struct pkt *piece, uint8_t **page_at, uint32_t total)
+{
+	uint32_t at = ((struct piece *)(uintptr_t)piece->cb)->offset, from = 0, run;
+
+	while (from < piece->len && at < total) {
+		run = MIN(piece->len - from, (uint32_t)PAGE_SIZE - at % (uint32_t)PAGE_SIZE);
+		run = MIN(run, total - at);
+		pkt_copy(piece, from, page_at[at / PAGE_SIZE] + at % PAGE_SIZE, run);
+		from += run;
+		at += run;
+	}
+}
+
+/* All pieces in one new packet, at its transport header. NULL: no memory. */
+static struct pkt *join(struct reassembly *r)
+{
+	uint8_t *page_at[PKT_FRAGS];
+	uint32_t total = r->q.total;
+	struct pkt *p = pkt_alloc(), *piece;
+
+	if (!p)
+		return NULL;
+	for (uint32_t at = 0; at < total; at += PAGE_SIZE) {
+		struct page *page = page_alloc(0, PAGE_KERNEL, 0);
+
+		if (!page || !pkt_add_frag(p, page, 0, MIN((uint32_t)PAGE_SIZE, total - at))) {
+			if (page)
+				page_put(page);
+			pkt_free(p);
+			return NULL;
+		}
+		page_at[at / PAGE_SIZE] = page_va(page);
+	}
+	list_for_each (piece, &r->pkts, node)
+		place(piece, page_at, total);
+	p->dev = list_first(&r->pkts, struct pkt, node)->dev;
+	*ip_info(p) = r->info;
+	return p;
+}
+
+static struct reassembly *find_or_make_locked(const struct frag_key *key, bool v6,
+					      const struct ip_info *info, nsec_t now)
+{
+	struct reassembly *r = (struct reassembly *)frag_find(&frags, key);
+
+	if (r || !(r = kzalloc(sizeof(*r))))
+		return r;
+	list_init(&r->pkts);
+	r->info = *info;
+	frag_insert(&frags, &r->q, key, v6, now);
+	return r;
+}
+
+/* A fragment, at its payload. Consumes p; the whole packet when this was the last one missing. */
+static struct pkt *add_fragment(struct pkt *p, const struct frag_key *key, bool v6, uint32_t offset,
+				bool more)
+{
+	struct list dead = LIST_INIT(dead);
+	nsec_t now = clock_mono();
+	struct ip_info info = *ip_info(p);
+	struct reassembly *r, *over = NULL;
+	struct pkt *whole = NULL;
+
+	spin_lock(&frags_lock);
+	drop_overdue_locked(now, &dead);
+	if (!(r = find_or_make_locked(key, v6, &info, now))) {
+		spin_unlock(&frags_lock);
+		pkt_free(p);
+		return NULL;
+	}
+	switch (frag_add(&frags, &r->q, offset, p->len, more, info.tos & 3,
+			 (uint32_t)(sizeof(*p) + PAGE_SIZE))) {
+	case FRAG_STORE:
+		((struct piece *)(uintptr_t)p->cb)->offset = offset;
+		list_add_tail(&r->pkts, &p->node);
+		break;
+	case FRAG_COMPLETE:
+		((struct piece *)(uintptr_t)p->cb)->offset = offset;
+		list_add_tail(&r->pkts, &p->node);
+		frag_remove(&frags, &r->q);
+		over = r;
+		whole = join(r);
+		break;
+	case FRAG_DROP_ALL:
+		frag_remove(&frags, &r->q);
+		over = r;
+		FALLTHROUGH;
+	default:
+		list_add_tail(&dead, &p->node);
+	}
+	spin_unlock(&frags_lock);
+	if (over)
+		free_reassembly(over);
+	pkt_free_list(&dead);
+	return whole;
+}
+
+/* --- IPv4 --- */
+
+static bool is_for_us(struct ip_info *i, const struct netdev *d)
+{
+	i->to = (uint8_t)ip_address_type(&i->dst, d);
+	return i->to == ROUTE_LOCAL || i->to == ROUTE_BROADCAST || i->to == ROUTE_MULTICAST;
+}
+
+/* The transport header next; linear as far as protocols look. */
+static void to_transport(struct pkt *p)
+{
+	(void)!pkt_need(p, MIN(p->len, 60u));
+	pkt_set_transport(p);
+	deliver(p);
+}
+
+static void ipv4_input(struct pkt *p)
+{
+	struct ip_info *i = ip_info(p);
+	struct ipv4_header h;
+	struct frag_key key;
+
+	if (!pkt_need(p, IPV4_HEADER) || !pkt_need(p, (p->data[0] & 15u) * 4) ||
+	    ipv4_parse(p->data, p->len, &h))
+		goto drop;
+	*i = (struct ip_info){ .src = addr_from4(h.src),
+			       .dst = addr_from4(h.dst),
+			       .proto = h.proto,
+			       .ttl = h.ttl,
+			       .tos = h.tos };
+	if (!is_for_us(i, p->dev)) /* forwarding is not there */
+		goto drop;
+	pkt_trim(p, h.total);
+	pkt_set_network(p);
+	pkt_pull(p, h.len);
+	if (UNLIKELY(h.more || h.frag)) {
+		memset(&key, 0, sizeof(key));
+		key.src = i->src;
+		key.dst = i->dst;
+		key.id = h.id;
+		key.proto = h.proto;
+		if (!(p = add_fragment(p, &key, false, h.frag, h.more)))
+			return;
+	}
+	to_transport(p);
+	return;
+drop:
+	pkt_free(p);
+}
+
+/* --- IPv6 --- */
+
+static void ipv6_input(struct pkt *p)
+{
+	struct ip_info *i = ip_info(p);
+	struct ipv6_problem problem;
+	struct ipv6_header h;
+	struct frag_key key;
+
+	if (!pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM - 20)) || p->linear < IPV6_HEADER ||
+	    ipv6_parse(p->data, p->len, &h, &problem))
+		goto drop;
+	*i = (struct ip_info){
+		.src = h.src, .dst = h.dst, .proto = h.proto, .ttl = h.hops, .tos = h.tclass
+	};
+	if (!is_for_us(i, p->dev) || addr_is4(&h.src) || addr_is4(&h.dst) || h.len > p->linear)
+		goto drop;
+	pkt_trim(p, h.total);
+	pkt_set_network(p);
+	pkt_pull(p, h.len);
+	if (UNLIKELY(h.has_frag)) {
+		memset(&key, 0, sizeof(key));
+		key.src = h.src;
+		key.dst = h.dst;
+		key.id = h.frag_id;
+		key.ifindex = ipv6_is_link_local(&h.src) ? (uint32_t)p->dev->index : 0;
+		if (!(p = add_fragment(p, &key, true, h.frag, h.more)))
+			return;
+	}
+	to_transport(p);
+	return;
+drop:
+	pkt_free(p);
+}
+
+void ip_input_init(void)
+{
+	static struct net_protocol v4 = { .type = ETH_TYPE_IPV4, .input = ipv4_input };
+	static struct net_protocol v6 = { .type = ETH_TYPE_IPV6, .input = ipv6_input };
+	struct siphash_key key;
+
+	random_bytes(&key, sizeof(key));
+	frag_table_init(&frags, &key, FRAG_BYTES_MAX);
+	net_protocol_register(&v6);
+	net_protocol_register(&v4);
+}

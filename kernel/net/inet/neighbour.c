@@ -1,0 +1,356 @@
+/*
+ * Neighbours: who has which link-layer address. A hash table of entries, each with its machine
+ * (net/ip/neigh.h) and the packets that wait for it, found under an epoch. ARP is spoken here; IPv6
+ * solicitations are ICMPv6's.
+ *
+ * Timers: one for the whole table, armed for the earliest deadline; its work looks at all entries.
+ */
+
+#include "abi/errno.h"
+#include "core/clock.h"
+#include "core/epoch.h"
+#include "core/random.h"
+#include "core/spinlock.h"
+#include "lib/hash.h"
+#include "lib/string.h"
+#include "net/inet/inet_priv.h"
+#include "net/ip/neigh.h"
+#include "net/netif.h"
+#include "net/parse.h"
+#include "pmm/slab.h"
+#include "sched/timer.h"
+#include "sched/work.h"
+
+enum { BUCKETS = 256, ENTRIES_MAX = 1024 };
+
+struct neighbour {
+	struct neighbour *next; /* table_lock to change; read under an epoch */
+	struct netdev *dev;     /* immutable, as addr */
+	struct ipv6_addr addr;
+	struct spinlock lock; /* NEIGH: all below */
+	struct neigh m;
+	struct list queue;
+	bool gone;
+	struct epoch_head epoch;
+};
+
+static struct neighbour *table[BUCKETS];
+static unsigned nentries; /* table_lock */
+static struct spinlock table_lock = SPINLOCK(NEIGHS);
+static struct timer table_timer;
+static struct work table_work;
+static _Atomic nsec_t armed_for = NSEC_MAX;
+
+static struct neighbour **bucket(const struct netdev *d, const struct ipv6_addr *a)
+{
+	uint64_t h[2];
+
+	memcpy(h, a->b, sizeof(h));
+	return &table[hash_u64(h[0] ^ h[1] * 31 ^ (uint64_t)(unsigned)d->index << 32) % BUCKETS];
+}
+
+/* Under an epoch. */
+static struct neighbour *find(const struct netdev *d, const struct ipv6_addr *a)
+{
+	struct neighbour *n = __atomic_load_n(bucket(d, a), __ATOMIC_ACQUIRE);
+
+	while (n && (n->dev != d || !ipv6_eq(&n->addr, a)))
+		n = __atomic_load_n(&n->next, __ATOMIC_ACQUIRE);
+	return n;
+}
+
+static struct neighbour *find_or_make(struct netdev *d, const struct ipv6_addr *a)
+{
+	struct neighbour *n = find(d, a), *fresh;
+
+	if (n || !(fresh = kzalloc(sizeof(*fresh))))
+		return n;
+	fresh->dev = d;
+	fresh->addr = *a;
+	spin_init(&fresh->lock, RANK_NEIGH);
+	list_init(&fresh->queue);
+	neigh_init(&fresh->m, clock_mono());
+	spin_lock(&table_lock);
+	if (!(n = find(d, a)) && nentries < ENTRIES_MAX) {
+		nentries++;
+		fresh->next = *bucket(d, a);
+		__atomic_store_n(bucket(d, a), fresh, __ATOMIC_RELEASE);
+		n = fresh;
+		fresh = NULL;
+	}
+	spin_unlock(&table_lock);
+	kfree(fresh);
+	return n;
+}
+
+static void free_now(struct epoch_head *h)
+{
+	kfree(container_of(h, struct neighbour, epoch));
+}
+
+/* Out of the table. table_lock. */
+static void unlink_locked(struct neighbour *n)
+{
+	struct neighbour **at = bucket(n->dev, &n->addr);
+
+	while (*at != n)
+		at = &(*at)->next;
+	__atomic_store_n(at, n->next, __ATOMIC_RELEASE);
+	nentries--;
+	epoch_free(&n->epoch, free_now);
+}
+
+/* --- asking --- */
+
+static void send_arp(struct netdev *d, uint16_t op, uint32_t sender, uint32_t target,
+		     const uint8_t *target_mac)
+{
+	struct arp_packet a = { .op = op, .sender = sender, .target = target };
+	struct pkt *p = pkt_alloc();
+
+	if (!p)
+		return;
+	memcpy(a.sender_mac, d->addr, ETH_ALEN);
+	if (op == ARP_REPLY)
+		memcpy(a.target_mac, target_mac, ETH_ALEN);
+	arp_build(pkt_push(p, ARP_LEN), &a);
+	pkt_set_network(p);
+	(void)ether_send(p, d, target_mac ? target_mac : d->broadcast, ETH_TYPE_ARP);
+}
+
+/* mac: whom to ask; NULL: all. */
+static void ask(struct neighbour *n, const uint8_t *mac)
+{
+	struct ip_path path = { .dev = n->dev, .next_hop = n->addr };
+
+	if (!addr_is4(&n->addr)) {
+		ndp_solicit(n->dev, &n->addr, mac);
+		return;
+	}
+	path.source = addr_from4(0);
+	ifaddr_choose(&path, &n->addr);
+	send_arp(n->dev, ARP_REQUEST, addr_to4(&path.source), addr_to4(&n->addr), mac);
+}
+
+static void arm(nsec_t deadline)
+{
+	if (deadline < atomic_load_explicit(&armed_for, memory_order_relaxed)) {
+		atomic_store_explicit(&armed_for, deadline, memory_order_relaxed);
+		timer_arm(&table_timer, deadline);
+	}
+}
+
+/* What the machine wants done, after its lock was dropped. `out`: packets that may go, or are lost.
+ */
+struct todo {
+	unsigned actions;
+	uint8_t mac[ETH_ALEN];
+	struct list out;
+};
+
+static void take_packets(struct neighbour *n, struct todo *t)
+{
+	struct pkt *p;
+
+	if (t->actions & NEIGH_DROP_OLDEST && !list_is_empty(&n->queue)) {
+		p = list_first(&n->queue, struct pkt, node);
+		list_remove(&p->node);
+		neigh_dequeued(&n->m, p->len);
+		pkt_free(p);
+	}
+	if (t->actions & (NEIGH_FLUSH | NEIGH_DROP)) {
+		list_splice_tail(&t->out, &n->queue);
+		n->m.queued = 0;
+	}
+	memcpy(t->mac, n->m.mac, ETH_ALEN);
+	arm(n->m.deadline);
+}
+
+static void finish(struct neighbour *n, struct todo *t)
+{
+	struct pkt *p, *next;
+
+	if (t->actions & NEIGH_ASK_ALL)
+		ask(n, NULL);
+	if (t->actions & NEIGH_ASK_IT)
+		ask(n, t->mac);
+	list_for_each_safe (p, next, &t->out, node) {
+		list_remove(&p->node);
+		if (t->actions & NEIGH_FLUSH) {
+			(void)ether_send(p, n->dev, t->mac, p->protocol);
+		} else {
+			ip_report_unreachable(p);
+			pkt_free(p);
+		}
+	}
+}
+
+/* --- output --- */
+
+static bool fixed_address(const struct ip_path *path, uint8_t *mac)
+{
+	const struct ipv6_addr *to = &path->next_hop;
+
+	if (path->dev->features & (NETDEV_LOOPBACK | NETDEV_NO_ARP)) {
+		memset(mac, 0, ETH_ALEN);
+		return true;
+	}
+	if (path->type == ROUTE_BROADCAST) {
+		memcpy(mac, path->dev->broadcast, ETH_ALEN);
+		return true;
+	}
+	if (!addr_is_multicast(to))
+		return false;
+	if (addr_is4(to)) { /* RFC 1112 6.4 */
+		mac[0] = 1, mac[1] = 0, mac[2] = 0x5e, mac[3] = to->b[13] & 0x7f;
+		mac[4] = to->b[14], mac[5] = to->b[15];
+	} else { /* RFC 2464 7 */
+		mac[0] = mac[1] = 0x33;
+		memcpy(mac + 2, to->b + 12, 4);
+	}
+	return true;
+}
+
+int neighbour_output(struct pkt *p, const struct ip_path *path, uint16_t type)
+{
+	struct todo t = { .out = LIST_INIT(t.out) };
+	struct neighbour *n;
+	bool known;
+	int ret = 0;
+
+	if (fixed_address(path, t.mac))
+		return ether_send(p, path->dev, t.mac, type);
+	epoch_enter();
+	if (!(n = find_or_make(path->dev, &path->next_hop))) {
+		epoch_exit();
+		pkt_free(p);
+		return -ENOBUFS;
+	}
+	p->protocol = type;
+	spin_lock(&n->lock);
+	t.actions = neigh_use(&n->m, &neigh_default_config, p->len, clock_mono());
+	known = neigh_has_mac(&n->m) && !n->gone;
+	if (!known)
+		list_add_tail(&n->queue, &p->node);
+	take_packets(n, &t);
+	spin_unlock(&n->lock);
+	finish(n, &t);
+	if (known)
+		ret = ether_send(p, path->dev, t.mac, type);
+	epoch_exit();
+	return ret;
+}
+
+/* --- hearing --- */
+
+void neighbour_heard(struct netdev *d, const struct ipv6_addr *from, const uint8_t *mac,
+		     const struct neigh_answer *answer, bool make)
+{
+	struct todo t = { .out = LIST_INIT(t.out) };
+	struct neighbour *n;
+
+	epoch_enter();
+	n = make ? find_or_make(d, from) : find(d, from);
+	if (n) {
+		spin_lock(&n->lock);
+		t.actions =
+			answer ? neigh_answered(&n->m, &neigh_default_config, answer, clock_mono())
+			       : neigh_heard(&n->m, mac, clock_mono());
+		take_packets(n, &t);
+		spin_unlock(&n->lock);
+		finish(n, &t);
+	}
+	epoch_exit();
+}
+
+/* RFC 826: whoever asks for us is heard, and answered; whoever answers is believed if we asked. */
+static void arp_input(struct pkt *p)
+{
+	struct netdev *d = p->dev;
+	struct arp_packet a;
+	struct ipv6_addr sender, target;
+
+	if (!pkt_need(p, ARP_LEN) || arp_parse(p->data, p->linear, &a) || (a.sender_mac[0] & 1))
+		goto out;
+	sender = addr_from4(a.sender);
+	target = addr_from4(a.target);
+	if (a.op == ARP_REQUEST && ip_address_type(&target, d) == ROUTE_LOCAL &&
+	    !addr_is_loopback(&target)) {
+		if (a.sender)
+			neighbour_heard(d, &sender, a.sender_mac, NULL, true);
+		send_arp(d, ARP_REPLY, a.target, a.sender, a.sender_mac);
+	} else if (a.sender) {
+		struct neigh_answer n = { .mac = a.sender_mac,
+					  .solicited = a.op == ARP_REPLY &&
+						       p->type == 0 /* PACKET_HOST */,
+					  .override = true };
+
+		neighbour_heard(d, &sender, a.sender_mac, &n, false);
+	}
+out:
+	pkt_free(p);
+}
+
+/* --- time --- */
+
+static void run_timers(struct work *w)
+{
+	nsec_t now = clock_mono(), next = NSEC_MAX;
+
+	(void)w;
+	atomic_store_explicit(&armed_for, NSEC_MAX, memory_order_relaxed);
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		epoch_enter();
+		for (struct neighbour *n = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE); n;
+		     n = __atomic_load_n(&n->next, __ATOMIC_ACQUIRE)) {
+			struct todo t = { .out = LIST_INIT(t.out) };
+
+			spin_lock(&n->lock);
+			if (n->m.deadline <= now) {
+				t.actions = neigh_timer(&n->m, &neigh_default_config, now);
+				take_packets(n, &t);
+			}
+			next = MIN(next, n->m.deadline);
+			spin_unlock(&n->lock);
+			finish(n, &t);
+		}
+		epoch_exit();
+	}
+	arm(next);
+	net_run_deferred();
+}
+
+static void on_timer(struct timer *t)
+{
+	(void)t;
+	work_queue(&table_work);
+}
+
+void neighbour_forget(const struct netdev *d)
+{
+	struct list lost = LIST_INIT(lost);
+
+	spin_lock(&table_lock);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct neighbour *n = table[i], *next; n; n = next) {
+			next = n->next;
+			if (n->dev != d)
+				continue;
+			spin_lock(&n->lock);
+			n->gone = true;
+			list_splice_tail(&lost, &n->queue);
+			spin_unlock(&n->lock);
+			unlink_locked(n);
+		}
+	spin_unlock(&table_lock);
+	pkt_free_list(&lost);
+}
+
+void neighbour_init(void)
+{
+	static struct net_protocol arp = { .type = ETH_TYPE_ARP, .input = arp_input };
+
+	timer_init(&table_timer, on_timer);
+	work_init(&table_work, run_timers);
+	net_protocol_register(&arp);
+}

@@ -1,0 +1,229 @@
+/*
+ * IP out: the network header, fragments, and the way to the neighbour. Multicast that our own
+ * sockets are to hear goes through `lo` as well.
+ */
+
+#include "abi/errno.h"
+#include "core/random.h"
+#include "lib/string.h"
+#include "net/checksum.h"
+#include "net/inet/inet_priv.h"
+#include "net/ip/frag.h"
+#include "net/netif.h"
+#include "net/parse.h"
+#include "pmm/page.h"
+
+/* --- checksums --- */
+
+struct sum {
+	uint32_t sum;
+	uint32_t at;
+};
+
+static void sum_run(void *ctx, const uint8_t *bytes, uint32_t n)
+{
+	struct sum *s = ctx;
+
+	s->sum = csum_add_part(s->sum, csum_add(0, bytes, n), s->at);
+	s->at += n;
+}
+
+static uint32_t pseudo(const struct ipv6_addr *src, const struct ipv6_addr *dst, uint8_t proto,
+		       uint32_t len)
+{
+	return addr_is4(src) ? csum_pseudo4(addr_to4(src), addr_to4(dst), proto, len)
+			     : csum_pseudo6(src, dst, proto, len);
+}
+
+uint32_t ip_sum(const struct pkt *p, uint32_t sum)
+{
+	struct sum s = { sum, 0 };
+
+	pkt_for_each(p, 0, p->len, sum_run, &s);
+	return s.sum;
+}
+
+void ip_set_checksum(struct pkt *p, const struct ip_send *s, uint16_t offset)
+{
+	uint32_t ps = pseudo(&s->src, &s->dst, s->proto, p->len);
+	uint16_t c;
+
+	csum_put(p->data + offset, 0);
+	if (s->path->dev->features & NETDEV_CSUM) {
+		p->csum = PKT_CSUM_PARTIAL;
+		p->csum_start = (uint16_t)pkt_headroom(p);
+		p->csum_offset = offset;
+		csum_put(p->data + offset, (uint16_t)~csum_finish(ps));
+		return;
+	}
+	c = csum_finish(ip_sum(p, ps));
+	csum_put(p->data + offset, c == 0 ? 0xffff : c); /* 0 would mean: none (RFC 768) */
+}
+
+bool ip_checksum_ok(const struct pkt *p)
+{
+	const struct ip_info *i = ip_info(p);
+
+	if (p->csum != PKT_CSUM_NONE)
+		return true;
+	return csum_finish(ip_sum(p, pseudo(&i->src, &i->dst, i->proto, p->len))) == 0;
+}
+
+/* --- headers --- */
+
+static void push_header(struct pkt *p, const struct ip_send *s, uint16_t id, uint16_t frag,
+			bool more)
+{
+	bool v4 = addr_is4(&s->dst);
+	uint32_t len = p->len;
+
+	if (v4) {
+		struct ipv4_header h = {
+			.src = addr_to4(&s->src),
+			.dst = addr_to4(&s->dst),
+			.total = (uint16_t)(len + IPV4_HEADER),
+			.id = id,
+			.frag = frag,
+			.more = more,
+			.dont = s->dont_fragment,
+			.tos = s->tos,
+			.ttl = s->ttl,
+			.proto = s->proto,
+		};
+
+		ipv4_build(pkt_push(p, IPV4_HEADER), &h);
+	} else {
+		struct ipv6_header h = {
+			.src = s->src,
+			.dst = s->dst,
+			.total = len + IPV6_HEADER,
+			.tclass = s->tos,
+			.hops = s->ttl,
+			.proto = frag || more ? IPPROTO_FRAGMENT_ : s->proto,
+		};
+
+		ipv6_build(pkt_push(p, IPV6_HEADER), &h);
+	}
+	pkt_set_network(p);
+}
+
+static int transmit(struct pkt *p, const struct ip_send *s)
+{
+	return neighbour_output(p, s->path, addr_is4(&s->dst) ? ETH_TYPE_IPV4 : ETH_TYPE_IPV6);
+}
+
+/* --- fragments --- */
+
+/* Bytes [offset, offset+len) of p as a packet of its own: pages shared, the rest copied. */
+static struct pkt *piece_of(const struct pkt *p, uint32_t offset, uint32_t len)
+{
+	struct pkt *n = pkt_alloc();
+	uint32_t linear, at = p->linear;
+
+	if (!n)
+		return NULL;
+	n->mark = p->mark;
+	n->priority = p->priority;
+	if (offset < p->linear) {
+		linear = MIN(len, p->linear - offset);
+		if (linear > PKT_ROOM / 2) { /* it lies in a page: share that */
+			page_get(p->head);
+			if (!pkt_add_frag(n, p->head, (uint32_t)(p->data - pkt_base(p)) + offset,
+					  linear))
+				goto fail;
+		} else {
+			memcpy(pkt_push(n, linear), p->data + offset, linear);
+		}
+		offset += linear;
+		len -= linear;
+	}
+	for (unsigned i = 0; len && i < p->nfrags; at += p->frag[i++].bytes) {
+		const struct pkt_frag *f = &p->frag[i];
+		uint32_t skip = offset - at, run;
+
+		if (offset >= at + f->bytes)
+			continue;
+		run = MIN(len, f->bytes - skip);
+		page_get(f->page);
+		if (!pkt_add_frag(n, f->page, f->offset + skip, run))
+			goto fail;
+		offset += run;
+		len -= run;
+	}
+	return n;
+fail:
+	pkt_free(n);
+	return NULL;
+}
+
+static int send_fragments(struct pkt *p, const struct ip_send *s, uint32_t header)
+{
+	bool v4 = addr_is4(&s->dst), more;
+	uint32_t id = (uint32_t)random_u64(), offset, len;
+	struct frag_cut cut;
+	struct pkt *n;
+	int err = frag_cut_init(&cut, p->len, header, s->path->mtu);
+
+	while (!err && frag_cut_next(&cut, &offset, &len, &more)) {
+		if (!(n = piece_of(p, offset, len))) {
+			err = -ENOBUFS;
+			break;
+		}
+		if (!v4)
+			ipv6_frag_build(pkt_push(n, IPV6_FRAG_HEADER), s->proto, (uint16_t)offset,
+					more, id);
+		push_header(n, s, (uint16_t)id, (uint16_t)offset, more);
+		err = transmit(n, s);
+	}
+	pkt_free(p);
+	return err;
+}
+
+/* A device cannot complete the checksum of a packet that is cut. */
+static void complete_checksum(struct pkt *p)
+{
+	uint16_t c;
+
+	if (p->csum != PKT_CSUM_PARTIAL)
+		return;
+	c = csum_finish(ip_sum(p, 0));
+	csum_put(pkt_base(p) + p->csum_start + p->csum_offset, c == 0 ? 0xffff : c);
+	p->csum = PKT_CSUM_NONE;
+}
+
+/* Our own sockets hear what we send to groups and to all. */
+static void loop_back(const struct pkt *p, const struct ip_send *s)
+{
+	static const uint8_t zero[ETH_ALEN];
+	struct pkt *c = pkt_clone(p);
+
+	if (!c)
+		return;
+	c->csum = PKT_CSUM_VERIFIED;
+	(void)ether_send(c, loopback_device, zero,
+			 addr_is4(&s->dst) ? ETH_TYPE_IPV4 : ETH_TYPE_IPV6);
+}
+
+int ip_output(struct pkt *p, const struct ip_send *s)
+{
+	bool v4 = addr_is4(&s->dst);
+	uint32_t header = v4 ? IPV4_HEADER : IPV6_HEADER;
+
+	if (p->len + header > IP_MAX_LEN && !(v4 == false && p->len <= IP_MAX_LEN)) {
+		pkt_free(p);
+		return -EMSGSIZE;
+	}
+	if (UNLIKELY(!p->gso && p->len + header > s->path->mtu)) {
+		if (s->dont_fragment) {
+			pkt_free(p);
+			return -EMSGSIZE;
+		}
+		complete_checksum(p);
+		return send_fragments(p, s, v4 ? header : header + IPV6_FRAG_HEADER);
+	}
+	push_header(p, s, s->dont_fragment ? 0 : (uint16_t)random_u64(), 0, false);
+	if (UNLIKELY(s->path->type >= ROUTE_BROADCAST) && !s->no_loop &&
+	    !(s->path->dev->features & NETDEV_LOOPBACK))
+		loop_back(p, s);
+	return transmit(p, s);
+}
