@@ -2,7 +2,7 @@
 
 /* ip(7), ipv6(7), udp(7), raw(7): <netinet/in.h>. */
 
-#include "lib/types.h"
+#include <stdint.h>
 
 struct abi_sockaddr_in {
 	uint16_t sin_family;
@@ -10,7 +10,7 @@ struct abi_sockaddr_in {
 	uint32_t sin_addr;
 	uint8_t sin_zero[8];
 };
-STATIC_ASSERT(sizeof(struct abi_sockaddr_in) == 16);
+_Static_assert(sizeof(struct abi_sockaddr_in) == 16, "");
 
 struct abi_sockaddr_in6 {
 	uint16_t sin6_family;
@@ -19,7 +19,7 @@ struct abi_sockaddr_in6 {
 	uint8_t sin6_addr[16];
 	uint32_t sin6_scope_id;
 };
-STATIC_ASSERT(sizeof(struct abi_sockaddr_in6) == 28);
+_Static_assert(sizeof(struct abi_sockaddr_in6) == 28, "");
 enum { SOCKADDR_IN6_MIN = 24 }; /* RFC 2133 had no scope */
 
 enum {

@@ -26,9 +26,10 @@
 #include "vm/vmspace.h"
 
 enum { OOM_ADJ_NEVER = -1000, WAIT_STEPS = 20 };
-#define WAIT_STEP   (5 * NSEC_PER_MSEC)
-#define VICTIM_TIME (2 * NSEC_PER_SEC) /* what a victim that sleeps gets before another is chosen \
-					*/
+#define WAIT_STEP (5 * NSEC_PER_MSEC)
+#define VICTIM_TIME                                                                   \
+	(2 * NSEC_PER_SEC) /* what a victim that sleeps gets before another is chosen \
+			    */
 
 static _Atomic bool killing;
 static _Atomic nsec_t last_kill;
