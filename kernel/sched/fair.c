@@ -147,12 +147,10 @@ void fair_enqueue(struct fair_queue *q, struct sched_entity *se, enum fair_how h
 	uint64_t v = average(q), slice = scale(FAIR_SLICE, se->weight);
 
 	rebase(q, v);
-	if (how == FAIR_NEW) {
-		se->vruntime = v;
-		slice /= 2; /* a new thread shows soon what it is */
-	} else {
+	if (how == FAIR_NEW)
+		se->vruntime = v; /* with a whole slice: its creator goes on */
+	else
 		se->vruntime = v - (uint64_t)lag_on_entry(se, how == FAIR_WAKE ? slept : 0);
-	}
 	se->vdeadline = se->vruntime + slice;
 	tree_insert(q, se);
 }
