@@ -126,6 +126,8 @@ static int show_vma(void *ctx, struct vmspace *vs, struct vma *v)
 	struct maps_walk *w = ctx;
 	struct vm_usage u;
 
+	if (w->t->len >= w->t->size)
+		return 1; /* full: pseudo.c makes it again in a larger buffer */
 	vma_line(w, vs, v);
 	if (!w->smaps)
 		return 0;
@@ -183,7 +185,7 @@ static int walk(struct pinode *i, struct maps_walk *w,
 		err = -ENOMEM;
 	} else {
 		fsctx_get_root(curthread()->fs, &w->root);
-		err = vm_for_each(vs, 0, fn, w);
+		err = MIN(vm_for_each(vs, 0, fn, w), 0);
 		path_put(&w->root);
 		kfree(w->path_buf);
 	}
