@@ -230,8 +230,9 @@ static bool out_of_memory(void)
 	enum dying dying;
 	bool killed = false;
 
-	if (curtask() == NULL || fatal_signal_pending())
-		return false; /* it is to end, and needs no more memory for that */
+	/* Who is to end needs no more memory for that; nor may it wait for itself. */
+	if (curtask() == NULL || fatal_signal_pending() || (curproc()->flags & PROC_GROUP_EXIT))
+		return false;
 	if (atomic_exchange(&killing, true)) {
 		wait_for_memory();
 		return true;
