@@ -21,8 +21,6 @@
 
 enum { PORT_LOW = 32768, PORT_HIGH = 60999, PRIVILEGED = 1024 };
 
-int net_port_low = PORT_LOW, net_port_high = PORT_HIGH;
-
 void inet_table_init(struct inet_table *t, bool is_stream)
 {
 	spin_init(&t->lock, RANK_PORTS);
@@ -213,8 +211,7 @@ static int choose_locked(struct inet_sock *i, const struct ipv6_addr *local, por
 	f.rport = i->rport;
 	if (!i->rport) /* bind(2): nothing but the place in the sequence tells two apart */
 		f.ifindex = (uint32_t)random_u64();
-	err = port_choose(&i->table->chooser, &f, (uint16_t)net_port_low, (uint16_t)net_port_high,
-			  test_port, &c, &port);
+	err = port_choose(&i->table->chooser, &f, PORT_LOW, PORT_HIGH, test_port, &c, &port);
 	if (err)
 		return also ? -EADDRNOTAVAIL : -EADDRINUSE;
 	i->auto_port = also != NULL;
