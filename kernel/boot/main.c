@@ -30,6 +30,7 @@
 #include "fs/devtmpfs/devtmpfs.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "net/socket.h"
+#include "net/inet/inet.h"
 #include "net/netif.h"
 #include "net/netlink/rtnetlink.h"
 #include "net/unix/unix.h"
@@ -173,6 +174,7 @@ static void init_network(void)
 	netlink_init();
 	rtnetlink_init();
 	netif_init();
+	inet_init();
 }
 
 void kernel_main(void)

@@ -49,6 +49,7 @@
 	X(DENTRY, 103, "S one dentry: parent before child")                                  \
 	X(FUTEX, 105, "S futex hash bucket")                                                 \
 	X(PAGECACHE, 107, "S vmobject->tree_lock: index to page")                            \
+	X(INETQ, 106, "S queue of one Internet socket")                                         \
 	X(PORTS, 108, "S who has which port, of one transport protocol")                     \
 	X(FRAGS, 109, "S packets being put together")                                        \
 	X(SIGNAL, 110, "I signal state of a thread group")                                   \

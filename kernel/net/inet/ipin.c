@@ -53,14 +53,12 @@ const struct ip_protocol *ip_protocol_find(uint8_t proto)
 static void deliver(struct pkt *p)
 {
 	const struct ip_protocol *proto = ip_protocol_find(ip_info(p)->proto);
-	bool heard = raw_input(p);
 
 	if (proto) {
 		proto->input(p);
 		return;
 	}
-	if (!heard)
-		ip_send_unreachable(p, IP_UNREACH_PROTO);
+	ip_send_unreachable(p, IP_UNREACH_PROTO);
 	pkt_free(p);
 }
 
@@ -249,10 +247,12 @@ static void ipv6_input(struct pkt *p)
 	};
 	if (!is_for_us(i, p->dev) || addr_is4(&h.src) || addr_is4(&h.dst) || h.len > p->linear)
 		goto drop;
+	if (UNLIKELY(h.proto == IPPROTO_FRAGMENT_))
+		i->proto = p->data[h.len - IPV6_FRAG_HEADER];
 	pkt_trim(p, h.total);
 	pkt_set_network(p);
 	pkt_pull(p, h.len);
-	if (UNLIKELY(h.has_frag)) {
+	if (UNLIKELY(h.has_frag && (h.frag || h.more))) {
 		memset(&key, 0, sizeof(key));
 		key.src = h.src;
 		key.dst = h.dst;

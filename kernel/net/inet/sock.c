@@ -214,7 +214,7 @@ static int choose_locked(struct inet_sock *i, const struct ipv6_addr *local, por
 	err = port_choose(&i->table->chooser, &f, PORT_LOW, PORT_HIGH, test_port, &c, &port);
 	if (err)
 		return also ? -EADDRNOTAVAIL : -EADDRINUSE;
-	i->auto_port = also != NULL;
+	i->auto_port = true;
 	insert_locked(i, port);
 	return 0;
 }
@@ -262,7 +262,7 @@ int inet_bind(struct inet_sock *i, const void *addr, uint32_t len)
 	else if (!port)
 		err = choose_locked(i, &ip, NULL, NULL);
 	else if (is_free_locked(i, &ip, port))
-		insert_locked(i, port);
+		insert_locked(i, port), i->auto_port = false;
 	else
 		err = -EADDRINUSE;
 	if (!err) {

@@ -35,7 +35,7 @@ struct inet_sock {
 	struct ipv6_addr local, remote;
 	uint16_t lport, rport; /* 0: none */
 	bool is_listening;     /* table's lock to write */
-	bool auto_port;        /* the port was chosen by connect(2) or a send */
+	bool auto_port;        /* nobody asked for this port: disconnecting gives it back */
 	bool v6only, freebind, mc_loop, mc_all, no_check;
 	uint8_t tos, pmtu_mode;
 	int16_t ttl, mc_ttl; /* -1: the default */
@@ -102,6 +102,6 @@ size_t pkt_to_uio(const struct pkt *p, uint32_t offset, struct uio *u, size_t n)
 MUST_CHECK int pkt_from_uio(struct pkt *p, struct uio *u, size_t n);
 
 /* udp.c, tcp.c, raw.c: sockets of a type; used by the families' create. */
-MUST_CHECK int udp_create(int family, int protocol, struct socket **out);
+MUST_CHECK int udp_create(int family, struct socket **out);
 MUST_CHECK int tcp_create(int family, struct socket **out);
 MUST_CHECK int raw_create(int family, int protocol, struct socket **out);
