@@ -20,9 +20,15 @@ struct maps_walk {
 	struct textbuf *t;
 	struct path root;
 	char *path_buf; /* PATH_MAX_BYTES */
-	bool smaps;
+	uint64_t key;   /* the address from which on the walk goes on */
+	/* Writes about v; maps_fill takes back what does not fit. */
+	void (*record)(struct maps_walk *w, struct vmspace *vs, struct vma *v);
+};
+
+struct rollup {
 	struct vm_usage sum;
 	uint64_t first, last;
+	unsigned nvmas; /* since the lock was taken */
 };
 
 static const char *vma_label(struct maps_walk *w, struct vmspace *vs, struct vma *v)
@@ -121,16 +127,16 @@ static void vm_flags_line(struct textbuf *t, const struct vma *v)
 	text_c(t, '\n');
 }
 
-static int show_vma(void *ctx, struct vmspace *vs, struct vma *v)
+static void maps_record(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 {
-	struct maps_walk *w = ctx;
+	vma_line(w, vs, v);
+}
+
+static void smaps_record(struct maps_walk *w, struct vmspace *vs, struct vma *v)
+{
 	struct vm_usage u;
 
-	if (w->t->len >= w->t->size)
-		return 1; /* full: pseudo.c makes it again in a larger buffer */
 	vma_line(w, vs, v);
-	if (!w->smaps)
-		return 0;
 	vm_usage_locked(vs, v, &u);
 	text_f(w->t,
 	       "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 "
@@ -141,89 +147,124 @@ static int show_vma(void *ctx, struct vmspace *vs, struct vma *v)
 	       !v->object && v->end - v->start >= HUGE_SIZE && !(v->flags & VMA_NOHUGE) &&
 		       !vs->no_huge && vm_huge_mode != VM_HUGE_NEVER);
 	vm_flags_line(w->t, v);
-	return 0;
 }
 
-static int sum_vma(void *ctx, struct vmspace *vs, struct vma *v)
+static int add_record(void *ctx, struct vmspace *vs, struct vma *v)
 {
 	struct maps_walk *w = ctx;
-	struct vm_usage u;
+	size_t at = w->t->len;
 
-	vm_usage_locked(vs, v, &u);
-	w->sum.rss += u.rss;
-	w->sum.pss += u.pss;
-	w->sum.shared_clean += u.shared_clean;
-	w->sum.shared_dirty += u.shared_dirty;
-	w->sum.private_clean += u.private_clean;
-	w->sum.private_dirty += u.private_dirty;
-	w->sum.referenced += u.referenced;
-	w->sum.anonymous += u.anonymous;
-	w->sum.lazyfree += u.lazyfree;
-	w->sum.anon_huge += u.anon_huge;
-	w->sum.locked += u.locked;
-	w->sum.pss_dirty += u.pss_dirty;
-	w->sum.pss_anon += u.pss_anon;
-	w->sum.pss_file += u.pss_file;
-	w->sum.pss_shmem += u.pss_shmem;
-	w->first = w->first ? w->first : v->start;
-	w->last = v->end;
+	w->record(w, vs, v);
+	if (w->t->len >= w->t->size) {
+		if (at > 0)
+			w->t->len = at; /* it begins the next piece */
+		return 1;
+	}
+	w->key = v->end;
 	return 0;
 }
 
-/* Walks the address space of i's task; nothing for a task without one. */
-static int walk(struct pinode *i, struct maps_walk *w,
-		int (*fn)(void *, struct vmspace *, struct vma *))
+/*
+ * The records of the VMAs from address *key on that fit. The space's lock is held for one piece:
+ * what changes between two pieces is seen, or not, as it lies before or behind the place.
+ */
+static int maps_fill(struct pinode *i, uint64_t *key, struct maps_walk *w)
 {
 	struct vmspace *vs;
-	int err;
+	int res;
 
-	if ((err = proc_may_access(i, ACCESS_READ)))
-		return err;
+	if ((res = proc_may_access(i, ACCESS_READ)))
+		return res;
 	if ((vs = proc_get_vmspace(i)) == NULL)
 		return 0;
 	if ((w->path_buf = kmalloc(PATH_MAX_BYTES)) == NULL) {
-		err = -ENOMEM;
+		res = -ENOMEM;
 	} else {
+		w->key = *key;
 		fsctx_get_root(curthread()->fs, &w->root);
-		err = MIN(vm_for_each(vs, 0, fn, w), 0);
+		res = vm_for_each(vs, *key, add_record, w);
+		*key = w->key;
 		path_put(&w->root);
 		kfree(w->path_buf);
 	}
 	vmspace_put(vs);
-	return err;
+	return res;
 }
 
-int proc_maps_show(struct pinode *i, struct textbuf *t)
-{
-	struct maps_walk w = { .t = t };
+enum { ROLLUP_PIECE = 64 };
 
-	return walk(i, &w, show_vma);
+static int sum_vma(void *ctx, struct vmspace *vs, struct vma *v)
+{
+	struct rollup *r = ctx;
+	struct vm_usage u;
+
+	vm_usage_locked(vs, v, &u);
+	r->sum.rss += u.rss;
+	r->sum.pss += u.pss;
+	r->sum.shared_clean += u.shared_clean;
+	r->sum.shared_dirty += u.shared_dirty;
+	r->sum.private_clean += u.private_clean;
+	r->sum.private_dirty += u.private_dirty;
+	r->sum.referenced += u.referenced;
+	r->sum.anonymous += u.anonymous;
+	r->sum.lazyfree += u.lazyfree;
+	r->sum.anon_huge += u.anon_huge;
+	r->sum.locked += u.locked;
+	r->sum.pss_dirty += u.pss_dirty;
+	r->sum.pss_anon += u.pss_anon;
+	r->sum.pss_file += u.pss_file;
+	r->sum.pss_shmem += u.pss_shmem;
+	r->first = r->first ? r->first : v->start;
+	r->last = v->end;
+	return ++r->nvmas == ROLLUP_PIECE;
 }
 
-int proc_smaps_show(struct pinode *i, struct textbuf *t)
+int proc_maps_check(struct pinode *i)
 {
-	struct maps_walk w = { .t = t, .smaps = true };
+	return proc_may_access(i, ACCESS_READ);
+}
 
-	return walk(i, &w, show_vma);
+int proc_maps_fill(struct pinode *i, uint64_t *key, struct textbuf *t)
+{
+	struct maps_walk w = { .t = t, .record = maps_record };
+
+	return maps_fill(i, key, &w);
+}
+
+int proc_smaps_fill(struct pinode *i, uint64_t *key, struct textbuf *t)
+{
+	struct maps_walk w = { .t = t, .record = smaps_record };
+
+	return maps_fill(i, key, &w);
 }
 
 int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t)
 {
-	struct maps_walk w = { .t = t };
-	int err = walk(i, &w, sum_vma);
+	struct rollup r = { 0 };
+	struct vmspace *vs;
+	int res;
 
-	if (err)
-		return err;
+	if ((res = proc_may_access(i, ACCESS_READ)))
+		return res;
+	if ((vs = proc_get_vmspace(i)) == NULL)
+		return -ESRCH;
+	do { /* in pieces, so that faults and the killer get through */
+		r.nvmas = 0;
+		res = vm_for_each(vs, r.last, sum_vma, &r);
+		thread_resched_point();
+	} while (res > 0 && !fatal_signal_pending());
+	vmspace_put(vs);
+	if (res)
+		return -EINTR;
 	text_f(t, "%08lx-%08lx ---p 00000000 00:00 0                          [rollup]\n",
-	       (unsigned long)w.first, (unsigned long)w.last);
-	usage_lines(t, &w.sum, true);
+	       (unsigned long)r.first, (unsigned long)r.last);
+	usage_lines(t, &r.sum, true);
 	return 0;
 }
 
 /* numa_maps: one node, the default policy. */
-static int numa_vma(void *ctx, struct vmspace *vs, struct vma *v)
+static void numa_record(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 {
-	struct maps_walk *w = ctx;
 	struct vm_usage u;
 
 	vm_usage_locked(vs, v, &u);
@@ -244,14 +285,13 @@ static int numa_vma(void *ctx, struct vmspace *vs, struct vma *v)
 	if (u.rss)
 		text_f(w->t, " N0=%lu kernelpagesize_kB=4", (unsigned long)u.rss >> PAGE_SHIFT);
 	text_c(w->t, '\n');
-	return 0;
 }
 
-int proc_numa_maps_show(struct pinode *i, struct textbuf *t)
+int proc_numa_maps_fill(struct pinode *i, uint64_t *key, struct textbuf *t)
 {
-	struct maps_walk w = { .t = t };
+	struct maps_walk w = { .t = t, .record = numa_record };
 
-	return walk(i, &w, numa_vma);
+	return maps_fill(i, key, &w);
 }
 
 /* proc(5): 1 all, 2 anonymous, 3 files: referenced bits; 4 soft-dirty, which there is none of; 5

@@ -16,37 +16,65 @@
 #include "vfs/walk.h"
 #include "vm/vmspace.h"
 
-/* Copies [start, end) of the process's memory into the text; nothing when it has none. */
-static int show_memory(struct pinode *i, struct textbuf *t, bool environment)
+/* What fits of [start + *key, end) of the process's memory. Linux ends such a file, without an
+ * error, at memory that cannot be read. */
+static int fill_memory(struct vmspace *vs, uint64_t start, uint64_t end, uint64_t *key,
+		       struct textbuf *t)
+{
+	size_t room = t->size - t->len - 1;
+	ssize64_t n;
+
+	if (start + *key >= end)
+		return 0;
+	n = vm_access(vs, start + *key, t->buf + t->len, MIN(room, end - start - *key), false,
+		      true);
+	if (n <= 0)
+		return 0;
+	t->len += (size_t)n;
+	*key += (uint64_t)n;
+	return start + *key < end;
+}
+
+static bool byte_is_set(struct vmspace *vs, uint64_t at)
+{
+	char c = 0;
+
+	return vm_access(vs, at, &c, 1, false, true) == 1 && c != '\0';
+}
+
+/*
+ * The arguments. A process that wrote over its last argument's terminator has given itself a title
+ * (setproctitle(3)): that is one string from the first argument on, which may reach into the
+ * environment.
+ */
+static int cmdline_fill(struct pinode *i, uint64_t *key, struct textbuf *t)
 {
 	struct vmspace *vs = proc_get_vmspace(i);
-	uint64_t start, end;
-	char chunk[256];
-	ssize64_t n;
+	const char *nul;
+	int res;
 
 	if (vs == NULL)
 		return 0;
-	start = environment ? vs->env_start : vs->arg_start;
-	end = environment ? vs->env_end : vs->arg_end;
-	while (start < end) {
-		n = vm_access(vs, start, chunk, MIN(sizeof(chunk), end - start), false, true);
-		if (n <= 0)
-			break;
-		text_n(t, chunk, (size_t)n);
-		start += (uint64_t)n;
+	if (vs->arg_end > vs->arg_start && byte_is_set(vs, vs->arg_end - 1)) {
+		fill_memory(vs, vs->arg_start, MAX(vs->arg_end, vs->env_end), key, t);
+		if ((nul = memchr(t->buf, '\0', t->len)) != NULL)
+			t->len = (size_t)(nul - t->buf) + 1;
+		res = 0;
+	} else {
+		res = fill_memory(vs, vs->arg_start, vs->arg_end, key, t);
 	}
 	vmspace_put(vs);
-	return 0;
+	return res;
 }
 
-static int cmdline_show(struct pinode *i, struct textbuf *t)
+static int environ_fill(struct pinode *i, uint64_t *key, struct textbuf *t)
 {
-	return show_memory(i, t, false);
-}
+	struct vmspace *vs = proc_get_vmspace(i);
+	int res = vs ? fill_memory(vs, vs->env_start, vs->env_end, key, t) : 0;
 
-static int environ_show(struct pinode *i, struct textbuf *t)
-{
-	return show_memory(i, t, true);
+	if (vs != NULL)
+		vmspace_put(vs);
+	return res;
 }
 
 static int auxv_show(struct pinode *i, struct textbuf *t)
@@ -427,6 +455,14 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 	{                                                       \
 		.name = n, .mode = S_IFREG | (perm), .show = fn \
 	}
+#define FILL(n, perm, fn)                                       \
+	{                                                       \
+		.name = n, .mode = S_IFREG | (perm), .fill = fn \
+	}
+#define SPACE_TEXT(n, fn)                                                                    \
+	{                                                                                    \
+		.name = n, .mode = S_IFREG | 0444, .fill = fn, .check_open = proc_maps_check \
+	}
 #define PRIVATE_TEXT(n, perm, fn)                                                         \
 	{                                                                                 \
 		.name = n, .mode = S_IFREG | (perm), .show = fn, .owned_by_subject = true \
@@ -442,15 +478,19 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		  .mode = S_IFREG | 0200,                                                          \
 		  .store = proc_clear_refs_store,                                                  \
 		  .owned_by_subject = true },                                                      \
-		TEXT("numa_maps", 0444, proc_numa_maps_show), TEXT("cmdline", 0444, cmdline_show), \
+		SPACE_TEXT("numa_maps", proc_numa_maps_fill), FILL("cmdline", 0444, cmdline_fill), \
 		{ .name = "comm",                                                                  \
 		  .mode = S_IFREG | 0644,                                                          \
 		  .show = comm_show,                                                               \
 		  .store = comm_store },                                                           \
-		LINK("cwd", cwd_link), PRIVATE_TEXT("environ", 0400, environ_show),                \
+		LINK("cwd", cwd_link),                                                             \
+		{ .name = "environ",                                                               \
+		  .mode = S_IFREG | 0400,                                                          \
+		  .fill = environ_fill,                                                            \
+		  .owned_by_subject = true },                                                      \
 		LINK("exe", exe_link), PRIVATE_TEXT("io", 0400, io_show),                          \
 		TEXT("limits", 0444, limits_show), TEXT("loginuid", 0444, loginuid_show),          \
-		TEXT("maps", 0444, proc_maps_show),                                                \
+		SPACE_TEXT("maps", proc_maps_fill),                                                \
 		{ .name = "mem",                                                                   \
 		  .mode = S_IFREG | 0600,                                                          \
 		  .fops = &proc_mem_ops,                                                           \
@@ -469,8 +509,11 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		  .owned_by_subject = true },                                                      \
 		PRIVATE_TEXT("personality", 0400, personality_show), LINK("root", root_link),      \
 		TEXT("schedstat", 0444, schedstat_show), TEXT("sessionid", 0444, loginuid_show),   \
-		PRIVATE_TEXT("syscall", 0400, syscall_show), TEXT("smaps", 0444, proc_smaps_show), \
-		TEXT("smaps_rollup", 0444, proc_smaps_rollup_show),                                \
+		PRIVATE_TEXT("syscall", 0400, syscall_show), SPACE_TEXT("smaps", proc_smaps_fill), \
+		{ .name = "smaps_rollup",                                                          \
+		  .mode = S_IFREG | 0444,                                                          \
+		  .show = proc_smaps_rollup_show,                                                  \
+		  .check_open = proc_maps_check },                                                 \
 		TEXT("stat", 0444, proc_stat_show), TEXT("statm", 0444, proc_statm_show),          \
 		TEXT("status", 0444, proc_status_show), TEXT("wchan", 0444, wchan_show),           \
 		{ .name = "fd",                                                                    \

@@ -32,16 +32,17 @@ MUST_CHECK int proc_may_access(struct pinode *i, enum access_mode mode);
 MUST_CHECK bool proc_parse_number(const char *name, size_t len, uint32_t *out);
 
 /* /proc/PID/{maps,smaps,smaps_rollup,statm,stat,status,fd,fdinfo}. */
-int proc_maps_show(struct pinode *i, struct textbuf *t);
+int proc_maps_check(struct pinode *i); /* check_open of those four that tell of an address space */
+int proc_maps_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+int proc_smaps_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+int proc_numa_maps_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
 int proc_meminfo_show(struct pinode *i, struct textbuf *t);
 int proc_vmstat_show(struct pinode *i, struct textbuf *t);
 int proc_slabinfo_show(struct pinode *i, struct textbuf *t);
 int proc_buddyinfo_show(struct pinode *i, struct textbuf *t);
-int proc_smaps_show(struct pinode *i, struct textbuf *t);
 int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t);
 int proc_stat_show(struct pinode *i, struct textbuf *t);
 int proc_status_show(struct pinode *i, struct textbuf *t);
-int proc_numa_maps_show(struct pinode *i, struct textbuf *t);
 ssize64_t proc_clear_refs_store(struct pinode *i, char *text, size_t n);
 int proc_statm_show(struct pinode *i, struct textbuf *t);
 int proc_fd_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,

@@ -2,9 +2,8 @@
  * The common part of procfs and sysfs: see pseudo.h.
  *
  * Inodes are made at lookup and die with their last user. Dentries below a process are revalidated
- * at each walk: a pid whose process is gone must not be found. A file's text is made as a whole
- * when a read starts at offset 0, into a buffer that belongs to the open file, so that a reader
- * with a small buffer sees one consistent state.
+ * at each walk: a pid whose process is gone must not be found. Reading and writing is in
+ * pseudo_text.c.
  */
 
 #include "pseudofs/pseudo.h"
@@ -15,15 +14,6 @@
 #include "pmm/slab.h"
 #include "proc/task.h"
 #include "vfs/dentry.h"
-#include "vm/uio.h"
-
-enum { TEXT_FIRST = 4096, TEXT_MAX = 64 << 20, STORE_MAX = 4096 };
-
-struct ptext {
-	struct mutex lock; /* FILEPOS+: text of one open file */
-	char *buf;
-	size_t size, len;
-};
 
 static struct slab_cache *pinode_cache;
 static const struct inode_ops pseudo_dir_ops, pseudo_file_inode_ops, pseudo_link_ops;
@@ -274,106 +264,6 @@ struct pinode *pseudo_dir_of(struct file *f)
 {
 	return f->inode && f->inode->ops == &pseudo_dir_ops ? pinode_of(f->inode) : NULL;
 }
-
-static int pseudo_open(struct inode *i, struct file *f)
-{
-	struct ptext *t;
-
-	(void)i;
-	if ((t = kzalloc(sizeof(*t))) == NULL)
-		return -ENOMEM;
-	mutex_init(&t->lock, RANK_PSEUDO);
-	f->priv = t;
-	return 0;
-}
-
-static void pseudo_release(struct file *f)
-{
-	struct ptext *t = f->priv;
-
-	kfree(t->buf);
-	kfree(t);
-}
-
-/* Makes the text, in a buffer that doubles until it fits. */
-static int make_text(struct pinode *p, struct ptext *t)
-{
-	struct textbuf out;
-	int err;
-
-	for (size_t size = MAX(t->size, (size_t)TEXT_FIRST);; size *= 2) {
-		if (size != t->size) {
-			kfree(t->buf);
-			t->size = 0;
-			if ((t->buf = kmalloc(size)) == NULL)
-				return -ENOMEM;
-			t->size = size;
-		}
-		out = (struct textbuf){ .buf = t->buf, .size = t->size };
-		if ((err = p->node->show(p, &out)))
-			return err;
-		t->len = out.len;
-		if (out.len < out.size)
-			return 0;
-		if (size >= TEXT_MAX)
-			return -EFBIG;
-	}
-}
-
-static ssize64_t pseudo_read(struct file *f, struct uio *u, off64_t *pos)
-{
-	struct ptext *t = f->priv;
-	ssize64_t n = 0;
-	size_t left;
-
-	if (pinode_of(f->inode)->node->show == NULL)
-		return -EIO;
-	mutex_lock(&t->lock);
-	if (*pos == 0 || t->buf == NULL)
-		n = make_text(pinode_of(f->inode), t);
-	if (n == 0 && (uint64_t)*pos < t->len) {
-		left = t->len - (size_t)*pos;
-		left = MIN(left, u->resid);
-		n = (ssize64_t)uio_put(u, t->buf + *pos, left);
-		if (n == 0 && left > 0)
-			n = -EFAULT;
-		else
-			*pos += n;
-	}
-	mutex_unlock(&t->lock);
-	return n;
-}
-
-static ssize64_t pseudo_write(struct file *f, struct uio *u, off64_t *pos)
-{
-	struct pinode *p = pinode_of(f->inode);
-	size_t want = MIN(u->resid, (size_t)STORE_MAX - 1);
-	char *text;
-	ssize64_t n;
-
-	if (p->node->store == NULL)
-		return -EIO;
-	if ((text = kmalloc(want + 1)) == NULL)
-		return -ENOMEM;
-	if (uio_get(u, text, want) != want) {
-		n = -EFAULT;
-	} else {
-		text[want] = 0;
-		n = p->node->store(p, text, want);
-	}
-	kfree(text);
-	if (n > 0)
-		*pos += n;
-	return n;
-}
-
-const struct file_ops pseudo_file_ops = {
-	.open = pseudo_open,
-	.release = pseudo_release,
-	.read = pseudo_read,
-	.write = pseudo_write,
-	.seek = generic_seek,
-};
 
 int pseudo_mount(const struct fs_type *t, uint32_t magic, const struct pnode *root,
 		 struct superblock **out)

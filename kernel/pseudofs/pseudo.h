@@ -33,6 +33,16 @@ struct pnode {
 	uint32_t mode;    /* type and permissions */
 	/* Regular files: writes the text. 0 or -errno. */
 	int (*show)(struct pinode *i, struct textbuf *t);
+	/*
+	 * Regular files with a long text, instead of show: writes records from the one that *key
+	 * names (0: the first; what a key is, the file knows) until they no longer fit, and moves
+	 * *key on to the first that is missing. What does not fit is taken back, unless it would be
+	 * the only one: then t->len >= t->size asks for a larger buffer. Between two calls anything
+	 * may change; a record that stays all the time is given once. 1: more may follow; 0: that
+	 * was the end; -errno.
+	 */
+	int (*fill)(struct pinode *i, uint64_t *key, struct textbuf *t);
+	int (*check_open)(struct pinode *i); /* regular files: 0 or open(2)'s -errno */
 	/* Regular files: takes a write of n bytes (NUL-terminated copy, at most 4095). Bytes taken
 	 * or -errno. */
 	ssize64_t (*store)(struct pinode *i, char *text, size_t n);
@@ -77,5 +87,11 @@ MUST_CHECK int pseudo_mount(const struct fs_type *t, uint32_t magic, const struc
 /* The node of a directory of procfs or sysfs, borrowed; NULL: f is none. */
 struct pinode *pseudo_dir_of(struct file *f);
 
-/* Opens with the text made by show(); for fops that extend it. */
+/* A `fill` by single records: writes the first at or after *key, and the key of what follows it.
+ * 1: written; 0: there is none; -errno. */
+typedef int pseudo_record_fn(struct pinode *i, uint64_t *key, struct textbuf *t);
+MUST_CHECK int pseudo_records(struct pinode *i, uint64_t *key, struct textbuf *t,
+			      pseudo_record_fn *one);
+
+/* Opens with the text made by show() or fill(); for fops that extend it. */
 extern const struct file_ops pseudo_file_ops;
