@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import socket
 import struct
 import subprocess
 import tarfile
@@ -40,7 +41,7 @@ class Words(TestCase):
 
     def test_help_names_what_is_not_there(self):
         text = kevlar("run", "--help").stdout.decode()
-        self.assertRegex(text, r"--net user, --publish and --disk are not there yet")
+        self.assertRegex(text, r"--disk +is not there yet")
         self.assertRegex(text, r"alpine is not there yet")
 
     def test_nothing(self):
@@ -64,6 +65,20 @@ class Words(TestCase):
             (["--qemu", "it's"], "--qemu"),
             (["--env", "NOVALUE"], "--env"),
             (["--root"], "--root"),
+            (["--net", "bridge"], "--net"),
+            (["--net", "none", "--publish", "80:80"], "--publish needs a network"),
+            (["--publish"], "--publish"),
+            (["--publish", "80"], "--publish 80: not"),
+            (["--publish", "80:"], "--publish 80:: not"),
+            (["--publish", "a:b"], "--publish a:b: not"),
+            (["--publish", "80:80/sctp"], "--publish 80:80/sctp: not"),
+            (["--publish", "::1:80:80"], "--publish ::1:80:80: not"),
+            (["--publish", "1.2.3:80:80"], "--publish 1.2.3:80:80: not"),
+            (["--publish", "1.2.3.256:80:80"], "1.2.3.256 is not an address"),
+            (["--publish", "0:80"], "0 is not a port"),
+            (["--publish", "65536:80"], "65536 is not a port"),
+            (["--publish", "80:0"], "0 is not a port"),
+            (["--publish", "80:99999999999999999999"], "is not a port"),
             (["uname", "-a"], "-a"),
             (["uname"], "behind --: ./kevlar run -- uname"),
             (["--kernel", "x", "--debug"], "--debug"),
@@ -76,8 +91,7 @@ class Words(TestCase):
 
     def test_not_there_yet(self):
         cases = [
-            ["run", "--net", "user"], ["run", "--publish", "80:80"], ["run", "--disk", "x.img"],
-            ["root", "make", "alpine"],
+            ["run", "--disk", "x.img"], ["root", "make", "alpine"],
         ]
         for args in cases:
             with self.subTest(args=args):
@@ -179,6 +193,20 @@ class Files(TestCase):
                                 env={"PATH": str(tools), "HOME": str(self.dir)}, capture_output=True,
                                 stdin=subprocess.DEVNULL)
         self.assert_one_line(result, r"missing: qemu-system-x86_64 \(Debian packages qemu-system-x86\)", 125)
+
+    def test_publish_taken_port(self):
+        for kind, word in ((socket.SOCK_STREAM, ""), (socket.SOCK_DGRAM, "/udp")):
+            with self.subTest(word=word), socket.socket(socket.AF_INET, kind) as s:
+                s.bind(("127.0.0.1", 0))
+                if kind == socket.SOCK_STREAM:
+                    s.listen()
+                port = s.getsockname()[1]
+                result = kevlar("run", "--kernel", self.kernel, "--publish", f"{port}:80{word}", "--", "true")
+                self.assert_one_line(result, f"--publish: port {port} of 127.0.0.1: Address already in use", 125)
+
+    def test_publish_address_of_another(self):
+        result = kevlar("run", "--kernel", self.kernel, "--publish", "192.0.2.1:8080:80", "--", "true")
+        self.assert_one_line(result, "port 8080 of 192.0.2.1: Cannot assign requested address", 125)
 
     def test_trace_directory(self):
         result = kevlar("run", "--kernel", self.kernel, "--trace", "syscall:/nonexistent/t", "--", "true")

@@ -1,7 +1,7 @@
 /*
- * The agent: process 1 of a machine that `kevlar run` starts. It prepares the machine, asks the host
- * over the control channel what to run, runs it, carries its input and output, reaps orphans, reports
- * the exit status and powers the machine off.
+ * The agent: process 1 of a machine that `kevlar run` starts. It prepares the machine, asks the
+ * host over the control channel what to run, runs it, carries its input and output, reaps orphans,
+ * reports the exit status and powers the machine off.
  *
  * One thread, one ppoll loop. SIGCHLD is blocked everywhere but in ppoll, so a child's end can
  * never be missed between looking and sleeping. Writing to the channel blocks: a host that does not
@@ -22,6 +22,7 @@
 #include "channel.h"
 #include "command.h"
 #include "machine.h"
+#include "network.h"
 #include "request.h"
 
 #define CHANNEL_PATH "/dev/ttyS1"
@@ -134,6 +135,11 @@ static void resize(const struct frame *f)
 		ioctl(agent.command.console_fd, TIOCSWINSZ, &size);
 }
 
+static void note_now(const char *what, const char *why)
+{
+	channel_note(&agent.channel, "%s: %s", what, why);
+}
+
 static void start(void)
 {
 	struct request *r = &agent.request;
@@ -145,6 +151,7 @@ static void start(void)
 		return;
 	}
 	machine_name(r->host);
+	network_up(r->net, note_now);
 	if (command_start(&agent.command, r)) {
 		channel_note(&agent.channel, "cannot start a process: %s", strerror(errno));
 		agent.status = NO_STATUS;

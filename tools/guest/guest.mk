@@ -6,7 +6,7 @@ GUEST_TOOLS_OUT := build/guest
 GUEST_TOOLS_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Os -static -s -Wall -Wextra -Wconversion \
 	-Wno-sign-conversion -Wmissing-prototypes -Wshadow -Werror
 GUEST_TOOLS_SOURCES := $(wildcard tools/guest/*.[ch]) tools/guest/guest.mk
-GUEST_AGENT_SOURCES := $(addprefix tools/guest/,agent.c channel.c command.c machine.c request.c)
+GUEST_AGENT_SOURCES := $(addprefix tools/guest/,agent.c channel.c command.c machine.c network.c request.c)
 
 .PHONY: guest-tools
 guest-tools: $(GUEST_TOOLS_OUT)/init $(GUEST_TOOLS_OUT)/runner

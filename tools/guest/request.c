@@ -38,6 +38,8 @@ static void parse_word(struct request *r, char *word, size_t *nargs, size_t *nen
 		r->dir = v;
 	else if ((v = value_of(word, "host")))
 		r->host = v;
+	else if ((v = value_of(word, "net")))
+		r->net = v;
 	else if ((v = value_of(word, "tty")))
 		r->has_tty = sscanf(v, "%hux%hu", &r->rows, &r->cols) == 2;
 	else if ((v = value_of(word, "stderr")))

@@ -8,6 +8,8 @@
  *     host=NAME     the machine's host name
  *     tty=ROWSxCOLS the command gets the console as its controlling terminal, of that size
  *     stderr=pipe   with tty: standard error goes over the channel all the same
+ *     net=A/P G D   the user network: address and prefix, gateway, name server; for a card that the
+ *                   kernel has not set up itself
  *     trace=1       send /proc/ktrace/dump when the command has ended
  *
  * An unknown key is ignored, so that an older agent still runs under a newer host.
@@ -25,6 +27,7 @@ struct request {
 	char **env;  /* ends with NULL */
 	const char *dir;
 	const char *host;
+	const char *net; /* or NULL */
 	bool has_tty;
 	unsigned short rows, cols;
 	bool pipes_stderr;

@@ -9,13 +9,12 @@ import subprocess
 import sys
 import time
 
-from . import deps, paths, qemu, roots
+from . import deps, net, paths, qemu, roots
 from .errors import BAD_USAGE, INTERRUPTED, NO_STATUS, Failure, reason
 from .run import Options, run
 from .ui import say
 
 NOT_YET = {
-    "--publish": "publishing ports",
     "--disk": "disks",
 }
 
@@ -54,7 +53,12 @@ status. Without COMMAND: a login shell. Ctrl-A x ends the machine.
   --qemu WORDS       more words for QEMU's command line
   -v, --verbose      show the kernel's log on standard error
   --yes              install missing Debian packages without asking
-  --net none         the only network so far; --net user, --publish and --disk are not there yet
+  --net user|none    user (default): a card on QEMU's user network, set up by DHCP unless --append has an
+                     ip= of its own; there 10.0.2.2 is this machine's loopback
+  --publish [ADDR:]PORT:PORT[/udp]
+                     a port of this machine that leads to one of the guest's; ADDR is 127.0.0.1 if not
+                     said; may be repeated
+  --disk             is not there yet
 
 Exit status: the command's (128+N if signal N ended it); 124 timeout; 125 no status, the reason is
 said; 126 and 127 as in a shell; 130 Ctrl-C.
@@ -183,8 +187,8 @@ def command_run(args: list[str]) -> int:
     p.add_argument("--memory")
     p.add_argument("--machine", choices=qemu.MACHINES, default="pc")
     p.add_argument("--cpu", default="max")
-    p.add_argument("--net", choices=("user", "none"), default="none")
-    p.add_argument("--publish", action="append")
+    p.add_argument("--net", choices=("user", "none"), default="user")
+    p.add_argument("--publish", action="append", default=[])
     p.add_argument("--disk", action="append")
     p.add_argument("--append", action="append", default=[])
     p.add_argument("--env", type=variable, action="append", default=[])
@@ -204,8 +208,9 @@ def command_run(args: list[str]) -> int:
     for option, what in NOT_YET.items():
         if getattr(o, option[2:]):
             raise Failure(f"run: {option}: {what} are not there yet", BAD_USAGE)
-    if o.net != "none":
-        raise Failure("run: --net user: the network is not there yet", BAD_USAGE)
+    ports = [net.parse_publish(text) for text in o.publish]
+    if o.net == "none" and ports:
+        p.error("--publish needs a network, --net none has none")
     if o.kernel and o.debug:
         p.error("--debug is for our own kernel, not for --kernel")
     if o.plain and command:
@@ -217,7 +222,8 @@ def command_run(args: list[str]) -> int:
         command=command, root=o.root, kernel=o.kernel, debug=o.debug, cpus=o.cpus,
         memory=qemu.parse_memory(o.memory) if o.memory else None, machine=o.machine, cpu=o.cpu,
         append=o.append, env=o.env, trace=o.trace, timeout=o.timeout, plain=o.plain,
-        verbose=o.verbose, log=o.log, qemu=o.qemu))
+        verbose=o.verbose, log=o.log, qemu=o.qemu,
+        net=None if o.net == "none" else net.Network(ports)))
 
 
 def command_root(args: list[str]) -> int:

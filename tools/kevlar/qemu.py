@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import deps
 from .errors import Failure, BAD_USAGE
+from .net import Network
 
 PROGRAM = "qemu-system-x86_64"
 MACHINES = ("pc", "q35", "microvm")
@@ -29,6 +30,7 @@ class Machine:
     cpu: str = "max"
     cpus: int = 1
     memory: int = 512  # MiB
+    net: Network | None = None
     append: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)  # --qemu
 
@@ -74,6 +76,8 @@ def command(machine: Machine, control_fd: int | None) -> list[str]:
     if control_fd is not None:
         words += ["-chardev", f"socket,id=control,fd={control_fd}"]
         words += ["-device", "isa-serial,index=1,chardev=control"]
+    if machine.net is not None:
+        words += machine.net.words(machine.machine)
     return words + machine.extra
 
 

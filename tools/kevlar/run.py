@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import channel, cpio, deps, kernel, qemu, roots, terminal
 from .errors import NO_STATUS, Failure, reason
+from .net import Network, add_modules
 from .session import Plan, Result, Session
 from .sinks import CallSink, FdSink
 from .ui import say, warn
@@ -37,13 +38,17 @@ class Options:
     verbose: bool = False
     log: str | None = None
     qemu: list[str] = field(default_factory=list)
+    net: Network | None = None
 
 
-def overlay(writer: cpio.Writer) -> None:
-    """What every root gets on top: the agent, and a console for it to complain on."""
+def overlay(writer: cpio.Writer, net_kernel: Path | None = None) -> None:
+    """What every root gets on top: the agent, a console for it to complain on, and the modules by which
+    `net_kernel` drives a card."""
     writer.directory(".kevlar", 0o755)
     writer.host_file(AGENT, kernel.agent())
     writer.node("dev/console", stat.S_IFCHR | 0o600, 5, 1)
+    if net_kernel is not None:
+        add_modules(writer, net_kernel)
 
 
 def environment(on_terminal: bool, extra: list[str]) -> list[str]:
@@ -56,8 +61,11 @@ def environment(on_terminal: bool, extra: list[str]) -> list[str]:
     return [f"{name}={value}" for name, value in words.items()]
 
 
-def command_line(*, plain: bool, verbose: bool, trace: str | None, extra: list[str]) -> list[str]:
+def command_line(*, plain: bool, verbose: bool, trace: str | None, extra: list[str],
+                 has_net: bool = False) -> list[str]:
     words = ["console=ttyS0", "panic=-1"]
+    if has_net and not _sets_address(extra):
+        words.append("ip=dhcp")
     if not plain:
         words.append("rdinit=/" + AGENT)
     if not verbose and not plain:
@@ -67,12 +75,19 @@ def command_line(*, plain: bool, verbose: bool, trace: str | None, extra: list[s
     return words + extra
 
 
+def _sets_address(words: list[str]) -> bool:
+    """True if the user's own words say how the card gets its address."""
+    return any(word.startswith("ip=") for word in " ".join(words).split())
+
+
 def request(options: Options, on_terminal: bool, has_trace: bool) -> bytes:
     more = {"host": "kevlar"}
     if on_terminal and not os.isatty(2):
         more["stderr"] = "pipe"
     if has_trace:
         more["trace"] = "1"
+    if options.net is not None and not _sets_address(options.append):
+        more.update(options.net.request())
     return channel.request_words(
         args=[os.fsencode(word) for word in options.command],
         env=environment(on_terminal, options.env),
@@ -87,15 +102,18 @@ def run(options: Options) -> int:
         image_path = kernel.find(options.kernel, options.debug)
         groups, trace_file = _split_trace(options.trace)
         trace = stack.enter_context(_TraceFile(trace_file)) if groups else None
+        if options.net is not None:
+            options.net.check()
         image = stack.enter_context(
-            roots.open_image(options.root, None if options.plain else overlay))
+            roots.open_image(options.root, None if options.plain else
+                             lambda writer: overlay(writer, options.net and image_path)))
         on_terminal = terminal.is_interactive()
         machine = qemu.Machine(
             kernel=image_path, initrd_fd=image.file.fileno(), machine=options.machine,
             cpu=options.cpu, cpus=options.cpus, memory=options.memory or image.memory(),
             append=command_line(plain=options.plain, verbose=options.verbose, trace=groups,
-                                extra=options.append),
-            extra=options.qemu)
+                                extra=options.append, has_net=options.net is not None),
+            net=options.net, extra=options.qemu)
         plan = Plan(
             machine=machine,
             request=None if options.plain else request(options, on_terminal, trace is not None),
