@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import BinaryIO, Iterator
 
 from . import cpio, deps, initramfs
-from .errors import Failure
+from .errors import BAD_USAGE, Failure
 from .ui import warn
 
-SUITE = "bookworm"
 PACKAGES = ("bash musl-tools coreutils grep sed mawk gawk findutils diffutils tar gzip bzip2 xz-utils bc perl python3 "
             "sqlite3 gcc libc6-dev make git procps psmisc lsof vim-tiny less file strace "
             "util-linux iproute2 iputils-ping netcat-openbsd ca-certificates").split()
@@ -28,14 +27,17 @@ LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr
             "/usr/share/lintian/*")
 
 
-def make_debian(out: BinaryIO, include: list[str]) -> None:
+def make_debian(out: BinaryIO, include: list[str], suite: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*", suite):
+        raise Failure(f"debian:{suite}: not a suite such as bookworm or sid", BAD_USAGE)
     deps.require("mmdebstrap", *([] if os.geteuid() == 0 else ["newuidmap"]))
     command = ["mmdebstrap", "--variant=minbase", "--quiet", "--format=tar",
                f"--include={','.join(PACKAGES + include)}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
     command += ['--customize-hook=printf "kevlar\\n" > "$1/etc/hostname"',
+                '--customize-hook=rm -f "$1/etc/resolv.conf"',  # this machine's means nothing in there
                 '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*',
-                *(f"--aptopt={line}" for line in _settings()), SUITE, "-", *_sources()]
+                *(f"--aptopt={line}" for line in _settings()), suite, "-", *_sources(suite)]
     with _scratch() as scratch, tempfile.TemporaryFile() as errors, subprocess.Popen(
             command, env=dict(os.environ, TMPDIR=scratch), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
@@ -87,13 +89,13 @@ def _settings() -> list[str]:
     return ['Acquire::Retries "3";', *(line for line in lines if FETCHING.match(line))]
 
 
-def _sources() -> list[str]:
+def _sources(suite: str) -> list[str]:
     """This machine's own sources of the suite; none, for mmdebstrap's own choice, if it has another one."""
     lines = _ask("apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
                  "Created-By: Packages")
-    ours = re.compile(rf"deb https?://\S+ {SUITE}(-updates|-security)? main")
+    ours = re.compile(rf"deb https?://\S+ {suite}(-updates|-security)? main")
     found = [line for line in dict.fromkeys(lines) if ours.fullmatch(line)]
-    return found if any(line.endswith(f" {SUITE} main") for line in found) else []
+    return found if any(line.endswith(f" {suite} main") for line in found) else []
 
 
 def _ask(*command: str) -> list[str]:

@@ -57,13 +57,13 @@ NODES = (("console", 0o600, 5, 1), ("null", 0o666, 1, 3), ("zero", 0o666, 1, 5),
          ("random", 0o666, 1, 8), ("urandom", 0o666, 1, 9), ("ttyS0", 0o600, 4, 64))
 
 
-def make_busybox(out: BinaryIO, _include: list[str]) -> None:
+def make_busybox(out: BinaryIO, _include: list[str], _version: str) -> None:
     writer = cpio.Writer(out)
     _add_busybox(writer)
     writer.close()
 
 
-def make_musl(out: BinaryIO, _include: list[str]) -> None:
+def make_musl(out: BinaryIO, _include: list[str], _version: str) -> None:
     """BusyBox and what a dynamically linked musl program needs."""
     writer = cpio.Writer(out)
     _add_busybox(writer)

@@ -35,8 +35,8 @@ usage: ./kevlar run [OPTIONS] [-- COMMAND [ARGUMENT ...]]
 Boots a machine and runs COMMAND in it, with this terminal or these streams, and ends with its
 status. Without COMMAND: a login shell. Ctrl-A x ends the machine.
 
-  --root ROOT        busybox (default), musl, debian, a directory, a tar file (.gz .xz .zst), or an
-                     initramfs (newc cpio, plain or packed); alpine is not there yet
+  --root ROOT        busybox (default), musl, debian[:SUITE], alpine[:VERSION], a directory, a tar file
+                     (.gz .xz .zst), or an initramfs (newc cpio, plain or packed)
   --cpus N           processors (default 1)
   --memory SIZE      512M, 2G ... (default: what the root needs, at least 512M)
   --machine NAME     pc (default), q35 or microvm
@@ -72,11 +72,14 @@ Chrome and Perfetto.
 """
 
 ROOT_HELP = """\
-usage: ./kevlar root make busybox|musl|debian [--include PACKAGES] [--yes]
+usage: ./kevlar root make busybox|musl|debian[:SUITE]|alpine[:VERSION] [--include PACKAGES] [--yes]
        ./kevlar root list
        ./kevlar root remove NAME
 
 Makes a root anew and keeps it in the cache; `run --root NAME` makes it by itself when it is missing.
+Debian is fetched with mmdebstrap, Alpine's minirootfs from its mirror (KEVLAR_ALPINE_MIRROR: from another
+one) and checked by its SHA-256; both are kept, and used without a network from then on.
+
   --include PACKAGES  more Debian packages, with commas or spaces between (debian only); remembered
 """
 

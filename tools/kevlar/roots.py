@@ -1,6 +1,6 @@
 """Roots: what a machine finds as its file system, by name or from a file or directory.
 
-A root ends up as one newc archive. Those made here (busybox, musl, debian) are kept in the cache, named
+A root ends up as one newc archive. Those made here (busybox, musl, debian, alpine) are kept in the cache, named
 after their recipe, so that a change of it makes them anew; the last few tar files are kept there too, by
 their size and time; a directory is archived each time.
 What a run adds, the agent above all, is a second archive behind the first, written together with it
@@ -15,18 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Callable
 
-from . import bootstrap, busybox, cpio, initramfs, paths
+from . import alpine, bootstrap, busybox, cpio, initramfs, paths
 from .errors import BAD_USAGE, Failure, reason
 from .ui import Progress
 
 MIB = 1 << 20
 TARS_KEPT = 4
-NOT_YET = ("alpine",)
-MADE: dict[str, Callable[[BinaryIO, list[str]], None]] = {
+MADE: dict[str, Callable[[BinaryIO, list[str], str], None]] = {
     "busybox": busybox.make_busybox,
     "musl": busybox.make_musl,
     "debian": bootstrap.make_debian,
+    "alpine": alpine.make_alpine,
 }
+VERSIONS = {"debian": "bookworm", "alpine": "latest-stable"}  # of those that have some: the default
 
 
 @dataclass
@@ -53,30 +54,36 @@ def directory() -> Path:
     return path
 
 
-def archive_of(name: str) -> Path:
+def is_made(spec: str) -> bool:
+    """True if this names a root of ours: NAME, or NAME:VERSION where it has versions."""
+    name, colon, version = spec.partition(":")
+    return name in MADE and (not colon or name in VERSIONS and "/" not in version)
+
+
+def archive_of(spec: str) -> Path:
     """Where a root of ours is, or would be."""
+    name = spec.partition(":")[0]
     recipe = Path(sys.modules[MADE[name].__module__].__file__).read_bytes()
-    return directory() / f"{name}-{hashlib.sha256(recipe).hexdigest()[:8]}.cpio"
+    return directory() / f"{spec}-{hashlib.sha256(recipe).hexdigest()[:8]}.cpio"
 
 
-def make(name: str, include: list[str] | None = None) -> Path:
+def make(spec: str, include: list[str] | None = None) -> Path:
     """Makes a root of ours anew and puts it into the cache.
 
     `include` has further packages; None means those of the last time.
     """
-    if name in NOT_YET:
-        raise Failure(f"the {name} root is not there yet", BAD_USAGE)
-    if name not in MADE:
-        raise Failure(f"there is no root {name} to make (there are {', '.join(MADE)})", BAD_USAGE)
+    if not is_made(spec):
+        raise Failure(f"there is no root {spec} to make (there are {', '.join(MADE)})", BAD_USAGE)
+    name, _colon, version = spec.partition(":")
     if include and name != "debian":
         raise Failure("--include is for the debian root", BAD_USAGE)
-    path, remembered = archive_of(name), directory() / f"{name}.include"
+    path, remembered = archive_of(spec), directory() / f"{spec}.include"
     if include is None:
         include = remembered.read_text().split() if remembered.exists() else []
-    with Progress(f"making the {name} root"):
-        _write_cached(path, lambda out: MADE[name](out, include))
+    with Progress(f"making the {spec} root"):
+        _write_cached(path, lambda out: MADE[name](out, include, version or VERSIONS.get(name, "")))
     remembered.write_text(" ".join(include))
-    for old in directory().glob(f"{name}-*.cpio"):
+    for old in directory().glob(f"{spec}-*.cpio"):
         if old != path:
             old.unlink()
     return path
@@ -119,9 +126,7 @@ def open_image(spec: str, overlay: Callable[[cpio.Writer], None] | None) -> Imag
 
 def _write_root(spec: str, out: BinaryIO) -> int:
     """Writes the root's archive(s) and returns the unpacked size."""
-    if spec in NOT_YET:
-        raise Failure(f"the {spec} root is not there yet", BAD_USAGE)
-    if spec in MADE:
+    if is_made(spec):
         path = archive_of(spec)
         return _copy(path if path.exists() else make(spec), out)
     path = Path(spec)
@@ -189,7 +194,7 @@ def _align(out: BinaryIO) -> None:
 
 
 def remove(name: str) -> None:
-    found = list(directory().glob(f"{name}-*.cpio")) if name in (*MADE, "tar") else []
+    found = list(directory().glob(f"{name}-*.cpio")) if is_made(name) or name == "tar" else []
     if not found:
         raise Failure(f"there is no root {name} in the cache", BAD_USAGE)
     for path in (*found, directory() / f"{name}.include"):

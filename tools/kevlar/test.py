@@ -242,7 +242,7 @@ def run_programs(options: Options, tally: Tally) -> None:
 
     suites = []
     for (root, cpus, memory), cases in groups.items():
-        if root in roots.MADE and not roots.archive_of(root).exists():
+        if roots.is_made(root) and not roots.archive_of(root).exists():
             roots.make(root)
         suites.append(Suite(f"programs-{root}-{cpus}cpu" + (f"-{memory}" if memory else ""), cases, image,
                             root, cpus, files, qemu.parse_memory(memory) if memory else None))
