@@ -5,6 +5,8 @@
  */
 #include "sched/thread.h"
 
+#include <arch/io.h>
+
 #include "abi/errno.h"
 #include "abi/sched.h"
 #include "core/clock.h"
@@ -304,6 +306,7 @@ static void set_hooks(void)
 	ktrace_tid_offset = offsetof(struct thread, tid);
 	kva_shootdown = ipi_flush_kernel;
 	arch_fpu_set_alloc(fpu_alloc, fpu_free);
+	arch_io_set_alloc(kmalloc, kfree);
 #ifdef KEVLAR_DEBUG
 	lockdep_thread_held = thread_held;
 	thread_failure_init();

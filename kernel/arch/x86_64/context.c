@@ -118,6 +118,8 @@ struct thread *arch_switch(struct thread *prev, struct thread *next)
 		user_state_save(&p->arch);
 	if (n->arch.fpu)
 		user_state_load(next, &n->arch);
+	if (p->arch.io | n->arch.io)
+		io_switch(&n->arch);
 	this_cpu(cpu_area).kstack_top = top;
 	desc_set_kstack(top);
 	arch_curthread_set(next);
@@ -172,6 +174,7 @@ int arch_thread_fork(struct thread *child, const struct regs *parent_regs, uint6
 		.fpu = area,
 		.fpu_cpu = FPU_CPU_NONE,
 	};
+	io_fork(a, parent);
 	fpu_save(area);
 	*r = *parent_regs;
 	r->rax = 0;
@@ -189,6 +192,7 @@ void arch_thread_free(struct thread *t)
 		fpu_free(a->fpu);
 	a->fpu = NULL;
 	a->fpu_cpu = FPU_CPU_NONE;
+	io_free(a);
 }
 
 const void *arch_fpu_state(struct thread *t, size_t *size)

@@ -16,8 +16,9 @@ struct tss {
 	uint64_t reserved2;
 	uint16_t reserved3;
 	uint16_t iomap;
+	uint8_t io[IO_MAP_BYTES + 1]; /* the CPU reads two bytes: one more, of ones */
 } PACKED;
-STATIC_ASSERT(sizeof(struct tss) == 104);
+STATIC_ASSERT(offsetof(struct tss, io) == 104);
 
 struct cpu_desc {
 	uint64_t gdt[GDT_ENTRIES];
@@ -90,7 +91,8 @@ void desc_load(void *stacks)
 	uintptr_t area = (uintptr_t)&this_cpu(cpu_area);
 
 	gdt_fill(d);
-	d->tss.iomap = sizeof(d->tss);
+	d->tss.io[IO_MAP_BYTES] = 0xff;
+	desc_io_map_enable(false);
 	for (unsigned i = 0; i < IST_COUNT; i++) {
 		uint64_t *top = (uint64_t *)((uintptr_t)stacks + (i + 1) * IST_SIZE - 16);
 
@@ -109,6 +111,17 @@ void desc_load(void *stacks)
 			 :
 			 : "r"(SEL_KERNEL_DS), "r"(0)
 			 : "memory");
+}
+
+uint8_t *desc_io_map(void)
+{
+	return this_cpu(cpu_desc).tss.io;
+}
+
+/* A map that begins beyond the limit of the TSS is none: SDM vol. 1 19.5.2. */
+void desc_io_map_enable(bool on)
+{
+	this_cpu(cpu_desc).tss.iomap = on ? offsetof(struct tss, io) : sizeof(struct tss);
 }
 
 void desc_set_kstack(uint64_t top)

@@ -232,6 +232,8 @@ static void user_exception(struct regs *r, unsigned vector, uint64_t error)
 		user_trap(r, SIGBUS, BUS_ADRALN, 0, vector, error);
 		break;
 	default: /* #GP and what else is left */
+		if (vector == TRAP_GP && io_skips_interrupt_flag(r))
+			break;
 		user_trap(r, SIGSEGV, SI_KERNEL, 0, vector, error);
 	}
 }

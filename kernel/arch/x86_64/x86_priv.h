@@ -107,6 +107,19 @@ void idt_init(void);
 /* Loads this CPU's tables. `stacks`: IST_COUNT * IST_SIZE bytes, 16-byte aligned. */
 void desc_load(void *stacks);
 void desc_set_kstack(uint64_t top); /* TSS.rsp0 */
+/* The running CPU's map of I/O ports that user mode may not use, a bit per port: it is in force, or
+ * none is and all ports fault. */
+enum { IO_MAP_BYTES = 8192 };
+uint8_t *desc_io_map(void);
+void desc_io_map_enable(bool on);
+
+/* ---- ioport.c ---- */
+/* arch_thread.io; 3 is all ports, as iopl(2) has it */
+enum io_access { IO_LEVEL_MASK = 3, IO_PORTS = 4 };
+void io_switch(const struct arch_thread *next); /* interrupts off */
+void io_fork(struct arch_thread *child, const struct arch_thread *parent);
+void io_free(struct arch_thread *a);
+bool io_skips_interrupt_flag(struct regs *r);
 
 /* ---- extable.c ---- */
 void extable_init(void);

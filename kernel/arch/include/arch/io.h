@@ -13,3 +13,20 @@
  *   uint16_t arch_inw(uint16_t port)      void arch_outw(uint16_t port, uint16_t v)
  *   uint32_t arch_inl(uint16_t port)      void arch_outl(uint16_t port, uint32_t v)
  */
+
+/*
+ * Besides, for ioperm(2) and iopl(2): the ports that the running thread may use in user mode. A
+ * child of fork or clone starts with its parent's; exec changes nothing.
+ */
+enum { ARCH_IO_PORTS = 65536 };
+
+/* Allows or forbids [from, from + num), which is within ARCH_IO_PORTS. -ENOMEM: nothing has
+ * changed. */
+MUST_CHECK int arch_ioperm(unsigned from, unsigned num, bool allow);
+
+/* 0 … 3; only 3 means something: all ports. */
+unsigned arch_iopl(void);
+void arch_iopl_set(unsigned level);
+
+/* Where the maps of ports come from: set once at boot (arch does not call slab). */
+void arch_io_set_alloc(void *(*alloc)(size_t bytes), void (*free)(void *));

@@ -24,6 +24,8 @@ struct arch_thread {
 	uint64_t fs_base, gs_base; /* user's; while running the registers hold the truth */
 	void *fpu;                 /* XSAVE or FXSAVE area, 64-byte aligned; NULL: kernel thread */
 	uint32_t fpu_cpu;          /* CPU whose registers may still hold this state */
+	uint32_t io;               /* enum io_access: 0 for nearly all */
+	struct io_ports *ports;    /* what ioperm(2) allowed, or NULL; counted */
 };
 
 /* The beginning of struct thread (sched/thread.h), as the port sees it; sched asserts the match. */
