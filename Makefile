@@ -19,14 +19,16 @@ Q := $(if $(V),,@)
 
 include kernel/files.mk
 
-CFLAGS := -std=gnu11 -ffreestanding -fno-pie -fno-strict-aliasing -fno-common -fno-omit-frame-pointer \
+CFLAGS := -std=gnu11 -ffreestanding -fno-pie -fno-strict-aliasing -fno-common \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -O2 -g \
 	-Wall -Wextra -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wstrict-prototypes -Wshadow \
 	-Wvla -Wundef -Werror
 CFLAGS += -Ikernel -Ikernel/arch/include -Ikernel/arch/$(ARCH)/include -I. -MMD -MP
 ifeq ($(DEBUG),1)
-CFLAGS += -DKEVLAR_DEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error \
+CFLAGS += -DKEVLAR_DEBUG -fno-omit-frame-pointer -fsanitize=undefined -fsanitize-undefined-trap-on-error \
 	-fno-sanitize=nonnull-attribute
+else
+CFLAGS += -fomit-frame-pointer
 endif
 ifneq ($(findstring clang,$(CC)),)
 CFLAGS += -Wthread-safety -Wno-gnu-folding-constant
@@ -39,7 +41,7 @@ OBJS := $(patsubst %.c,$(B)/%.o,$(kernel-y)) $(arch-objs)
 
 all: $(B)/kevlar
 
-$(B)/kernel/%.o: kernel/%.c $(arch-generated)
+$(B)/kernel/%.o: kernel/%.c $(arch-generated) Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC  $<")
 	$(Q)$(CC) $(CFLAGS) $(ARCH_CFLAGS) -c -o $@ $<

@@ -1,15 +1,12 @@
 /*
  * What user space asks about the CPU: /proc/cpuinfo in the words of Linux's (proc_cpuinfo(5)),
- * AT_HWCAP; and the kernel's own backtrace.
+ * AT_HWCAP.
  */
 
 #include <arch/elf.h>
 
 #include "abi/auxv.h"
-#include "arch/x86_64/uaccess.h"
 #include "arch/x86_64/x86_priv.h"
-#include "core/ksyms.h"
-#include "core/log.h"
 #include "lib/fmt.h"
 
 struct flag_word {
@@ -140,54 +137,4 @@ uint64_t arch_hwcap2(void)
 uint64_t vdso_sigreturn_offset(void)
 {
 	return 0;
-}
-
-/* One kernel word; false when it is not mapped. */
-static bool peek(uintptr_t a, uint64_t *out)
-{
-	uint64_t v;
-
-	__asm__ goto("1: movq (%1), %0\n" EX_ENTRY("1b", "%l[fault]")
-		     : "=r"(v)
-		     : "r"(a)
-		     : "memory"
-		     : fault);
-	*out = v;
-	return true;
-fault:
-	return false;
-}
-
-static void log_address(uintptr_t pc)
-{
-	size_t offset;
-	const char *name = ksym_find(pc, &offset);
-
-	if (name)
-		log_f(LOG_EMERG, "  %016lx %s+0x%lx", pc, name, offset);
-	else
-		log_f(LOG_EMERG, "  %016lx", pc);
-}
-
-void backtrace_from(uintptr_t pc, uintptr_t frame)
-{
-	uint64_t next, ret;
-
-	if (pc)
-		log_address(pc);
-
-	for (int depth = 0; depth < 32; depth++) {
-		if (frame < DIRECT_MAP_BASE || !IS_ALIGNED(frame, 8) || !peek(frame, &next) ||
-		    !peek(frame + 8, &ret) || ret < KERNEL_BASE)
-			return;
-		log_address(ret);
-		if (next <= frame)
-			return;
-		frame = next;
-	}
-}
-
-void arch_backtrace(void)
-{
-	backtrace_from(0, (uintptr_t)__builtin_frame_address(0));
 }

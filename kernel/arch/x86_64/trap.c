@@ -319,7 +319,7 @@ void trap_paranoid(struct regs *r, unsigned vector)
 			arch_halt_forever();
 		if (atomic_exchange(&this_cpu(place_wanted), false)) {
 			log_regs(r);
-			backtrace_from(r->rip, r->rbp);
+			backtrace_from(r->rip, r->rsp, r->rbp);
 		}
 		return;
 	}

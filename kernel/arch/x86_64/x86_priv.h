@@ -211,8 +211,11 @@ extern struct ap_entry ap_table[MAX_CPUS];
 extern uint32_t ap_table_end;
 NORETURN void x86_ap_start(unsigned cpu);
 uint32_t cpu_apic_id(unsigned cpu);
-/* Into the log: where pc is (0: not told), and what the chain of saved RBPs at `frame` tells. */
-void backtrace_from(uintptr_t pc, uintptr_t frame);
+
+/* ---- backtrace.c ---- */
+/* Into the log: where pc is (0: not told), and who called: in debug kernels by the chain of saved
+ * RBPs at `frame`, else by the words from sp on. */
+void backtrace_from(uintptr_t pc, uintptr_t sp, uintptr_t frame);
 void cpu_bring_up(void *ist_stacks); /* desc, features, fpu of the running CPU */
 
 /* ---- power.c ---- */

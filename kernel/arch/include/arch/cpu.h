@@ -75,7 +75,7 @@ void arch_cpus_stop(void);
 /* Names guard pages when a fault hits one: boot sets kva_is_guard. May stay NULL. */
 extern bool (*arch_is_stack_guard)(kaddr_t va);
 
-/* Backtrace of the caller (frame pointers) into the log. */
+/* Backtrace of the caller into the log. */
 void arch_backtrace(void);
 /* Another CPU is to log its registers and backtrace, whatever it does: by NMI. */
 void arch_backtrace_of(unsigned cpu);
