@@ -157,8 +157,10 @@ union abi_sigval {
 
 /*
  * sigaction(2) says which member of the union is valid for which signal and si_code. Its members
- * go without libc's si_ prefix, since libc defines those names as macros.
+ * go without libc's si_ prefix, since libc defines those names as macros. This is the part that means
+ * something: on the user's side it has SIGINFO_SIZE bytes, the rest of them zero.
  */
+enum { SIGINFO_SIZE = 128 };
 struct abi_siginfo {
 	int32_t si_signo;
 	int32_t si_errno;
@@ -216,7 +218,7 @@ struct abi_siginfo {
 			int32_t syscall;
 			uint32_t arch;
 		} sys;
-		uint8_t __bytes[112];
+		uint8_t __bytes[32];
 	};
 };
 

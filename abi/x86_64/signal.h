@@ -95,4 +95,5 @@ struct abi_rt_sigframe {
 	uint64_t pretcode; /* the return address: sa_restorer */
 	struct abi_ucontext uc;
 	struct abi_siginfo info;
+	uint8_t __info_rest[SIGINFO_SIZE - sizeof(struct abi_siginfo)];
 };

@@ -368,17 +368,24 @@ static uint64_t notes_bytes(const struct core *c)
 	if (arch_fpu_size() > FXSAVE_BYTES)
 		thread += note_bytes("LINUX", arch_fpu_size());
 	return thread * c->ntasks + note_bytes("CORE", sizeof(struct abi_prpsinfo)) +
-	       note_bytes("CORE", sizeof(struct abi_siginfo)) +
+	       note_bytes("CORE", SIGINFO_SIZE) +
 	       note_bytes("CORE", c->vs->nauxv * sizeof(uint64_t)) +
 	       note_bytes("CORE", file_note_bytes(c));
+}
+
+static bool note_siginfo(struct core *c)
+{
+	uint8_t info[SIGINFO_SIZE] = { 0 };
+
+	memcpy(info, c->si, sizeof(*c->si));
+	return note(c->out, "CORE", NT_SIGINFO, info, sizeof(info));
 }
 
 static bool emit_notes(struct core *c)
 {
 	struct core_out *o = c->out;
 
-	if (!note_prstatus(c, c->task[0]) || !note_prpsinfo(c) ||
-	    !note(o, "CORE", NT_SIGINFO, c->si, sizeof(*c->si)) ||
+	if (!note_prstatus(c, c->task[0]) || !note_prpsinfo(c) || !note_siginfo(c) ||
 	    !note(o, "CORE", NT_AUXV, c->vs->auxv, c->vs->nauxv * sizeof(uint64_t)) ||
 	    !note_files(c) || !note_fpu(c, c->task[0]))
 		return false;

@@ -46,22 +46,6 @@ bool sig_default_dumps(int sig)
 	return default_set[SET_DUMP] & SIGMASK(sig);
 }
 
-void siginfo_kernel(struct abi_siginfo *si, int sig)
-{
-	memset(si, 0, sizeof(*si));
-	si->si_signo = sig;
-	si->si_code = SI_KERNEL;
-}
-
-void siginfo_user(struct abi_siginfo *si, int sig, int code)
-{
-	memset(si, 0, sizeof(*si));
-	si->si_signo = sig;
-	si->si_code = code;
-	si->kill.pid = (int32_t)curproc()->pid->nr;
-	si->kill.uid = current_cred()->uid;
-}
-
 /* --- choosing and waking --- */
 
 void task_zap(struct task *t)

@@ -19,6 +19,11 @@
 void siginfo_user(struct abi_siginfo *si, int sig, int code);
 void siginfo_kernel(struct abi_siginfo *si, int sig);
 
+/* From and to the user's SIGINFO_SIZE bytes. 0; -EFAULT; -E2BIG: the part that the kernel does not
+ * keep is not zero, and si_code is none that it knows for sig. */
+MUST_CHECK int siginfo_from_user(struct abi_siginfo *si, uaddr_t from, int sig);
+MUST_CHECK int siginfo_to_user(uaddr_t to, const struct abi_siginfo *si);
+
 /* Queue for any task of p, or for t alone. 0; -EAGAIN (RLIMIT_SIGPENDING, real-time signals only);
  * -ESRCH gone. Any thread context; takes SIGNAL. No permission check. */
 MUST_CHECK int signal_send_process(struct process *p, const struct abi_siginfo *si);

@@ -271,6 +271,10 @@ void thread_set_work(struct thread *t, uint32_t bits)
 	uint32_t old = atomic_fetch_or(&t->work, bits);
 	unsigned states = 0;
 
+	/* It looks at the bits on its way to user mode. (It may be about to sleep, though.) */
+	if (t == curthread() &&
+	    atomic_load_explicit(&t->state, memory_order_relaxed) == THREAD_RUNNING)
+		return;
 	if (bits & (WORK_SIGNAL | WORK_STOP))
 		states |= BIT(THREAD_SLEEP_INTR);
 	if (bits & WORK_KILLED)

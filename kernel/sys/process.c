@@ -293,7 +293,7 @@ static int put_waitid_info(uaddr_t infop, const struct wait_args *a, int64_t fou
 		si.chld.uid = a->uid;
 		si.chld.status = waitid_status(a);
 	}
-	return copy_to_user(infop, &si, sizeof(si));
+	return siginfo_to_user(infop, &si);
 }
 
 int64_t sys_waitid(int32_t idtype, int32_t id, uaddr_t infop, uint32_t options, uaddr_t rusage)
@@ -434,12 +434,14 @@ int64_t sys_pidfd_getfd(int32_t pidfd, int32_t targetfd, uint32_t flags)
 /* A siginfo that pretends to come from the kernel or from kill(2) may be sent only to oneself. */
 static int pidfd_info(struct process *p, int sig, uaddr_t info, struct abi_siginfo *si)
 {
+	int err;
+
 	if (uaddr_is_null(info)) {
 		siginfo_user(si, sig, SI_USER);
 		return 0;
 	}
-	if (copy_from_user(si, info, sizeof(*si)))
-		return -EFAULT;
+	if ((err = siginfo_from_user(si, info, sig)))
+		return err;
 	if (si->si_signo != sig)
 		return -EINVAL;
 	return p != curproc() && (si->si_code >= 0 || si->si_code == SI_TKILL) ? -EPERM : 0;

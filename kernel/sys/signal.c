@@ -174,8 +174,10 @@ int64_t sys_tkill(int32_t tid, int32_t sig)
 /* Codes that the kernel and kill(2) use cannot be put on for another process. */
 static int get_info(struct abi_siginfo *si, uaddr_t info, int sig, uint32_t target)
 {
-	if (copy_from_user(si, info, sizeof(*si)))
-		return -EFAULT;
+	int err = siginfo_from_user(si, info, sig);
+
+	if (err)
+		return err;
 	si->si_signo = sig;
 	if ((si->si_code >= 0 || si->si_code == SI_TKILL) && target != curtask()->pid->nr)
 		return -EPERM;
@@ -242,7 +244,7 @@ int64_t sys_rt_sigtimedwait(uaddr_t set, uaddr_t info, uaddr_t timeout, uint64_t
 	if (!uaddr_is_null(timeout) && (err = get_user_timespec(&span, timeout)))
 		return err;
 	sig = signal_wait(want, deadline_after(span), &si);
-	if (sig > 0 && !uaddr_is_null(info) && copy_to_user(info, &si, sizeof(si)))
+	if (sig > 0 && !uaddr_is_null(info) && siginfo_to_user(info, &si))
 		return -EFAULT;
 	return sig;
 }

@@ -25,9 +25,10 @@
 #include "arch/x86_64/x86_priv.h"
 #include "lib/string.h"
 
-enum { RED_ZONE = 128, XSAVE_HEADER = 512, XSAVE_HEADER_SIZE = 64, SW_BYTES = 464 };
+enum { RED_ZONE = 128, XSAVE_HEADER = 512, SW_BYTES = 464 };
 
 STATIC_ASSERT(sizeof(struct abi_rt_sigframe) == 440);
+STATIC_ASSERT(sizeof(struct abi_fpx_sw_bytes) == 48);
 STATIC_ASSERT(offsetof(struct abi_fpstate, sw_reserved) == SW_BYTES);
 
 /* Bytes of the FP state on the user's stack, the trailing magic included. */
@@ -63,86 +64,103 @@ static bool place_frame(const struct regs *r, const struct signal_frame_info *i,
 	return *frame < r->rsp; /* did not wrap */
 }
 
-/* The software bytes say that, and how much, XSAVE state there is. */
-static int push_fp(uint64_t fp)
+/* The software bytes, which say that there is XSAVE state, and how much; or nothing. */
+static bool store_sw(uint64_t sw)
 {
-	struct abi_fpx_sw_bytes sw = {
-		.magic1 = FP_XSTATE_MAGIC1,
-		.extended_size = fp_bytes(),
-		.xfeatures = x86_cpu.xcr0,
-		.xstate_size = fpu_size,
-	};
-	uint32_t magic2 = FP_XSTATE_MAGIC2;
+	bool xsave = x86_cpu.xcr0 != 0;
+	uint64_t sizes = (uint64_t)fp_bytes() << 32;
 
-	if (!arch_user_range_ok(fp, fp_bytes()))
-		return -EFAULT;
-	if (!x86_cpu.xcr0)
-		sw = (struct abi_fpx_sw_bytes){ 0 };
-	/* XSAVE leaves the rest of its header as it was, and XRSTOR insists on zeroes there */
-	else if (arch_clear_user(UADDR(fp + XSAVE_HEADER), XSAVE_HEADER_SIZE) ||
-		 arch_copy_to_user(UADDR(fp + fpu_size), &magic2, sizeof(magic2)))
-		return -EFAULT;
-	if (!fpu_save_user(UADDR(fp)) || arch_copy_to_user(UADDR(fp + SW_BYTES), &sw, sizeof(sw)))
-		return -EFAULT;
-	return 0;
+	return user_store64(sw, xsave ? sizes | FP_XSTATE_MAGIC1 : 0) &&
+	       user_store64(sw + 8, x86_cpu.xcr0) && user_store64(sw + 16, xsave ? fpu_size : 0) &&
+	       user_store64(sw + 24, 0) && user_store64(sw + 32, 0) && user_store64(sw + 40, 0);
 }
 
-static void fill_sigcontext(struct abi_sigcontext *c, const struct regs *r,
-			    const struct signal_frame_info *i, uint64_t fp)
+/* XSAVE leaves the rest of its header as it was, and XRSTOR insists on zeroes there. */
+static bool store_xsave_marks(uint64_t fp)
 {
-	*c = (struct abi_sigcontext){
-		.r8 = r->r8,
-		.r9 = r->r9,
-		.r10 = r->r10,
-		.r11 = r->r11,
-		.r12 = r->r12,
-		.r13 = r->r13,
-		.r14 = r->r14,
-		.r15 = r->r15,
-		.rdi = r->rdi,
-		.rsi = r->rsi,
-		.rbp = r->rbp,
-		.rbx = r->rbx,
-		.rdx = r->rdx,
-		.rax = r->rax,
-		.rcx = r->rcx,
-		.rsp = r->rsp,
-		.rip = r->rip,
-		.eflags = r->rflags,
-		.cs = SEL_USER_CS,
-		.ss = SEL_USER_DS,
-		.err = i->error_code,
-		.trapno = i->trap_nr,
-		.cr2 = i->fault_addr,
-		.oldmask = i->old_mask,
-		.fpstate = fp,
-	};
+	uint64_t h = fp + XSAVE_HEADER;
+
+	return user_store64(h, 0) && user_store64(h + 8, 0) && user_store64(h + 16, 0) &&
+	       user_store64(h + 24, 0) && user_store64(h + 32, 0) && user_store64(h + 40, 0) &&
+	       user_store64(h + 48, 0) && user_store64(h + 56, 0) &&
+	       user_store32(fp + fpu_size, FP_XSTATE_MAGIC2);
+}
+
+#define SC(member) offsetof(struct abi_sigcontext, member)
+#define UC(member) offsetof(struct abi_ucontext, member)
+
+static bool store_regs(uint64_t c, const struct regs *r)
+{
+	return user_store64(c + SC(r8), r->r8) && user_store64(c + SC(r9), r->r9) &&
+	       user_store64(c + SC(r10), r->r10) && user_store64(c + SC(r11), r->r11) &&
+	       user_store64(c + SC(r12), r->r12) && user_store64(c + SC(r13), r->r13) &&
+	       user_store64(c + SC(r14), r->r14) && user_store64(c + SC(r15), r->r15) &&
+	       user_store64(c + SC(rdi), r->rdi) && user_store64(c + SC(rsi), r->rsi) &&
+	       user_store64(c + SC(rbp), r->rbp) && user_store64(c + SC(rbx), r->rbx) &&
+	       user_store64(c + SC(rdx), r->rdx) && user_store64(c + SC(rax), r->rax) &&
+	       user_store64(c + SC(rcx), r->rcx) && user_store64(c + SC(rsp), r->rsp) &&
+	       user_store64(c + SC(rip), r->rip) && user_store64(c + SC(eflags), r->rflags);
+}
+
+/* The rest of the ucontext. */
+static bool store_context(uint64_t uc, const struct signal_frame_info *i, uint64_t fp)
+{
+	const uint64_t flags =
+		UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (x86_cpu.xcr0 ? UC_FP_XSTATE : 0);
+	uint64_t c = uc + UC(uc_mcontext);
+
+	return user_store64(uc + UC(uc_flags), flags) && user_store64(uc + UC(uc_link), 0) &&
+	       user_store64(uc + UC(uc_stack.ss_sp), i->altstack_sp) &&
+	       user_store64(uc + UC(uc_stack.ss_flags), i->altstack_flags) &&
+	       user_store64(uc + UC(uc_stack.ss_size), i->altstack_size) &&
+	       user_store64(c + SC(cs), SEL_USER_CS | (uint64_t)SEL_USER_DS << 48) &&
+	       user_store64(c + SC(err), i->error_code) &&
+	       user_store64(c + SC(trapno), i->trap_nr) &&
+	       user_store64(c + SC(oldmask), i->old_mask) &&
+	       user_store64(c + SC(cr2), i->fault_addr) && user_store64(c + SC(fpstate), fp) &&
+	       user_store64(uc + UC(uc_sigmask), i->old_mask);
+}
+
+/* Word by word, straight from where each stands: a copy on the kernel's stack would be written
+ * twice. A handler without SA_SIGINFO has no siginfo. */
+static bool store_frame(uint64_t frame, uint64_t fp, const struct regs *r,
+			const struct signal_frame_info *i)
+{
+	uint64_t uc = frame + offsetof(struct abi_rt_sigframe, uc);
+	bool ok;
+
+	user_access_begin();
+	ok = user_store64(frame, i->restorer) && store_context(uc, i, fp) &&
+	     store_regs(uc + UC(uc_mcontext), r) && store_sw(fp + SW_BYTES) &&
+	     (!x86_cpu.xcr0 || store_xsave_marks(fp));
+	user_access_end();
+	return ok;
+}
+
+static bool store_siginfo(uint64_t at, const struct abi_siginfo *si)
+{
+	return !arch_copy_to_user(UADDR(at), si, sizeof(*si)) &&
+	       !arch_clear_user(UADDR(at + sizeof(*si)), SIGINFO_SIZE - sizeof(*si));
 }
 
 int arch_signal_push(struct regs *r, const struct signal_frame_info *i,
 		     const struct abi_siginfo *si)
 {
-	struct abi_rt_sigframe f;
-	uint64_t frame, fp;
+	uint64_t frame, fp, info;
 
-	if (i->handler >= USER_END || !place_frame(r, i, &frame, &fp) || push_fp(fp))
+	if (i->handler >= USER_END || !place_frame(r, i, &frame, &fp) ||
+	    !arch_user_range_ok(frame, fp + fp_bytes() - frame))
 		return -EFAULT;
-	f.pretcode = i->restorer;
-	f.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (x86_cpu.xcr0 ? UC_FP_XSTATE : 0);
-	f.uc.uc_link = 0;
-	f.uc.uc_stack = (struct abi_stack){
-		.ss_sp = i->altstack_sp,
-		.ss_flags = (int32_t)i->altstack_flags,
-		.ss_size = i->altstack_size,
-	};
-	fill_sigcontext(&f.uc.uc_mcontext, r, i, fp);
-	f.uc.uc_sigmask = i->old_mask;
-	f.info = *si;
-	if (arch_copy_to_user(UADDR(frame), &f, sizeof(f)))
+	info = frame + offsetof(struct abi_rt_sigframe, info);
+	/* XSAVE comes second: it adds to what stands in its header, and leaves the software bytes
+	 * alone */
+	if (!store_frame(frame, fp, r, i) || !fpu_save_user(UADDR(fp)))
+		return -EFAULT;
+	if (i->flags & SA_SIGINFO && !store_siginfo(info, si))
 		return -EFAULT;
 
 	r->rdi = (uint64_t)i->sig;
-	r->rsi = frame + offsetof(struct abi_rt_sigframe, info);
+	r->rsi = info;
 	r->rdx = frame + offsetof(struct abi_rt_sigframe, uc);
 	r->rax = 0;
 	r->rsp = frame;
@@ -151,19 +169,21 @@ int arch_signal_push(struct regs *r, const struct signal_frame_info *i,
 	return 0;
 }
 
-/* An image made by push_fp() or anything the user put there: legacy unless every mark is right. */
+/* An image made by store_frame() or anything the user put there: legacy unless every mark is right.
+ */
 static bool is_xsave_image(uint64_t fp)
 {
-	struct abi_fpx_sw_bytes sw;
-	uint32_t magic2;
+	uint64_t sizes, size, magic2, at = fp + fpu_size - 4; /* the word's lower half is ours */
+	bool ok;
 
-	if (!x86_cpu.xcr0 || arch_copy_from_user(&sw, UADDR(fp + SW_BYTES), sizeof(sw)))
+	if (!x86_cpu.xcr0)
 		return false;
-	if (sw.magic1 != FP_XSTATE_MAGIC1 || sw.xstate_size != fpu_size ||
-	    sw.extended_size != fp_bytes())
-		return false;
-	return !arch_copy_from_user(&magic2, UADDR(fp + fpu_size), sizeof(magic2)) &&
-	       magic2 == FP_XSTATE_MAGIC2;
+	user_access_begin();
+	ok = user_load64(fp + SW_BYTES, &sizes) && user_load64(fp + SW_BYTES + 16, &size) &&
+	     user_load64(at, &magic2);
+	user_access_end();
+	return ok && sizes == ((uint64_t)fp_bytes() << 32 | FP_XSTATE_MAGIC1) &&
+	       (uint32_t)size == fpu_size && magic2 >> 32 == FP_XSTATE_MAGIC2;
 }
 
 static int restore_fp(uint64_t fp)
@@ -182,35 +202,54 @@ static int restore_fp(uint64_t fp)
 	return fpu_restore_user(UADDR(fp), xsave) ? 0 : -EFAULT;
 }
 
-static void restore_regs(struct regs *r, const struct abi_sigcontext *c)
+static bool load_regs(struct regs *r, uint64_t c)
 {
-	r->r8 = c->r8, r->r9 = c->r9, r->r10 = c->r10, r->r11 = c->r11;
-	r->r12 = c->r12, r->r13 = c->r13, r->r14 = c->r14, r->r15 = c->r15;
-	r->rdi = c->rdi, r->rsi = c->rsi, r->rbp = c->rbp, r->rbx = c->rbx;
-	r->rdx = c->rdx, r->rax = c->rax, r->rcx = c->rcx, r->rsp = c->rsp;
-	r->rflags = (r->rflags & ~(uint64_t)FLAGS_USER) | (c->eflags & FLAGS_USER) | FLAGS_IF |
-		    FLAGS_ONE;
+	uint64_t flags, pc;
+	bool ok;
+
+	user_access_begin();
+	ok = user_load64(c + SC(r8), &r->r8) && user_load64(c + SC(r9), &r->r9) &&
+	     user_load64(c + SC(r10), &r->r10) && user_load64(c + SC(r11), &r->r11) &&
+	     user_load64(c + SC(r12), &r->r12) && user_load64(c + SC(r13), &r->r13) &&
+	     user_load64(c + SC(r14), &r->r14) && user_load64(c + SC(r15), &r->r15) &&
+	     user_load64(c + SC(rdi), &r->rdi) && user_load64(c + SC(rsi), &r->rsi) &&
+	     user_load64(c + SC(rbp), &r->rbp) && user_load64(c + SC(rbx), &r->rbx) &&
+	     user_load64(c + SC(rdx), &r->rdx) && user_load64(c + SC(rax), &r->rax) &&
+	     user_load64(c + SC(rcx), &r->rcx) && user_load64(c + SC(rsp), &r->rsp) &&
+	     user_load64(c + SC(rip), &pc) && user_load64(c + SC(eflags), &flags);
+	user_access_end();
+	if (!ok || pc >= USER_END)
+		return false;
+	r->rflags =
+		(r->rflags & ~(uint64_t)FLAGS_USER) | (flags & FLAGS_USER) | FLAGS_IF | FLAGS_ONE;
 	r->nr = REGS_NO_SYSCALL;
-	regs_set_pc(r, c->rip);
+	regs_set_pc(r, pc);
+	return true;
 }
 
 /* The handler's return took pretcode off the stack. */
 int arch_signal_return(struct regs *r, uint64_t *mask, struct abi_stack *ss)
 {
-	struct abi_ucontext uc;
-	uint64_t at = r->rsp - 8 + offsetof(struct abi_rt_sigframe, uc);
+	uint64_t uc = r->rsp - 8 + offsetof(struct abi_rt_sigframe, uc), c = uc + UC(uc_mcontext);
+	uint64_t flags, selectors, ss_flags, fp = 0;
+	bool ok;
 	int err;
 
-	if (arch_copy_from_user(&uc, UADDR(at), sizeof(uc)))
+	if (!arch_user_range_ok(uc, sizeof(struct abi_ucontext)))
 		return -EFAULT;
-	if (uc.uc_mcontext.rip >= USER_END || uc.uc_mcontext.cs != SEL_USER_CS)
+	user_access_begin();
+	ok = user_load64(uc + UC(uc_flags), &flags) && user_load64(c + SC(cs), &selectors) &&
+	     user_load64(c + SC(fpstate), &fp) && user_load64(uc + UC(uc_sigmask), mask) &&
+	     user_load64(uc + UC(uc_stack.ss_sp), &ss->ss_sp) &&
+	     user_load64(uc + UC(uc_stack.ss_flags), &ss_flags) &&
+	     user_load64(uc + UC(uc_stack.ss_size), &ss->ss_size);
+	user_access_end();
+	if (!ok || (uint16_t)selectors != SEL_USER_CS)
 		return -EFAULT;
-	if (uc.uc_flags & UC_STRICT_RESTORE_SS && uc.uc_mcontext.ss != SEL_USER_DS)
+	if (flags & UC_STRICT_RESTORE_SS && selectors >> 48 != SEL_USER_DS)
 		return -EFAULT;
-	if ((err = restore_fp(uc.uc_mcontext.fpstate)))
+	ss->ss_flags = (int32_t)ss_flags;
+	if ((err = restore_fp(fp)))
 		return err;
-	restore_regs(r, &uc.uc_mcontext);
-	*mask = uc.uc_sigmask;
-	*ss = uc.uc_stack;
-	return 0;
+	return load_regs(r, c) ? 0 : -EFAULT;
 }

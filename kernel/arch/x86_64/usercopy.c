@@ -13,11 +13,6 @@
 #include "arch/x86_64/uaccess.h"
 #include "arch/x86_64/x86_priv.h"
 
-bool arch_user_range_ok(uint64_t a, size_t n)
-{
-	return n <= USER_END && a <= USER_END - n;
-}
-
 size_t arch_copy_from_user(void *dst, uaddr_t src, size_t n)
 {
 	if (UNLIKELY(!arch_user_range_ok(src.a, n)))
@@ -81,21 +76,6 @@ fault:
 	return false;
 }
 
-static inline bool load64(uint64_t a, uint64_t *out)
-{
-	uint64_t v;
-
-	__asm__ goto("1: movq (%1), %0\n" EX_ENTRY("1b", "%l[fault]")
-		     : "=r"(v)
-		     : "r"(a)
-		     : "memory"
-		     : fault);
-	*out = v;
-	return true;
-fault:
-	return false;
-}
-
 int arch_put_user_words16(uaddr_t dst, const void *src, size_t stride, size_t n)
 {
 	const char *from = src, *end = from + n * stride;
@@ -137,7 +117,7 @@ static ssize64_t copy_string(char *dst, uint64_t src, size_t max)
 		uint8_t byte;
 
 		if (max - n >= 8 && ((src + n) & PAGE_MASK) <= PAGE_SIZE - 8) {
-			if (!load64(src + n, &word))
+			if (!user_load64(src + n, &word))
 				return -EFAULT;
 			__builtin_memcpy(dst + n, &word, 8);
 			word = zero_bytes(word);

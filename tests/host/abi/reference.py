@@ -105,6 +105,7 @@ STRUCTS = {
         "asm/siginfo.h",
         "siginfo_t",
         {
+            "sizeof": None,
             "kill.pid": "si_pid",
             "kill.uid": "si_uid",
             "timer.tid": "si_tid",
@@ -272,6 +273,7 @@ ABSENT = {
     "abi_rseq.mm_cid": NEWER,
     "abi_rt_sigframe": "the psABI's frame around parts that are compared",
     "abi_sigset_arg": "select(2)",
+    "abi_siginfo.sizeof": "without its zeroes at the end",
     "sys_cachestat": NEWER,
     "sys_fchmodat2": NEWER,
     "sys_futex_requeue": NEWER,
