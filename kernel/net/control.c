@@ -29,14 +29,18 @@ void sockmsg_put_control(struct sockmsg *m, int level, int type, const void *dat
 
 void sockmsg_put_timestamp(struct sockmsg *m, const struct socket *s, nsec_t real)
 {
+	bool new = socket_has(s, SOB_TIMESTAMP_NEW);
+
 	if (socket_has(s, SOB_TIMESTAMPNS)) {
 		struct abi_timespec ts = { real / NSEC_PER_SEC, real % NSEC_PER_SEC };
 
-		sockmsg_put_control(m, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof(ts));
+		sockmsg_put_control(m, SOL_SOCKET, new ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS, &ts,
+				    sizeof(ts));
 	} else if (socket_has(s, SOB_TIMESTAMP)) {
 		struct abi_timeval tv = { real / NSEC_PER_SEC,
 					  real % NSEC_PER_SEC / NSEC_PER_USEC };
 
-		sockmsg_put_control(m, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof(tv));
+		sockmsg_put_control(m, SOL_SOCKET, new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP, &tv,
+				    sizeof(tv));
 	}
 }

@@ -20,6 +20,7 @@
 #include "core/ktrace.h"
 #include "core/panic.h"
 #include "lib/fmt.h"
+#include "net/filter.h"
 #include "vfs/fcntl.h"
 #include "vfs/file.h"
 #include "vfs/poll.h"
@@ -38,6 +39,7 @@ static void sockfs_free_inode(struct inode *i)
 {
 	struct socket *s = container_of(i, struct socket, inode);
 
+	filter_free(atomic_exchange(&s->filter, NULL));
 	s->ops->destroy(s);
 }
 
@@ -76,6 +78,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 	s->sndtimeo = s->rcvtimeo = NSEC_MAX;
 	s->linger_s = s->priority = s->mark = 0;
 	s->bound_if = 0;
+	atomic_init(&s->filter, NULL);
 }
 
 int socket_create(int family, int type, int protocol, struct socket **out)

@@ -22,6 +22,7 @@ struct file;
 struct poll_ctx;
 struct slab_cache;
 struct socket;
+struct socket_filter;
 struct textbuf;
 
 enum { SOCKADDR_MAX = sizeof(struct abi_sockaddr_storage) };
@@ -70,6 +71,7 @@ enum socket_ops_flags {
 	SOCKET_SIGPIPE = 1,  /* a send that fails with -EPIPE sends SIGPIPE, unless MSG_NOSIGNAL */
 	SOCKET_PEEK_OFF = 2, /* has SO_PEEK_OFF */
 	SOCKET_TIMESTAMPS = 4, /* gives SO_TIMESTAMP and its kin with what it receives */
+	SOCKET_FILTERS = 8,    /* runs the filter on what it receives */
 };
 
 /* Options that are one bit. */
@@ -90,6 +92,8 @@ enum socket_bits {
 	SOB_PASSSEC = 8192,
 	SOB_SNDBUF_SET = 1 << 14, /* the user chose: no automatic tuning */
 	SOB_RCVBUF_SET = 1 << 15,
+	SOB_TIMESTAMP_NEW = 1 << 16, /* asked for by SO_TIMESTAMP*_NEW: the messages say so */
+	SOB_LOCK_FILTER = 1 << 17,
 };
 
 struct net_family;
@@ -108,7 +112,8 @@ struct socket {
 	_Atomic int32_t peek_off;  /* SO_PEEK_OFF; -1: off */
 	nsec_t sndtimeo, rcvtimeo; /* NSEC_MAX: none */
 	uint32_t linger_s, priority, mark;
-	int32_t bound_if; /* SO_BINDTOIFINDEX */
+	int32_t bound_if;                       /* SO_BINDTOIFINDEX */
+	_Atomic(struct socket_filter *) filter; /* net/filter.h; read under an epoch */
 };
 
 /* How sockets of a family are made. */

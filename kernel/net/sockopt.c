@@ -9,6 +9,8 @@
 #include "abi/errno.h"
 #include "abi/time.h"
 #include "lib/string.h"
+#include "net/filter.h"
+#include "net/netif.h"
 #include "net/socket.h"
 #include "vfs/cred.h"
 #include "vm/usercopy.h"
@@ -48,7 +50,8 @@ static void set_bits(struct socket *s, uint32_t bits, bool on)
 {
 	/* There is one timestamp, in one format or the other. */
 	if (bits & (SOB_TIMESTAMP | SOB_TIMESTAMPNS))
-		atomic_fetch_and(&s->bits, ~(uint32_t)(SOB_TIMESTAMP | SOB_TIMESTAMPNS));
+		atomic_fetch_and(&s->bits,
+				 ~(uint32_t)(SOB_TIMESTAMP | SOB_TIMESTAMPNS | SOB_TIMESTAMP_NEW));
 	if (on)
 		atomic_fetch_or(&s->bits, bits);
 	else
@@ -117,6 +120,11 @@ static int set_buffers(struct socket *s, int name, int v)
 	return 0;
 }
 
+static bool may_rebind(const struct socket *s)
+{
+	return !s->bound_if || capable(CAP_NET_RAW);
+}
+
 static int set_word(struct socket *s, int name, int v)
 {
 	switch (name) {
@@ -138,6 +146,13 @@ static int set_word(struct socket *s, int name, int v)
 			return -EPERM;
 		s->mark = (uint32_t)v;
 		return 0;
+	case SO_BINDTOIFINDEX:
+		if (v < 0)
+			return -EINVAL;
+		if (!may_rebind(s))
+			return -EPERM;
+		s->bound_if = v;
+		return 0;
 	case SO_PEEK_OFF:
 		if (!(s->ops->flags & SOCKET_PEEK_OFF))
 			return -EOPNOTSUPP;
@@ -149,11 +164,54 @@ static int set_word(struct socket *s, int name, int v)
 	return -ENOPROTOOPT;
 }
 
+static int bind_to_device(struct socket *s, uaddr_t val, uint32_t len)
+{
+	char name[NETDEV_NAME] = { 0 };
+	struct netdev *d = NULL;
+
+	if ((int32_t)len < 0)
+		return -EINVAL;
+	if (copy_from_user(name, val, MIN(len, (uint32_t)sizeof(name) - 1)))
+		return -EFAULT;
+	if (!may_rebind(s))
+		return -EPERM;
+	if (name[0] && !(d = netdev_lookup_name(name)))
+		return -ENODEV;
+	s->bound_if = d ? d->index : 0;
+	netdev_put(d);
+	return 0;
+}
+
+static int set_timestamp_new(struct socket *s, int name, bool on)
+{
+	if (!(s->ops->flags & SOCKET_TIMESTAMPS))
+		return -ENOPROTOOPT;
+	set_bits(s, name == SO_TIMESTAMP_NEW ? SOB_TIMESTAMP : SOB_TIMESTAMPNS, on);
+	if (on)
+		atomic_fetch_or(&s->bits, SOB_TIMESTAMP_NEW);
+	return 0;
+}
+
+static int set_filter(struct socket *s, int name, uaddr_t val, uint32_t len, uint32_t v)
+{
+	if (!(s->ops->flags & SOCKET_FILTERS))
+		return -ENOPROTOOPT;
+	switch (name) {
+	case SO_ATTACH_FILTER:
+		return socket_attach_filter(s, val, len);
+	case SO_DETACH_FILTER:
+		return socket_detach_filter(s);
+	}
+	return socket_lock_filter(s, v);
+}
+
 static int set_socket_level(struct socket *s, int name, uaddr_t val, uint32_t len)
 {
 	const struct bit_option *b;
 	uint32_t v;
 
+	if (name == SO_BINDTODEVICE)
+		return bind_to_device(s, val, len);
 	if (len < sizeof(v))
 		return -EINVAL;
 	if (get_user_u32(&v, val))
@@ -167,6 +225,13 @@ static int set_socket_level(struct socket *s, int name, uaddr_t val, uint32_t le
 	case SO_SNDTIMEO:
 	case SO_SNDTIMEO_NEW:
 		return set_timeout(&s->sndtimeo, val, len);
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_NEW:
+		return set_timestamp_new(s, name, v);
+	case SO_ATTACH_FILTER:
+	case SO_DETACH_FILTER:
+	case SO_LOCK_FILTER:
+		return set_filter(s, name, val, len, v);
 	}
 	if ((b = find_bit(s, name)) == NULL)
 		return set_word(s, name, (int)v);
@@ -227,6 +292,28 @@ static int give_cookie(struct socket *s, void *val, uint32_t *len)
 	return give(val, len, &s->inode.ino, sizeof(uint64_t));
 }
 
+static bool is_new(const struct socket *s)
+{
+	return socket_has(s, SOB_TIMESTAMP_NEW);
+}
+
+static int give_device(struct socket *s, void *val, uint32_t *len)
+{
+	struct netdev *d = s->bound_if ? netdev_lookup_index(s->bound_if) : NULL;
+
+	if (s->bound_if && !d)
+		return -ENODEV;
+	if (d && *len < NETDEV_NAME) {
+		netdev_put(d);
+		return -EINVAL;
+	}
+	*len = d ? (uint32_t)strlen(d->name) + 1 : 0;
+	if (d)
+		memcpy(val, d->name, *len);
+	netdev_put(d);
+	return 0;
+}
+
 static int get_word(struct socket *s, int name, int32_t *v)
 {
 	switch (name) {
@@ -253,6 +340,18 @@ static int get_word(struct socket *s, int name, int32_t *v)
 		return 0;
 	case SO_SNDLOWAT:
 		*v = 1; /* not changeable, socket(7) */
+		return 0;
+	case SO_BINDTOIFINDEX:
+		*v = s->bound_if;
+		return 0;
+	case SO_LOCK_FILTER:
+		*v = socket_has(s, SOB_LOCK_FILTER);
+		return 0;
+	case SO_TIMESTAMP_NEW:
+		*v = is_new(s); /* either of the two, as Linux has it */
+		return 0;
+	case SO_TIMESTAMPNS_NEW:
+		*v = is_new(s) && socket_has(s, SOB_TIMESTAMPNS);
 		return 0;
 	case SO_PRIORITY:
 		*v = (int32_t)s->priority;
@@ -293,9 +392,12 @@ static int get_socket_level(struct socket *s, int name, void *val, uint32_t *len
 		return give_peer_name(s, val, len);
 	case SO_COOKIE:
 		return give_cookie(s, val, len);
+	case SO_BINDTODEVICE:
+		return give_device(s, val, len);
 	}
 	if (b != NULL)
-		v = socket_has(s, b->bit);
+		v = socket_has(s, b->bit) &&
+		    !(b->bit & (SOB_TIMESTAMP | SOB_TIMESTAMPNS) && is_new(s));
 	else if ((err = get_word(s, name, &v)))
 		return err;
 	return give(val, len, &v, sizeof(v));

@@ -5,6 +5,7 @@
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
+#include "net/filter.h"
 #include "net/socket.h"
 #include "pmm/slab.h"
 #include "sys/sockaddr.h"
@@ -276,6 +277,21 @@ int64_t sys_setsockopt(int32_t sockfd, int32_t level, int32_t optname, uaddr_t o
 	return err;
 }
 
+/* SO_GET_FILTER counts instructions, not bytes. */
+static int get_filter(struct socket *s, uaddr_t optval, uaddr_t optlen)
+{
+	uint32_t n;
+	int err;
+
+	if (get_user_u32(&n, optlen))
+		return -EFAULT;
+	if ((int32_t)n < 0)
+		return -EINVAL;
+	if ((err = socket_get_filter(s, optval, &n)))
+		return err;
+	return put_user_u32(optlen, n);
+}
+
 /* -ERANGE leaves the length that is needed. */
 static int get_option(struct socket *s, int level, int name, uaddr_t optval, uaddr_t optlen)
 {
@@ -284,6 +300,8 @@ static int get_option(struct socket *s, int level, int name, uaddr_t optval, uad
 	uint32_t len;
 	int err;
 
+	if (level == SOL_SOCKET && name == SO_ATTACH_FILTER && s->ops->flags & SOCKET_FILTERS)
+		return get_filter(s, optval, optlen);
 	if (get_user_u32(&len, optlen))
 		return -EFAULT;
 	if ((int32_t)len < 0)

@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/epoch.h"
 #include "lib/string.h"
+#include "net/filter.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/sock.h"
 #include "net/netif.h"
@@ -143,9 +144,18 @@ static struct udp_sock *lookup(const struct ip_info *ip, uint16_t sport, uint16_
 	return best ? container_of(best, struct udp_sock, i) : NULL;
 }
 
+/* Queues p, which is at its UDP header; consumes it. */
 static void enqueue(struct udp_sock *u, struct pkt *p)
 {
+	uint32_t keep = socket_filter(&u->i.s, p);
 	bool fits;
+
+	if (keep == 0) {
+		pkt_free(p);
+		return;
+	}
+	pkt_trim(p, MAX(keep, (uint32_t)UDP_HEADER));
+	pkt_pull(p, UDP_HEADER);
 
 	if (p->destroy) { /* it has arrived: the sender may send more */
 		p->destroy(p);
@@ -195,10 +205,8 @@ static void udp_input(struct pkt *p)
 	udp_cb(p)->sport = h.sport;
 	epoch_enter();
 	if (ip_info(p)->to != ROUTE_LOCAL) {
-		pkt_pull(p, UDP_HEADER);
 		deliver_to_all(p, h.sport, h.dport);
 	} else if ((u = lookup(ip_info(p), h.sport, h.dport, p->dev))) {
-		pkt_pull(p, UDP_HEADER);
 		enqueue(u, p);
 	} else {
 		ip_send_unreachable(p, IP_UNREACH_PORT);
@@ -603,7 +611,7 @@ static const struct socket_ops udp_ops = {
 	.setsockopt = udp_setsockopt,
 	.getsockopt = udp_getsockopt,
 	.ioctl = udp_ioctl,
-	.flags = SOCKET_TIMESTAMPS,
+	.flags = SOCKET_TIMESTAMPS | SOCKET_FILTERS,
 };
 
 int udp_create(int family, struct socket **out)
