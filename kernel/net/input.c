@@ -10,6 +10,7 @@
 #include "core/spinlock.h"
 #include "lib/string.h"
 #include "net/netif_priv.h"
+#include "net/trace.h"
 #include "net/wire.h"
 
 static struct net_protocol *protocols; /* immutable after boot */
@@ -84,9 +85,10 @@ static void input_one(struct netdev *d, struct pkt *p)
 {
 	if (!netdev_is_up(d) || !read_link(p)) {
 		netdev_stats(d)->rx_dropped++;
-		pkt_free(p);
+		pkt_drop(p, netdev_is_up(d) ? NET_DROP_link_header : NET_DROP_link_down);
 		return;
 	}
+	net_trace(p, false);
 	if (p->type == PACKET_MULTICAST)
 		netdev_stats(d)->rx_multicast++;
 	net_show_taps(p, false);
@@ -97,7 +99,7 @@ static void input_one(struct netdev *d, struct pkt *p)
 			np->input(p);
 			return;
 		}
-	pkt_free(p);
+	pkt_drop(p, p->type == PACKET_OTHERHOST ? NET_DROP_other_host : NET_DROP_no_protocol);
 }
 
 void net_input_deferred(struct netdev *d, struct list *pkts)
@@ -125,6 +127,7 @@ int netdev_send(struct pkt *p)
 		return -ENETDOWN;
 	}
 	p->type = PACKET_OUTGOING;
+	net_trace(p, true);
 	net_show_taps(p, true);
 	return d->ops->send(d, p);
 }

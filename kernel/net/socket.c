@@ -294,10 +294,13 @@ static ssize64_t socket_file_write(struct file *f, struct uio *u, off64_t *pos)
 static uint32_t socket_file_poll(struct file *f, struct poll_ctx *ctx)
 {
 	struct socket *s = priv_socket(f);
+	uint32_t ready;
 
 	poll_wait(ctx, &s->readable);
 	poll_wait(ctx, &s->writable);
-	return s->ops->poll(s, ctx);
+	ready = s->ops->poll(s, ctx);
+	ktrace(KT_NET, poll, s->inode.ino, s->family, ready, 0, 0, 0);
+	return ready;
 }
 
 static int64_t set_owner(struct file *f, uint64_t arg)

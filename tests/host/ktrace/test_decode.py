@@ -171,6 +171,24 @@ def test_summary():
     assert re.search(r"(?m)^ +8 +0 +0\.0 +0 +10\.0", out.getvalue())
 
 
+def test_packets_show_their_flow():
+    meta = 0x0800 << 48 | 6 << 40 | 0x12 << 32 | 80 << 16 | 33000
+    line = text(record(5, "packet_in", [2 << 32 | 74, meta, 0x0a00020f_0a000202, 7 << 32 | 9]))[0]
+    assert line == "packet_in device=2 bytes=74 TCP 10.0.2.15.80 > 10.0.2.2.33000 SA seq=7 ack=9"
+    meta = 0x86dd << 48 | 58 << 40 | 135 << 16
+    line = text(record(5, "packet_out", [1 << 32 | 86, meta, 0xfe80 << 48, 1, 0xff02 << 48, 2]))[0]
+    assert line == "packet_out device=1 bytes=86 ICMPv6 fe80::1 > ff02::2 type=135 code=0"
+
+
+def test_drops_have_names_and_are_summed():
+    number = TABLES.drops.index("no_port")
+    records = [record(5, "drop", [number, 2, 0x0800, 60]), record(6, "drop", [number, 2, 0x0800, 61])]
+    assert text(records)[0] == "drop reason=no_port device=2 protocol=0x800 bytes=60"
+    out = io.StringIO()
+    kd.print_summary(kd.Dump(dump(records)), kd.Formatter(TABLES), out, set())
+    assert "2  no_port" in out.getvalue()
+
+
 def test_chrome(tmp_path):
     out = tmp_path / "t.json"
     raw = [call(5000, "getpid", [], 7), record(9000, "switch", [7, 0, 8]), record(19000, "switch", [8, 0, 7])]
