@@ -124,6 +124,7 @@ static int plan_thread(struct plan *f)
 	t->blocked = me->blocked;
 	t->personality = me->personality;
 	atomic_init(&t->ioprio, atomic_load_explicit(&me->ioprio, memory_order_relaxed));
+	t->mempolicy = me->mempolicy;
 	t->timer_slack = t->default_timer_slack = me->timer_slack;
 	if ((f->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = me->altstack_sp;

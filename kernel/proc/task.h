@@ -99,6 +99,7 @@ struct task {
 	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;
 	_Atomic uint16_t ioprio;      /* ioprio_set(2): class and level */
+	uint64_t mempolicy;           /* owner; vm/mempolicy.h */
 	struct user_account *user;    /* of the real uid; owner writes */
 	struct list pi_owned;         /* pi_lock: waiters for PI futexes that this task owns */
 	struct pi_waiter *pi_waiting; /* pi_lock: the PI futex that it waits for itself; NULL */

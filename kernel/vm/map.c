@@ -150,6 +150,7 @@ static void fill_vma(struct vmspace *vs, const struct vm_map_args *a, struct vma
 	v->pgoff = a->object ? a->pgoff : 0;
 	v->file = a->file;
 	v->name = a->name;
+	v->policy = 0;
 	v->vs = vs;
 	v->chain = NULL;
 	v->has_private = false;

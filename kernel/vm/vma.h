@@ -50,6 +50,7 @@ struct vma {
 	uint64_t pgoff; /* index in object of `start`; for anonymous memory: of its first address */
 	struct file *file; /* opaque here; referenced through vm_file_ops; may be NULL */
 	const char *name;  /* "[vdso]" …; static; NULL: none */
+	uint64_t policy;   /* vm/mempolicy.h; 0: the thread's */
 	struct vmspace *vs;
 	struct list object_node; /* in object->mappings */
 	struct vma *chain;       /* vmplan: VMAs taken out of the tree, not freed yet */
