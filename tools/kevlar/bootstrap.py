@@ -1,4 +1,4 @@
-"""The Debian root: mmdebstrap's tar stream, turned into an archive as it comes."""
+"""Debian roots: mmdebstrap's tar stream, turned into an archive as it comes."""
 
 import os
 import re
@@ -19,6 +19,13 @@ PACKAGES = ("bash musl-tools coreutils grep sed mawk gawk findutils diffutils ta
             "sqlite3 gcc libc6-dev make git procps psmisc lsof vim-tiny less file strace "
             "util-linux iproute2 iputils-ping netcat-openbsd ca-certificates").split()
 
+# For the tests of tests/programs that talk over a network, with clients and servers inside and outside.
+SERVERS = ("bash coreutils grep sed mawk findutils diffutils tar gzip procps psmisc file perl-base python3 "
+           "openssh-server openssh-client openssh-sftp-server rsync dropbear-bin nginx-light wrk redis-server "
+           "redis-tools postgresql memcached haproxy curl openssl ca-certificates git iperf3 nodejs dnsmasq-base "
+           "tcpdump iproute2 iputils-ping traceroute ethtool netcat-openbsd socat busybox-static less "
+           "apt-utils").split()
+
 # Where packages are fetched from, and how: what this machine says of it counts for the root too.
 FETCHING = re.compile(r"Acquire::(https?|Check-Valid-Until|Check-Date|Retries)\b")
 
@@ -30,9 +37,17 @@ LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr
 def make_debian(out: BinaryIO, include: list[str], suite: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*", suite):
         raise Failure(f"debian:{suite}: not a suite such as bookworm or sid", BAD_USAGE)
+    _bootstrap(out, suite, PACKAGES + include)
+
+
+def make_servers(out: BinaryIO, _include: list[str], _version: str) -> None:
+    _bootstrap(out, "bookworm", SERVERS)
+
+
+def _bootstrap(out: BinaryIO, suite: str, packages: list[str]) -> None:
     deps.require("mmdebstrap", *([] if os.geteuid() == 0 else ["newuidmap"]))
     command = ["mmdebstrap", "--variant=minbase", "--quiet", "--format=tar",
-               f"--include={','.join(PACKAGES + include)}"]
+               f"--include={','.join(packages)}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
     command += ['--customize-hook=printf "kevlar\\n" > "$1/etc/hostname"',
                 '--customize-hook=rm -f "$1/etc/resolv.conf"',  # this machine's means nothing in there

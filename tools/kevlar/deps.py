@@ -27,6 +27,13 @@ PACKAGES = {
     "zstd": "zstd",
     "xz": "xz-utils",
     "git": "git",
+    "openssl": "openssl",
+    "gpg": "gpg",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "curl": "curl",
+    "ssh": "openssh-client",
+    "rsync": "rsync",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
 }

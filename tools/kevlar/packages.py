@@ -20,7 +20,7 @@ def unpacked(name: str) -> Iterator[Path]:
     deps.require("apt-get", "dpkg-deb")
     with tempfile.TemporaryDirectory(dir=paths.cache()) as scratch, \
             Progress(f"downloading the package {name}"):
-        archive = _download(name, Path(scratch))
+        archive, = download([name], Path(scratch))
         tree = Path(scratch) / "tree"
         result = subprocess.run(["dpkg-deb", "-x", archive, tree], **SILENT, check=False)
         if result.returncode != 0:
@@ -28,20 +28,23 @@ def unpacked(name: str) -> Iterator[Path]:
         yield tree
 
 
-def _download(name: str, directory: Path) -> Path:
-    error = _apt(["download", name], directory)
-    if not any(directory.glob("*.deb")):
+def download(names: list[str], directory: Path) -> list[Path]:
+    """Fetches packages of this machine's sources into an empty directory."""
+    deps.require("apt-get")
+    error = _apt(["download", *names], directory)
+    if len(list(directory.glob("*.deb"))) < len(names):
         # A system that never ran `apt-get update`: lists of our own need no root.
         private = paths.cache() / "apt"
         (private / "lists" / "partial").mkdir(parents=True, exist_ok=True)
         options = ["-o", f"Dir::State::Lists={private / 'lists'}", "-o", f"Dir::Cache={private}"]
         update_error = _apt([*options, "update", "--error-on=any"], directory)
-        error = _apt([*options, "download", name], directory)
+        error = _apt([*options, "download", *names], directory)
         error = update_error or error
     found = list(directory.glob("*.deb"))
-    if not found:
-        raise Failure(f"the package {name} cannot be downloaded: {error}")
-    return found[0]
+    if len(found) < len(names):
+        what = f"the package {names[0]}" if len(names) == 1 else f"{len(names) - len(found)} of {len(names)} packages"
+        raise Failure(f"{what} cannot be downloaded: {error}")
+    return found
 
 
 def _apt(args: list[str], directory: Path) -> str:

@@ -33,6 +33,7 @@ class Machine:
     net: Network | None = None
     append: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)  # --qemu
+    within: list[str] = field(default_factory=list)  # words before QEMU's, that execute it somewhere else
 
 
 def parse_memory(text: str) -> int:
@@ -68,7 +69,7 @@ def command(machine: Machine, control_fd: int | None) -> list[str]:
     words += ["-machine", machine.machine]
     words += ["-accel", "kvm" if has_kvm() else "tcg,thread=multi"]
     words += ["-cpu", machine.cpu, "-smp", str(machine.cpus), "-m", f"{machine.memory}M"]
-    words += ["-kernel", str(machine.kernel), "-append", " ".join(machine.append)]
+    words += ["-kernel", str(machine.kernel.absolute()), "-append", " ".join(machine.append)]
     if machine.initrd_fd is not None:
         words += ["-initrd", f"/dev/fd/{machine.initrd_fd}"]
     words += ["-chardev", "stdio,id=console,signal=off"]
@@ -87,7 +88,7 @@ class Process:
     def __init__(self, machine: Machine, has_control: bool):
         deps.require(PROGRAM)
         self.control, control_there = socket.socketpair() if has_control else (None, None)
-        self.words = command(machine, control_there.fileno() if control_there else None)
+        self.words = machine.within + command(machine, control_there.fileno() if control_there else None)
         fds = [control_there.fileno()] if control_there else []
         fds += [machine.initrd_fd] if machine.initrd_fd is not None else []
         try:

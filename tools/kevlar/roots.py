@@ -26,6 +26,7 @@ MADE: dict[str, Callable[[BinaryIO, list[str], str], None]] = {
     "musl": busybox.make_musl,
     "debian": bootstrap.make_debian,
     "alpine": alpine.make_alpine,
+    "servers": bootstrap.make_servers,
 }
 VERSIONS = {"debian": "bookworm", "alpine": "latest-stable"}  # of those that have some: the default
 

@@ -12,6 +12,7 @@ from typing import Callable
 from . import channel, cpio, kernel, qemu, roots, run
 from .errors import Failure
 from .kernellog import KernelLog
+from .net import Network
 from .session import Plan, Result, Session
 from .sinks import CallSink
 
@@ -50,6 +51,8 @@ class Suite:
     cpus: int
     files: Callable[[cpio.Writer], None]
     memory: int | None = None
+    net: Network | None = None
+    within: list[str] = field(default_factory=list)  # see qemu.Machine
     logs: list[KernelLog] = field(default_factory=list)  # one for each boot
 
 
@@ -141,11 +144,14 @@ def _boot_once(suite: Suite, cases: list[Case], records: Records) -> Result:
         machine = qemu.Machine(
             kernel=suite.kernel, initrd_fd=image.file.fileno(), cpus=suite.cpus,
             memory=suite.memory or image.memory(),
-            append=run.command_line(plain=False, verbose=True, trace=None, extra=[]))
+            append=run.command_line(plain=False, verbose=True, trace=None, extra=[],
+                                    has_net=suite.net is not None),
+            net=suite.net, within=suite.within)
+        more = suite.net.request() if suite.net is not None else {}
         session = Session(Plan(
             machine=machine,
             request=channel.request_words(args=["/" + RUNNER, "/" + LIST], host="kevlar",
-                                          env=run.environment(False, [])),
+                                          env=run.environment(False, []), **more),
             stdout=CallSink(records.feed), watches_signals=False,
             silence=max(case.timeout for case in cases) + MARGIN))
         with _lock:
@@ -160,7 +166,7 @@ def _boot_once(suite: Suite, cases: list[Case], records: Records) -> Result:
 
 
 def _overlay(writer: cpio.Writer, suite: Suite, cases: list[Case]) -> None:
-    run.overlay(writer)
+    run.overlay(writer, suite.net and suite.kernel)
     writer.host_file(RUNNER, kernel.runner())
     lines = ["\t".join([str(int(case.timeout)), case.name, *case.words]) for case in cases]
     writer.text(LIST, "".join(line + "\n" for line in lines))

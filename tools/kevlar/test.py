@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import deps, kernel, paths, qemu, roots, suite
+from . import deps, kernel, netkit, paths, qemu, roots, suite
 from .errors import INTERRUPTED, Failure
 from .suite import Case, Outcome, Suite, safe_name
 from .ui import Progress, elapsed
@@ -232,7 +232,7 @@ def run_programs(options: Options, tally: Tally) -> None:
             case = Case(f"{script.stem}@{root}", _interpreter(script) + [f"/.kevlar/programs/{script.name}"],
                         float(header.get("timeout", options.limit(SCRIPT_LIMIT))))
             if options.selects(case.name):
-                key = (root, int(header.get("cpus", options.cpus[0])), header.get("memory"))
+                key = (root, int(header.get("cpus", options.cpus[0])), header.get("memory"), header.get("net"))
                 groups.setdefault(key, []).append(case)
 
     def files(writer) -> None:
@@ -240,13 +240,20 @@ def run_programs(options: Options, tally: Tally) -> None:
             if path.is_file():
                 writer.host_file(f".kevlar/programs/{path.relative_to(top)}", path)
 
-    suites = []
-    for (root, cpus, memory), cases in groups.items():
+    plain, networked = [], []
+    for (root, cpus, memory, net), cases in groups.items():
         if roots.is_made(root) and not roots.archive_of(root).exists():
             roots.make(root)
-        suites.append(Suite(f"programs-{root}-{cpus}cpu" + (f"-{memory}" if memory else ""), cases, image,
-                            root, cpus, files, qemu.parse_memory(memory) if memory else None))
-    _run_suites(suites, options, tally, judge_program)
+        label = "-".join(["programs", root, f"{cpus}cpu", *filter(None, (memory, net))])
+        one = Suite(label, cases, image, root, cpus, files, qemu.parse_memory(memory) if memory else None)
+        (networked if net else plain).append(one)
+    _run_suites(plain, options, tally, judge_program)
+    if networked:
+        deps.require(*netkit.TOOLS)
+        with netkit.running() as within:
+            for one in networked:
+                one.net, one.within = netkit.network(), within
+            _run_suites(networked, replace(options, jobs=1), tally, judge_program)  # they share the ports
 
 
 def _header(script: Path) -> dict[str, str]:
@@ -255,7 +262,7 @@ def _header(script: Path) -> dict[str, str]:
     for line in script.read_text("utf-8", "replace").splitlines():
         if line and not line.startswith("#"):
             break
-        if match := re.match(r"#\s*(root|timeout|cpus|memory):\s*(.*\S)\s*$", line):
+        if match := re.match(r"#\s*(root|timeout|cpus|memory|net):\s*(.*\S)\s*$", line):
             header[match[1]] = match[2]
     return header
 
