@@ -92,6 +92,7 @@
 #define FIOGETOWN  0x8903
 #define SIOCGPGRP  0x8904
 #define SIOCATMARK 0x8905
+#define SIOCOUTQNSD 0x894B
 
 #define TIOCM_LE  0x001
 #define TIOCM_DTR 0x002

@@ -47,9 +47,10 @@
 	X(NETTAPS, 101, "S who sees all frames")                                             \
 	X(DCACHE, 102, "S dentry hash chains and LRU")                                       \
 	X(DENTRY, 103, "S one dentry: parent before child")                                  \
+	X(TCP, 104, "S one TCP connection or listener; a listener before its children")      \
 	X(FUTEX, 105, "S futex hash bucket")                                                 \
 	X(PAGECACHE, 107, "S vmobject->tree_lock: index to page")                            \
-	X(INETQ, 106, "S queue of one Internet socket")                                         \
+	X(INETQ, 106, "S queue of one Internet socket")                                      \
 	X(PORTS, 108, "S who has which port, of one transport protocol")                     \
 	X(FRAGS, 109, "S packets being put together")                                        \
 	X(SIGNAL, 110, "I signal state of a thread group")                                   \
@@ -66,6 +67,9 @@
 	X(EPOLLREADY, 121, "I epoll ready list: filled from inside wake-ups")                \
 	X(WAITQ2, 122, "I wait queue woken from inside another's wake-up: epoll_wait(2)")    \
 	X(WORKQ, 124, "I the workers' wait queue: work is queued from inside wake-ups")      \
+	X(TCPWAIT, 125, "S connections in TIME-WAIT")                                        \
+	X(TCPHASH, 126, "S a part of TCP's hash table; listeners by port")                   \
+	X(TCPDUE, 127, "I timers of TCP that are due")                                       \
 	X(HUGE, 128, "S counts of 2 MiB blocks")                                             \
 	X(RUNQ, 130, "I run queue of one CPU; two by CPU number")                            \
 	X(TIMER, 138, "I timer tree of one CPU")                                             \

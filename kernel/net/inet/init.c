@@ -14,6 +14,10 @@ static int create(int family, int type, int protocol, struct socket **out)
 	if (protocol < 0 || protocol >= IPPROTO_MAX)
 		return -EINVAL;
 	switch (type) {
+	case SOCK_STREAM:
+		if (protocol == IPPROTO_IP || protocol == IPPROTO_TCP)
+			return tcp_create(family, out);
+		return -EPROTONOSUPPORT;
 	case SOCK_DGRAM:
 		if (protocol == IPPROTO_IP || protocol == IPPROTO_UDP)
 			return udp_create(family, out);
@@ -43,6 +47,7 @@ void inet_init(void)
 	ip_input_init();
 	icmp_init();
 	udp_init();
+	tcp_init();
 	net_family_register(&v4);
 	net_family_register(&v6);
 }

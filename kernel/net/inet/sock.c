@@ -158,6 +158,20 @@ static void insert_locked(struct inet_sock *i, uint16_t port)
 	__atomic_store_n(at, i, __ATOMIC_RELEASE);
 }
 
+int inet_listen(struct inet_sock *i)
+{
+	int err = 0;
+
+	spin_lock(&i->table->lock);
+	i->is_listening = true;
+	if (!is_free_locked(i, &i->local, i->lport)) {
+		i->is_listening = false;
+		err = -EADDRINUSE;
+	}
+	spin_unlock(&i->table->lock);
+	return err;
+}
+
 void inet_share_port(struct inet_sock *i, uint16_t port)
 {
 	spin_lock(&i->table->lock);
@@ -215,6 +229,7 @@ static int choose_locked(struct inet_sock *i, const struct ipv6_addr *local, por
 	if (err)
 		return also ? -EADDRNOTAVAIL : -EADDRINUSE;
 	i->auto_port = true;
+	i->by_connect = also != NULL;
 	insert_locked(i, port);
 	return 0;
 }
@@ -262,7 +277,7 @@ int inet_bind(struct inet_sock *i, const void *addr, uint32_t len)
 	else if (!port)
 		err = choose_locked(i, &ip, NULL, NULL);
 	else if (is_free_locked(i, &ip, port))
-		insert_locked(i, port), i->auto_port = false;
+		insert_locked(i, port), i->auto_port = i->by_connect = false;
 	else
 		err = -EADDRINUSE;
 	if (!err) {

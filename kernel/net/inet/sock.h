@@ -36,6 +36,7 @@ struct inet_sock {
 	uint16_t lport, rport; /* 0: none */
 	bool is_listening;     /* table's lock to write */
 	bool auto_port;        /* nobody asked for this port: disconnecting gives it back */
+	bool by_connect; /* chosen by connect(2): others may connect from the same port */
 	bool v6only, freebind, mc_loop, mc_all, no_check;
 	uint8_t tos, pmtu_mode;
 	int16_t ttl, mc_ttl; /* -1: the default */
@@ -73,6 +74,8 @@ MUST_CHECK int inet_bind(struct inet_sock *i, const void *addr, uint32_t len);
 /* Takes an ephemeral port, unless the socket has one. is_free: a stricter test; NULL: any port that
  * bind(2) would give. */
 MUST_CHECK int inet_autobind(struct inet_sock *i, port_test *is_free, void *arg);
+/* From now on it listens on its port; -EADDRINUSE: another does. */
+MUST_CHECK int inet_listen(struct inet_sock *i);
 /* Puts an accepted socket beside its listener. */
 void inet_share_port(struct inet_sock *i, uint16_t port);
 void inet_release_port(struct inet_sock *i);

@@ -1,0 +1,177 @@
+/*
+ * Segments in: who is it for? A connection, a request, a TIME-WAIT block, a listener, or nobody,
+ * who answers with a RST. Also what ICMP tells about segments that were sent.
+ */
+
+#include "abi/errno.h"
+#include "abi/in.h"
+#include "core/clock.h"
+#include "core/epoch.h"
+#include "net/inet/inet_priv.h"
+#include "net/inet/tcp_sock.h"
+#include "net/netif.h"
+#include "net/tcp/seq.h"
+
+enum { TTL_RESET = 64 };
+
+static void make_key(struct flow_key *key, const struct ipv6_addr *local,
+		     const struct ipv6_addr *remote, uint16_t lport, uint16_t rport,
+		     const struct netdev *d)
+{
+	*key = (struct flow_key){
+		.local = *local, .remote = *remote, .lport = lport, .rport = rport
+	};
+	if (UNLIKELY(d && !addr_is4(remote) && ipv6_is_link_local(remote)))
+		key->ifindex = (uint32_t)d->index;
+}
+
+/* RFC 9293 3.10.7.1. */
+void tcps_reset(const struct flow_key *key, const struct tcp_seg *s, const struct netdev *d)
+{
+	struct tcps_reply r = { .key = key, .ttl = TTL_RESET };
+	struct tcp_seg out;
+
+	if (!addr_is4(&key->remote) && ipv6_is_link_local(&key->remote))
+		r.ifindex = d->index;
+	if (tcp_reset_for(s, &out))
+		tcps_reply(&r, &out);
+}
+
+void tcps_segment(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s, uint32_t header)
+{
+	nsec_t now = clock_mono();
+	struct tcp_store store;
+	struct tcps_after a;
+
+	tcp_input(&t->c, s, now, &store);
+	if (store.len)
+		rcvq_insert(t, p, header + store.offset, store.seq, store.len);
+	else
+		pkt_free(p);
+	tcps_drive(t, now, &a);
+	spin_unlock(&t->lock);
+	tcps_finish(t, &a);
+}
+
+/* False: it is no connection any more. */
+static bool sock_input(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s, uint32_t header)
+{
+	spin_lock(&t->lock);
+	if (UNLIKELY(t->phase != TCPS_OPEN ||
+		     !atomic_load_explicit(&t->ep.hashed, memory_order_relaxed))) {
+		spin_unlock(&t->lock);
+		return false;
+	}
+	tcps_segment(t, p, s, header);
+	return true;
+}
+
+/* To whoever has the key. False: nobody had, or not any more. */
+static bool to_owner(struct tcp_ep *ep, struct pkt *p, const struct tcp_seg *s, uint32_t header,
+		     uint32_t *isn_min)
+{
+	if (LIKELY(ep->kind == TCP_EP_SOCK))
+		return sock_input(tcps_of_ep(ep), p, s, header);
+	if (ep->kind == TCP_EP_REQUEST)
+		return tcps_request_input((struct tcp_request *)ep, p, s, header);
+	if (!tcps_timewait_input(ep, s, isn_min))
+		return false;
+	pkt_free(p);
+	return true;
+}
+
+/* Consumes p. Under an epoch. */
+static void dispatch(struct pkt *p, const struct tcp_seg *s, const struct flow_key *key,
+		     uint32_t header)
+{
+	uint32_t hash = tcps_hash(key), isn_min = 0;
+	struct tcp_ep *ep, *last = NULL;
+	struct tcp_sock *l;
+
+	/* An owner that has just gone has left a successor: a request its connection, that its
+	 * TIME-WAIT. */
+	while ((ep = tcps_find(key, hash)) && ep != last) {
+		if (LIKELY(to_owner(ep, p, s, header, &isn_min)))
+			return;
+		last = ep;
+	}
+	if ((l = tcps_find_listener(key, p, hash))) {
+		tcps_listener_input(l, p, s, key, header, isn_min);
+		return;
+	}
+	tcps_reset(key, s, p->dev);
+	pkt_free(p);
+}
+
+static void input(struct pkt *p)
+{
+	const struct ip_info *i = ip_info(p);
+	struct flow_key key;
+	struct tcp_seg s;
+	size_t header;
+
+	if (UNLIKELY(i->to != ROUTE_LOCAL || p->linear < TCP_HEADER ||
+		     (p->data[12] >> 4) * 4u > p->linear ||
+		     tcp_seg_parse(p->data, p->len, &s, &header) || !ip_checksum_ok(p))) {
+		pkt_free(p);
+		return;
+	}
+	make_key(&key, &i->dst, &i->src, be16_get(p->data + 2), be16_get(p->data), p->dev);
+	s.ip_ecn = i->tos & 3;
+	if (p->gso_size)
+		s.pieces = (uint16_t)DIV_ROUND_UP(s.len, p->gso_size);
+	epoch_enter();
+	dispatch(p, &s, &key, (uint32_t)header);
+	epoch_exit();
+}
+
+/* --- ICMP --- */
+
+static void path_changed(struct tcp_sock *t, uint32_t mtu, nsec_t now)
+{
+	uint32_t headers = addr_is4(&t->i.remote) ? 40 : 60;
+
+	if (mtu > headers + 48 && mtu < t->path.mtu && t->i.pmtu_mode != IP_PMTUDISC_DONT) {
+		t->path.mtu = mtu;
+		tcp_set_path_mss(&t->c, (uint16_t)(mtu - headers), now);
+	}
+}
+
+static void error(const struct ip_info *sent, const uint8_t *data, uint32_t n, int err, bool hard,
+		  uint32_t mtu)
+{
+	nsec_t now = clock_mono();
+	struct flow_key key;
+	struct tcps_after a;
+	struct tcp_sock *t;
+	struct tcp_ep *ep;
+
+	if (n < 8)
+		return;
+	make_key(&key, &sent->src, &sent->dst, be16_get(data), be16_get(data + 2), NULL);
+	epoch_enter();
+	ep = tcps_find(&key, tcps_hash(&key));
+	/* It may be told of a packet while that is being sent, lock held: such news are not worth
+	 * waiting for. */
+	if (ep && ep->kind == TCP_EP_SOCK && spin_trylock(&tcps_of_ep(ep)->lock)) {
+		t = tcps_of_ep(ep);
+		if (t->phase == TCPS_OPEN && seq_leq(t->c.snd_una, be32_get(data + 4)) &&
+		    seq_leq(be32_get(data + 4), t->c.snd_nxt)) {
+			if (mtu)
+				path_changed(t, mtu, now);
+			else if (hard || t->c.state == TCP_SYN_SENT)
+				tcp_soft_error(&t->c, err);
+		}
+		tcps_drive(t, now, &a);
+		spin_unlock(&t->lock);
+		tcps_finish(t, &a);
+	}
+	epoch_exit();
+}
+
+void tcps_protocol_init(void)
+{
+	static struct ip_protocol tcp = { .proto = IPPROTO_TCP, .input = input, .error = error };
+
+	ip_protocol_register(&tcp);
+}

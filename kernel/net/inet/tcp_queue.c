@@ -1,0 +1,231 @@
+/*
+ * The bytes of a connection. To send: a ring of chunks in sequence, each a part of a counted block
+ * of pages; a packet takes references to the blocks, so that nothing is copied when a segment is
+ * sent, or sent again. Received: packets by sequence number, without overlaps; what may be read is
+ * what lies before rcv_nxt.
+ */
+
+#include "abi/errno.h"
+#include "dev/net/pkt.h"
+#include "lib/string.h"
+#include "net/inet/tcp_sock.h"
+#include "net/tcp/seq.h"
+#include "pmm/page.h"
+#include "pmm/slab.h"
+
+static struct tcp_chunk *chunk_at(const struct tcp_sendq *q, uint32_t i)
+{
+	return &q->ring[(q->head + i) & (q->size - 1)];
+}
+
+int sendq_reserve(struct tcp_sock *t, uint32_t chunks)
+{
+	struct tcp_sendq *q = &t->sendq;
+	struct tcp_chunk *ring, *old;
+	uint32_t size;
+
+	if (LIKELY(q->count + chunks <= q->size)) /* others only take away */
+		return 0;
+	size = MAX(q->size, (uint32_t)SENDQ_INLINE);
+	while (size < q->count + chunks)
+		size *= 2;
+	if (!q->ring) {
+		q->ring = q->first;
+		q->size = SENDQ_INLINE;
+		if (size == SENDQ_INLINE)
+			return 0;
+	}
+	if (!(ring = kmalloc(size * sizeof(*ring))))
+		return -ENOMEM;
+	spin_lock(&t->lock);
+	for (uint32_t i = 0; i < q->count; i++)
+		ring[i] = *chunk_at(q, i);
+	old = q->ring;
+	q->ring = ring;
+	q->size = size;
+	q->head = 0;
+	spin_unlock(&t->lock);
+	if (old != q->first)
+		kfree(old);
+	return 0;
+}
+
+void sendq_append(struct tcp_sock *t, struct page *page, uint32_t offset, uint32_t len)
+{
+	struct tcp_sendq *q = &t->sendq;
+	struct tcp_chunk *last = q->count ? chunk_at(q, q->count - 1) : NULL;
+
+	if (last && last->page == page && last->offset + last->len == offset) {
+		last->len += len;
+		return;
+	}
+	page_get(page);
+	*chunk_at(q, q->count++) = (struct tcp_chunk){ page, offset, t->c.snd_end, len };
+}
+
+void sendq_drop(struct tcp_sock *t, uint32_t head)
+{
+	struct tcp_sendq *q = &t->sendq;
+
+	while (q->count) {
+		struct tcp_chunk *c = chunk_at(q, 0);
+
+		if (seq_gt(c->seq + c->len, head))
+			return;
+		page_put(c->page);
+		q->head = (q->head + 1) & (q->size - 1);
+		q->count--;
+	}
+}
+
+void sendq_clear(struct tcp_sock *t)
+{
+	struct tcp_sendq *q = &t->sendq;
+
+	while (q->count)
+		page_put(chunk_at(q, --q->count)->page);
+}
+
+void sendq_free(struct tcp_sock *t)
+{
+	struct tcp_sendq *q = &t->sendq;
+
+	sendq_clear(t);
+	if (q->tail)
+		page_put(q->tail);
+	if (q->ring != q->first)
+		kfree(q->ring);
+	q->tail = NULL;
+	q->ring = NULL;
+	q->size = q->head = 0;
+}
+
+/* The chunk that has seq: the last one that begins at or before it. */
+static uint32_t find_chunk(const struct tcp_sendq *q, uint32_t seq)
+{
+	uint32_t low = 0, high = q->count;
+
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (seq_leq(chunk_at(q, mid)->seq, seq))
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Too many pieces for a packet: copied into pages of their own. */
+static bool fill_by_copy(const struct tcp_sendq *q, uint32_t i, struct pkt *p, uint32_t seq,
+			 uint32_t len)
+{
+	uint32_t room = 0, run, off;
+	struct page *page = NULL;
+
+	for (; len; i++) {
+		const struct tcp_chunk *c = chunk_at(q, i);
+
+		off = seq - c->seq;
+		for (uint32_t left = MIN(len, c->len - off); left; left -= run) {
+			if (!room) {
+				if (!(page = page_alloc(0, PAGE_KERNEL, ALLOC_ATOMIC)))
+					return false;
+				if (!pkt_add_frag(p, page, 0, 0)) {
+					page_put(page);
+					return false;
+				}
+				room = PAGE_SIZE;
+			}
+			run = MIN(left, room);
+			memcpy((uint8_t *)page_va(page) + PAGE_SIZE - room,
+			       (uint8_t *)page_va(c->page) + c->offset + off, run);
+			p->frag[p->nfrags - 1].bytes += run;
+			p->len += run;
+			room -= run;
+			off += run;
+			seq += run;
+			len -= run;
+		}
+	}
+	return true;
+}
+
+bool sendq_fill(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t len)
+{
+	struct tcp_sendq *q = &t->sendq;
+	uint32_t i = find_chunk(q, seq), end = i, left = len, run, off = seq - chunk_at(q, i)->seq;
+
+	for (uint32_t o = off; left && end - i < PKT_FRAGS; end++, o = 0)
+		left -= MIN(left, chunk_at(q, end)->len - o);
+	if (UNLIKELY(left))
+		return fill_by_copy(q, i, p, seq, len);
+	for (; len; i++, off = 0, len -= run) {
+		const struct tcp_chunk *c = chunk_at(q, i);
+
+		run = MIN(len, c->len - off);
+		page_get(c->page);
+		(void)!pkt_add_frag(p, c->page, c->offset + off, run);
+	}
+	return true;
+}
+
+/* --- received --- */
+
+static void take_out(struct tcp_sock *t, struct pkt *p)
+{
+	list_remove(&p->node);
+	t->rcvq_bytes -= tcp_cb(p)->charge;
+	pkt_free(p);
+}
+
+/* Where p, whose bytes are [cb->seq, cb->end), goes: behind the last one that begins before it.
+ * Trims what is there already. False: nothing is left of it. */
+static bool make_place(struct tcp_sock *t, struct tcp_cb *cb, struct list **after)
+{
+	struct list *at = t->rcvq.prev, *next;
+	struct tcp_cb *o;
+
+	while (at != &t->rcvq && seq_gt(tcp_cb(list_entry(at, struct pkt, node))->seq, cb->seq))
+		at = at->prev;
+	if (at != &t->rcvq) {
+		o = tcp_cb(list_entry(at, struct pkt, node));
+		if (seq_gt(o->end, cb->seq)) {
+			cb->skip += MIN(o->end - cb->seq, cb->end - cb->seq);
+			cb->seq = seq_min(o->end, cb->end);
+		}
+	}
+	if (cb->seq == cb->end)
+		return false;
+	*after = at;
+	for (at = at->next; at != &t->rcvq; at = next) {
+		struct pkt *p = list_entry(at, struct pkt, node);
+
+		next = at->next;
+		o = tcp_cb(p);
+		if (seq_geq(o->seq, cb->end))
+			break;
+		if (seq_gt(o->end, cb->end)) {
+			cb->end = o->seq;
+			break;
+		}
+		take_out(t, p);
+	}
+	return cb->seq != cb->end;
+}
+
+void rcvq_insert(struct tcp_sock *t, struct pkt *p, uint32_t skip, uint32_t seq, uint32_t len)
+{
+	struct list *after = t->rcvq.prev;
+	struct tcp_cb *cb = tcp_cb(p);
+
+	*cb = (struct tcp_cb){ seq, seq + len, skip, (uint32_t)sizeof(*p) + p->len };
+	if (UNLIKELY(after != &t->rcvq &&
+		     tcp_cb(list_entry(after, struct pkt, node))->end != seq) &&
+	    !make_place(t, cb, &after)) {
+		pkt_free(p);
+		return;
+	}
+	list_insert_between(&p->node, after, after->next);
+	t->rcvq_bytes += cb->charge;
+}

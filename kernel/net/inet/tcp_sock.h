@@ -1,0 +1,279 @@
+#pragma once
+
+/*
+ * TCP sockets: the shell around the machine of net/tcp. A tcp_sock has the connection (or, as a
+ * listener, requests and accepted children), its two queues of bytes, and a timer.
+ *
+ * `lock` guards the machine and the queues and is held for no copy of user memory; `reading` and
+ * `writing` let one user at a time copy to and from what the lock does not guard: the head of the
+ * receive queue, the tail of the send queue.
+ *
+ * References: besides the file's, a connection has one of its own from the time it is in the hash
+ * table until its machine says CLOSED or TIME_WAIT, so that it goes on without a file. Input looks
+ * sockets up under an epoch and takes none.
+ */
+
+#include "net/inet/sock.h"
+#include "net/tcp/listen.h"
+#include "net/tcp/timewait.h"
+#include "sched/mutex.h"
+#include "sched/timer.h"
+
+struct page;
+
+/* --- a timer whose function runs in a thread, under an epoch --- */
+
+struct tcps_timer {
+	struct timer timer;
+	struct list due; /* due_lock */
+	/* A deadline that moves later is found when the timer fires. */
+	_Atomic nsec_t deadline, armed;
+	void (*fire)(struct tcps_timer *t, nsec_t now);
+};
+void tcps_timer_init(struct tcps_timer *t, void (*fire)(struct tcps_timer *t, nsec_t now));
+void tcps_timer_set(struct tcps_timer *t, nsec_t deadline); /* NSEC_MAX: never */
+void tcps_timers_start(void);
+void tcps_timer_cancel(struct tcps_timer *t); /* fire() may still run until an epoch has passed */
+
+/* --- who has which pair of addresses and ports --- */
+
+enum tcp_ep_kind { TCP_EP_SOCK, TCP_EP_REQUEST, TCP_EP_TIMEWAIT };
+
+struct tcp_ep {
+	struct tcp_ep *next; /* TCPHASH to change; read under an epoch */
+	struct flow_key key; /* immutable while hashed */
+	uint32_t hash;
+	uint8_t kind; /* enum tcp_ep_kind */
+	_Atomic bool hashed;
+};
+
+void tcps_table_init(void);
+uint32_t tcps_hash(const struct flow_key *key);
+/* Under an epoch; NULL: nobody. */
+struct tcp_ep *tcps_find(const struct flow_key *key, uint32_t hash);
+/* ep->key, hash, kind are set. -EADDRNOTAVAIL: somebody has this key. */
+MUST_CHECK int tcps_insert(struct tcp_ep *ep);
+void tcps_remove(struct tcp_ep *ep); /* nothing when it is not there */
+/* new takes old's place (and key) at once. False: old is not there any more. */
+MUST_CHECK bool tcps_replace(struct tcp_ep *old, struct tcp_ep *new);
+/* The next entry after *cursor (0 at first), under an epoch; NULL: no more. */
+struct tcp_ep *tcps_next(uint64_t *cursor);
+
+/* --- queues --- */
+
+/* Bytes [seq, seq + len) of the send queue, in one counted block of pages. */
+struct tcp_chunk {
+	struct page *page;
+	uint32_t offset, seq, len;
+};
+enum { SENDQ_INLINE = 4 };
+struct tcp_sendq { /* a ring; grown by the writer alone */
+	struct tcp_chunk *ring;
+	uint32_t size, head, count;
+	struct tcp_chunk first[SENDQ_INLINE];
+	/* the writer's: room at the end of the last block */
+	struct page *tail;
+	uint32_t tail_used, tail_size;
+};
+
+/* In cb of a received packet. */
+struct tcp_cb {
+	uint32_t seq, end; /* payload bytes that count */
+	uint32_t skip;     /* they begin here in the packet */
+	uint32_t charge;   /* bytes of memory, about */
+};
+static inline struct tcp_cb *tcp_cb(const struct pkt *p)
+{
+	return (struct tcp_cb *)(uintptr_t)p->cb;
+}
+
+/* --- sockets --- */
+
+enum tcp_phase {
+	TCPS_IDLE,   /* no connection; c.state is CLOSE */
+	TCPS_LISTEN, /* requests and children */
+	TCPS_OPEN,   /* the machine runs */
+	TCPS_DONE,   /* it is over; what was received may still be read */
+};
+enum tcp_call { TCPS_UNCONNECTED, TCPS_CONNECTING, TCPS_CONNECTED }; /* what connect(2) says */
+enum { TCPS_SHUT_RD = 1, TCPS_SHUT_WR = 2, TCPS_SHUT_ALL = 3 };
+enum tcp_urgent { TCPS_URG_NONE, TCPS_URG_COMING, TCPS_URG_VALID, TCPS_URG_READ };
+
+struct tcp_sock {
+	struct inet_sock i; /* first */
+	struct tcp_ep ep;
+	struct tcps_timer timer;
+	struct mutex reading, writing; /* SOCKET */
+
+	struct spinlock lock; /* TCP: all below, but for what readers and writers own */
+	uint8_t phase;        /* enum tcp_phase */
+	uint8_t call;         /* enum tcp_call */
+	uint8_t shut;         /* what shutdown(2), FIN and the end say: TCPS_SHUT_* */
+	bool released;        /* the file is gone */
+	bool nospace;         /* somebody waits for room to send */
+	bool holds_ref;       /* the connection's own */
+	bool has_copied;      /* `copied` means something */
+	bool bound_addr;      /* by bind(2) */
+	bool embryo;          /* not accepted yet */
+	struct tcp_conn c;
+	struct tcp_sendq sendq;
+	struct list rcvq;    /* of pkt, by sequence number, disjoint */
+	uint32_t rcvq_bytes; /* memory in it, about */
+	uint32_t peeked;     /* by who waits for more than that; racy */
+	uint32_t copied;     /* next byte to be read; written under `reading` as well */
+
+	struct ip_path path; /* to the peer */
+	bool has_path;
+	uint32_t isn_min; /* connect(2) over a TIME-WAIT */
+
+	/* urgent data: RFC 6093 */
+	uint8_t urg; /* enum tcp_urgent */
+	uint8_t urg_byte;
+	uint32_t urg_seq; /* of the urgent byte */
+
+	/* growing the buffers: how much was read in a round trip */
+	uint32_t grow_seq, grow_bytes;
+	nsec_t grow_since;
+
+	/* options */
+	struct tcp_tune tune; /* for connections to come; then c.tune */
+	bool cork, nodelay, reno, inq;
+	uint8_t syn_retries, defer_accept; /* 0: the default; seconds */
+	uint16_t maxseg;                   /* 0: none */
+	uint32_t notsent_lowat;            /* 0: the default */
+
+	/* a listener */
+	struct list requests, children; /* struct tcp_request; struct tcp_sock by child_node */
+	struct list child_node;         /* in the listener's */
+	uint32_t nrequests, nchildren, backlog;
+	struct tcp_sock *listen_next; /* TCPHASH; read under an epoch */
+	bool cookies;                 /* sent not long ago */
+	nsec_t cookies_at;
+};
+
+static inline struct tcp_sock *tcps_of(struct socket *s)
+{
+	return container_of(s, struct tcp_sock, i.s);
+}
+static inline struct tcp_sock *tcps_of_ep(struct tcp_ep *ep)
+{
+	return container_of(ep, struct tcp_sock, ep);
+}
+
+/* TCP_ESTABLISHED … as netstat shows them. */
+static inline unsigned tcps_state(const struct tcp_sock *t)
+{
+	return t->phase == TCPS_LISTEN ? (unsigned)TCP_LISTEN
+	       : t->phase == TCPS_OPEN ? t->c.state
+				       : (unsigned)TCP_CLOSE;
+}
+
+/* End of the bytes that may be read: a FIN counts as one, but is none. */
+static inline uint32_t tcps_readable_end(const struct tcp_sock *t)
+{
+	return t->c.rcv_nxt - t->c.fin_received;
+}
+static inline uint32_t tcps_readable(const struct tcp_sock *t)
+{
+	return t->has_copied ? tcps_readable_end(t) - t->copied : 0;
+}
+static inline uint32_t tcps_queued(const struct tcp_sock *t)
+{
+	return t->c.snd_end - tcp_send_head(&t->c);
+}
+
+struct tcp_request {
+	struct tcp_ep ep;
+	struct list node; /* listener's, its lock */
+	struct tcp_req r;
+	struct tcp_sock *listener; /* under an epoch; dead says whether it still is */
+	int32_t ifindex;
+	bool dead;  /* listener's lock */
+	bool acked; /* its ACK came and found no room, or no data */
+	uint8_t tos;
+	nsec_t since;
+	struct epoch_head epoch;
+};
+
+/* What a step of the machine wants done once the lock is dropped. */
+struct tcps_after {
+	uint32_t in, out; /* EPOLL* bits to wake each queue with */
+	bool state, urgent, ended;
+};
+
+/* tcp_drive.c: after every call of the machine, lock held: sends, looks at events, sets the timer.
+ * tcps_finish() then wakes, and lets an ended connection go; no locks; may free t. */
+void tcps_drive(struct tcp_sock *t, nsec_t now, struct tcps_after *a);
+void tcps_finish(struct tcp_sock *t, struct tcps_after *a);
+/* With the lock held: drives, unlocks, and finishes, and lets what went through lo arrive. */
+void tcps_unlock_driven(struct tcp_sock *t, nsec_t now) RELEASES(&t->lock);
+bool tcps_is_writable(const struct tcp_sock *t);
+uint32_t tcps_window(const struct tcp_sock *t); /* room in the receive buffer */
+
+/* tcp_output.c */
+void tcps_transmit(struct tcp_sock *t, const struct tcp_seg *s);
+MUST_CHECK int tcps_route(struct tcp_sock *t); /* finds t->path to the peer, if it must */
+/* A segment of no connection, on the way back of key. */
+struct tcps_reply {
+	const struct flow_key *key;
+	int32_t ifindex;
+	uint32_t mark;
+	uint8_t tos, ttl;
+};
+void tcps_reply(const struct tcps_reply *r, const struct tcp_seg *s);
+
+/* tcp_queue.c */
+MUST_CHECK int sendq_reserve(struct tcp_sock *t, uint32_t chunks); /* writing; no lock */
+void sendq_append(struct tcp_sock *t, struct page *page, uint32_t offset, uint32_t len);
+void sendq_drop(struct tcp_sock *t, uint32_t head);
+void sendq_clear(struct tcp_sock *t); /* lock held; what the writer owns stays */
+void sendq_free(struct tcp_sock *t);  /* nobody writes */
+MUST_CHECK bool sendq_fill(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t len);
+void rcvq_insert(struct tcp_sock *t, struct pkt *p, uint32_t skip, uint32_t seq, uint32_t len);
+
+/* tcp_input.c */
+void tcps_protocol_init(void);
+/* A segment for t's machine: lock held, and let go of; consumes p; may free t. */
+void tcps_segment(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s, uint32_t header)
+	RELEASES(&t->lock);
+
+/* Answers a segment that nobody takes: RFC 9293 3.10.7.1. */
+void tcps_reset(const struct flow_key *key, const struct tcp_seg *s, const struct netdev *d);
+
+/* tcp_listen.c */
+struct tcp_sock *tcps_find_listener(const struct flow_key *key, const struct pkt *p, uint32_t hash);
+void tcps_listener_input(struct tcp_sock *l, struct pkt *p, const struct tcp_seg *s,
+			 const struct flow_key *key, uint32_t header, uint32_t isn_min);
+bool tcps_request_input(struct tcp_request *r, struct pkt *p, const struct tcp_seg *s,
+			uint32_t header);
+void tcps_listener_timer(struct tcp_sock *l, nsec_t now);
+void tcps_listener_close(struct tcp_sock *l);
+int tcps_listen(struct socket *s, uint32_t backlog);
+int tcps_accept(struct socket *s, bool nonblock, struct socket **out);
+
+/* tcp_connect.c */
+int tcps_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock);
+const struct siphash_key *tcps_secret(void);
+uint32_t tcps_isn(const struct flow_key *key, nsec_t now);
+void tcps_config(const struct tcp_sock *t, const struct ip_path *path, const struct flow_key *key,
+		 struct tcp_config *cfg);
+
+/* tcp_timewait.c */
+void tcps_timewait_init(void);
+void tcps_timewait_enter(struct tcp_sock *t, nsec_t now); /* takes t's place in the table */
+bool tcps_timewait_input(struct tcp_ep *ep, const struct tcp_seg *s, uint32_t *isn_min);
+/* connect(2) may take ep's ports over: it is gone then. */
+MUST_CHECK bool tcps_timewait_yield(struct tcp_ep *ep, bool loopback, uint32_t *isn_min);
+
+/* tcp_send.c, tcp_recv.c, tcp_option.c */
+ssize64_t tcps_sendmsg(struct socket *s, struct sockmsg *m);
+ssize64_t tcps_recvmsg(struct socket *s, struct sockmsg *m);
+int tcps_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
+int tcps_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len);
+int64_t tcps_ioctl(struct socket *s, unsigned cmd, uint64_t arg);
+
+/* tcp_sock.c */
+MUST_CHECK struct tcp_sock *tcps_alloc(int family);
+/* Not in the table any more, and not to be freed by the caller: its own reference goes. */
+void tcps_leave(struct tcp_sock *t);
+int tcps_disconnect(struct tcp_sock *t);

@@ -1,0 +1,145 @@
+/*
+ * TIME-WAIT: what is left of connections, for a minute. All wait equally long, so that a list in
+ * the order in which they began is in the order of their ends; what lasts longer because its last
+ * ACK was asked for again goes to the end of it.
+ */
+
+#include "abi/errno.h"
+#include "abi/in.h"
+#include "core/clock.h"
+#include "core/epoch.h"
+#include "net/inet/inet_priv.h"
+#include "net/inet/tcp_sock.h"
+#include "net/inet/tcp_sysctl.h"
+#include "pmm/slab.h"
+
+struct timewait {
+	struct tcp_ep ep;
+	struct list node;
+	struct tcp_timewait tw; /* tw_lock */
+	bool dead;              /* tw_lock */
+	uint8_t tos;
+	int32_t ifindex;
+	struct epoch_head epoch;
+};
+
+static struct slab_cache *cache;
+static struct spinlock tw_lock = SPINLOCK(TCPWAIT);
+static struct list all = LIST_INIT(all); /* tw_lock, as count */
+static int count;
+static struct tcps_timer timer;
+
+static void free_now(struct epoch_head *h)
+{
+	slab_free(cache, container_of(h, struct timewait, epoch));
+}
+
+/* Out of the list; the caller takes it out of the table and frees it. False: somebody else does. */
+static bool kill_locked(struct timewait *w)
+{
+	if (w->dead)
+		return false;
+	w->dead = true;
+	list_remove(&w->node);
+	count--;
+	return true;
+}
+
+static void bury(struct timewait *w)
+{
+	tcps_remove(&w->ep);
+	epoch_free(&w->epoch, free_now);
+}
+
+void tcps_timewait_enter(struct tcp_sock *t, nsec_t now)
+{
+	struct timewait *w;
+
+	if (count >= tcp_max_tw_buckets || !(w = slab_zalloc(cache)))
+		return; /* tcp(7) tcp_max_tw_buckets: it is destroyed */
+	w->ep.kind = TCP_EP_TIMEWAIT;
+	w->tos = t->i.tos;
+	w->ifindex = t->i.s.bound_if;
+	list_init(&w->node);
+	tcp_tw_init(&w->tw, &t->c, now);
+	spin_lock(&tw_lock);
+	if (!tcps_replace(&t->ep, &w->ep)) {
+		spin_unlock(&tw_lock);
+		slab_free(cache, w);
+		return;
+	}
+	list_add_tail(&all, &w->node);
+	if (count++ == 0)
+		tcps_timer_set(&timer, w->tw.deadline);
+	spin_unlock(&tw_lock);
+}
+
+bool tcps_timewait_input(struct tcp_ep *ep, const struct tcp_seg *s, uint32_t *isn_min)
+{
+	struct timewait *w = container_of(ep, struct timewait, ep);
+	struct tcps_reply r = { .key = &ep->key, .ifindex = w->ifindex, .tos = w->tos, .ttl = 64 };
+	enum tcp_tw_verdict v = TCP_TW_SYN;
+	nsec_t deadline, now = clock_mono();
+	struct tcp_seg out = { 0 };
+	bool mine = false;
+
+	spin_lock(&tw_lock);
+	if (!w->dead) {
+		deadline = w->tw.deadline;
+		v = tcp_tw_input(&w->tw, s, now, &out);
+		if (v == TCP_TW_SYN || v == TCP_TW_OVER)
+			mine = kill_locked(w);
+		if (!w->dead && w->tw.deadline != deadline) {
+			list_remove(&w->node);
+			list_add_tail(&all, &w->node);
+		}
+	}
+	spin_unlock(&tw_lock);
+	if (v == TCP_TW_ACK)
+		tcps_reply(&r, &out);
+	if (mine)
+		bury(w);
+	*isn_min = out.seq;
+	return v != TCP_TW_SYN;
+}
+
+bool tcps_timewait_yield(struct tcp_ep *ep, bool loopback, uint32_t *isn_min)
+{
+	struct timewait *w = container_of(ep, struct timewait, ep);
+	bool may = false;
+
+	if (tcp_tw_reuse != 1 && !(tcp_tw_reuse == 2 && loopback))
+		return false;
+	spin_lock(&tw_lock);
+	if (tcp_tw_reusable(&w->tw, clock_mono(), isn_min))
+		may = kill_locked(w);
+	spin_unlock(&tw_lock);
+	if (may)
+		bury(w);
+	return may;
+}
+
+static void expire(struct tcps_timer *timer_, nsec_t now)
+{
+	struct timewait *w;
+	bool over = false;
+
+	while (!over) {
+		spin_lock(&tw_lock);
+		w = list_is_empty(&all) ? NULL : list_first(&all, struct timewait, node);
+		over = !w || w->tw.deadline > now;
+		if (!over)
+			kill_locked(w);
+		else
+			tcps_timer_set(timer_, w ? w->tw.deadline : NSEC_MAX);
+		spin_unlock(&tw_lock);
+		if (!over)
+			bury(w);
+	}
+}
+
+void tcps_timewait_init(void)
+{
+	cache = slab_cache_create("tw_sock_TCP", sizeof(struct timewait), 0, NULL);
+	tcps_timer_init(&timer, expire);
+}
