@@ -137,12 +137,28 @@ static void path_changed(struct tcp_sock *t, uint32_t mtu, nsec_t now)
 	}
 }
 
+/* The lock is held, and let go of. */
+static void take_error(struct tcp_sock *t, uint32_t seq, int err, bool hard, uint32_t mtu)
+	RELEASES(&t->lock)
+{
+	nsec_t now = clock_mono();
+	struct tcps_after a = { 0 };
+
+	if (t->phase == TCPS_OPEN && seq_leq(t->c.snd_una, seq) && seq_leq(seq, t->c.snd_nxt)) {
+		if (mtu)
+			path_changed(t, mtu, now);
+		else if (hard || t->c.state == TCP_SYN_SENT)
+			tcp_soft_error(&t->c, err);
+		tcps_drive(t, now, &a);
+	}
+	spin_unlock(&t->lock);
+	tcps_finish(t, &a);
+}
+
 static void error(const struct ip_info *sent, const uint8_t *data, uint32_t n, int err, bool hard,
 		  uint32_t mtu)
 {
-	nsec_t now = clock_mono();
 	struct flow_key key;
-	struct tcps_after a;
 	struct tcp_sock *t;
 	struct tcp_ep *ep;
 
@@ -153,18 +169,10 @@ static void error(const struct ip_info *sent, const uint8_t *data, uint32_t n, i
 	ep = tcps_find(&key, tcps_hash(&key));
 	/* It may be told of a packet while that is being sent, lock held: such news are not worth
 	 * waiting for. */
-	if (ep && ep->kind == TCP_EP_SOCK && spin_trylock(&tcps_of_ep(ep)->lock)) {
+	if (ep && ep->kind == TCP_EP_SOCK) {
 		t = tcps_of_ep(ep);
-		if (t->phase == TCPS_OPEN && seq_leq(t->c.snd_una, be32_get(data + 4)) &&
-		    seq_leq(be32_get(data + 4), t->c.snd_nxt)) {
-			if (mtu)
-				path_changed(t, mtu, now);
-			else if (hard || t->c.state == TCP_SYN_SENT)
-				tcp_soft_error(&t->c, err);
-		}
-		tcps_drive(t, now, &a);
-		spin_unlock(&t->lock);
-		tcps_finish(t, &a);
+		if (spin_trylock(&t->lock))
+			take_error(t, be32_get(data + 4), err, hard, mtu);
 	}
 	epoch_exit();
 }
