@@ -19,6 +19,7 @@
 #include "core/epoch.h"
 #include "core/ktrace.h"
 #include "core/panic.h"
+#include "core/percpu.h"
 #include "lib/fmt.h"
 #include "net/filter.h"
 #include "vfs/fcntl.h"
@@ -32,6 +33,8 @@ int net_somaxconn = SOMAXCONN, net_wmem_default = 212992, net_wmem_max = 212992,
 bool (*net_pid_exists)(uint32_t pid);
 int64_t (*net_device_ioctl)(struct socket *s, unsigned cmd, uint64_t arg);
 
+/* Sockets with a file: opened minus closed on each CPU. */
+static PERCPU(int64_t, open_sockets);
 static struct superblock *sockfs;
 static struct net_family *families; /* immutable after boot */
 
@@ -51,6 +54,16 @@ void net_init(void)
 	if (superblock_create(&type, &ops, &sockfs))
 		panic("no memory for sockfs");
 	sockfs->magic = SOCKFS_MAGIC;
+}
+
+uint64_t socket_count(void)
+{
+	int64_t sum = 0;
+	unsigned cpu;
+
+	for_each_cpu (cpu)
+		sum += of_cpu(open_sockets, cpu);
+	return sum > 0 ? (uint64_t)sum : 0;
 }
 
 void net_family_register(struct net_family *f)
@@ -336,6 +349,7 @@ static void socket_file_release(struct file *f)
 	struct socket *s = priv_socket(f);
 
 	atomic_store_explicit(&s->file, NULL, memory_order_release);
+	this_cpu(open_sockets)--;
 	s->ops->release(s);
 }
 
@@ -389,6 +403,7 @@ int socket_open_file(struct socket *s, unsigned flags, struct file **out)
 		s->ops->release(s);
 	} else {
 		atomic_store_explicit(&s->file, f, memory_order_release);
+		this_cpu(open_sockets)++;
 		*out = f;
 	}
 	socket_put(s);

@@ -132,6 +132,8 @@ void net_family_register(struct net_family *f);
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type,
 		 int protocol);
 
+uint64_t socket_count(void); /* that have a file: a snapshot */
+
 static inline void socket_get(struct socket *s)
 {
 	inode_get(&s->inode);

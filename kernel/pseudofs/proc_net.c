@@ -1,10 +1,13 @@
 /* /proc/net and /proc/sys/net: proc(5), sysctl(8). */
 
 #include "abi/errno.h"
+#include "abi/in.h"
+#include "abi/socket.h"
 #include "lib/string.h"
+#include "net/inet/show.h"
 #include "net/socket.h"
 #include "net/unix/unix.h"
-#include "pseudofs/procfs_priv.h"
+#include "pseudofs/proc_net_priv.h"
 
 static int unix_show(struct pinode *i, struct textbuf *t)
 {
@@ -13,8 +16,46 @@ static int unix_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+/* Packet scheduling counts in ns: so long are a tick of its clock, and of the timers' behind it. */
+static int psched_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "000003e8 00000040 000f4240 3b9aca00\n");
+	return 0;
+}
+
+#define TEXT(n, fn)                                           \
+	{                                                     \
+		.name = n, .mode = S_IFREG | 0444, .show = fn \
+	}
+#define SOCKS(n, family, protocol)                                              \
+	{                                                                       \
+		.name = n, .mode = S_IFREG | 0444, .fill = proc_net_socks_fill, \
+		.arg = PROC_NET_SOCKS(family, protocol)                         \
+	}
+
 const struct pnode proc_net_nodes[] = {
-	{ .name = "unix", .mode = S_IFREG | 0444, .show = unix_show },
+	{ .name = "dev", .mode = S_IFREG | 0444, .fill = proc_net_dev_fill },
+	SOCKS("icmp", AF_INET, IPPROTO_ICMP),
+	SOCKS("icmp6", AF_INET6, IPPROTO_ICMPV6),
+	TEXT("if_inet6", proc_net_if_inet6_show),
+	TEXT("netstat", proc_net_netstat_show),
+	TEXT("protocols", proc_net_protocols_show),
+	TEXT("psched", psched_show),
+	SOCKS("raw", AF_INET, SHOW_RAW),
+	SOCKS("raw6", AF_INET6, SHOW_RAW),
+	TEXT("snmp", proc_net_snmp_show),
+	TEXT("snmp6", proc_net_snmp6_show),
+	TEXT("sockstat", proc_net_sockstat_show),
+	TEXT("sockstat6", proc_net_sockstat6_show),
+	TEXT("softnet_stat", proc_net_softnet_show),
+	SOCKS("tcp", AF_INET, IPPROTO_TCP),
+	SOCKS("tcp6", AF_INET6, IPPROTO_TCP),
+	SOCKS("udp", AF_INET, IPPROTO_UDP),
+	SOCKS("udp6", AF_INET6, IPPROTO_UDP),
+	SOCKS("udplite", AF_INET, IPPROTO_UDPLITE),
+	SOCKS("udplite6", AF_INET6, IPPROTO_UDPLITE),
+	TEXT("unix", unix_show),
 	{ 0 },
 };
 

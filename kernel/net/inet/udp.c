@@ -18,6 +18,7 @@
 #include "lib/string.h"
 #include "net/filter.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/show.h"
 #include "net/inet/sock.h"
 #include "net/netif.h"
 #include "net/parse.h"
@@ -628,8 +629,29 @@ int udp_create(int family, struct socket **out)
 	return 0;
 }
 
+static bool udp_next(uint64_t *key, struct inet_shown *out)
+{
+	struct inet_sock *i;
+	struct udp_sock *u;
+	uint32_t slot;
+
+	epoch_enter();
+	if ((i = inet_table_next(&table, key, &slot)) != NULL) {
+		u = container_of(i, struct udp_sock, i);
+		inet_show_common(i, out);
+		out->slot = slot;
+		out->rqueue = out->rmem = u->queued;
+		out->wqueue = out->wmem = MAX(atomic_load(&u->wmem), 1u) - 1;
+		out->drops = u->dropped;
+		out->shutdown = (uint8_t)atomic_load(&u->shutdown);
+	}
+	epoch_exit();
+	return i != NULL;
+}
+
 void udp_init(void)
 {
+	static struct inet_shower show = { .protocol = IPPROTO_UDP, .next = udp_next };
 	static struct ip_protocol udp = { .proto = IPPROTO_UDP_,
 					  .input = udp_input,
 					  .error = udp_error };
@@ -637,4 +659,5 @@ void udp_init(void)
 	cache = slab_cache_create("udp", sizeof(struct udp_sock), 64, NULL);
 	inet_table_init(&table, false);
 	ip_protocol_register(&udp);
+	inet_show_register(&show);
 }

@@ -174,7 +174,7 @@ def test_summary():
 def test_packets_show_their_flow():
     meta = 0x0800 << 48 | 6 << 40 | 0x12 << 32 | 80 << 16 | 33000
     line = text(record(5, "packet_in", [2 << 32 | 74, meta, 0x0a00020f_0a000202, 7 << 32 | 9]))[0]
-    assert line == "packet_in device=2 bytes=74 TCP 10.0.2.15.80 > 10.0.2.2.33000 SA seq=7 ack=9"
+    assert line == "packet_in device=2 bytes=74 TCP 10.0.2.15.80 > 10.0.2.2.33000 S. seq=7 ack=9"
     meta = 0x86dd << 48 | 58 << 40 | 135 << 16
     line = text(record(5, "packet_out", [1 << 32 | 86, meta, 0xfe80 << 48, 1, 0xff02 << 48, 2]))[0]
     assert line == "packet_out device=1 bytes=86 ICMPv6 fe80::1 > ff02::2 type=135 code=0"

@@ -1,0 +1,24 @@
+#pragma once
+
+/* Between the files of /proc/net, /proc/sys/net and /sys/class/net. */
+
+#include "pseudofs/procfs_priv.h"
+
+/* proc_net_dev.c */
+int proc_net_dev_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+int proc_net_if_inet6_show(struct pinode *i, struct textbuf *t);
+int proc_net_softnet_show(struct pinode *i, struct textbuf *t);
+
+/* proc_net_sock.c: arg is the protocol, with the family above it */
+#define PROC_NET_SOCKS(family, protocol) ((uint64_t)(family) << 16 | (protocol))
+int proc_net_socks_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+/* Sockets of a protocol and family (0: both) that there are now, in one of the states of a mask. */
+unsigned proc_net_count(uint8_t protocol, int family, unsigned states);
+
+/* proc_net_stat.c */
+int proc_net_snmp_show(struct pinode *i, struct textbuf *t);
+int proc_net_snmp6_show(struct pinode *i, struct textbuf *t);
+int proc_net_netstat_show(struct pinode *i, struct textbuf *t);
+int proc_net_sockstat_show(struct pinode *i, struct textbuf *t);
+int proc_net_sockstat6_show(struct pinode *i, struct textbuf *t);
+int proc_net_protocols_show(struct pinode *i, struct textbuf *t);
