@@ -10,9 +10,11 @@
 #include "lib/string.h"
 #include "net/checksum.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/ip/neigh.h"
 #include "net/netif.h"
 #include "net/parse.h"
+#include "net/trace.h"
 
 enum { TTL = 64, NDP_HOPS = 255, BURST = 50, QUOTE4 = 548, QUOTE6 = 1200, CHECKSUM_AT = 2 };
 #define TOKEN_TIME (NSEC_PER_MSEC)
@@ -32,6 +34,7 @@ static void send_icmp(struct pkt *p, const struct ipv6_addr *src, const struct i
 		return;
 	}
 	s.src = path.source;
+	net_count_icmp(!v4, true, p->data[0]);
 	csum_put(p->data + CHECKSUM_AT, 0);
 	if (v4) {
 		struct pkt *whole = p;
@@ -107,9 +110,12 @@ static void icmp4_input(struct pkt *p)
 
 	if (!pkt_need(p, ICMP_HEADER) || (p->csum == PKT_CSUM_NONE && csum_finish(ip_sum(p, 0))) ||
 	    icmp_parse(p->data, p->linear, &h)) {
-		pkt_free(p);
+		net_count(STAT_Icmp_InMsgs);
+		net_count(STAT_Icmp_InErrors);
+		pkt_drop(p, NET_DROP_icmp_header);
 		return;
 	}
+	net_count_icmp(false, false, h.type);
 	if (h.type == ICMP_ECHO)
 		answer_echo(p, false);
 	else if (h.type == ICMP_UNREACH || h.type == ICMP_TIME_EXCEEDED ||
@@ -184,9 +190,12 @@ static void icmp6_input(struct pkt *p)
 	struct icmp_header h;
 
 	if (!pkt_need(p, ICMP_HEADER) || !ip_checksum_ok(p) || icmp_parse(p->data, p->linear, &h)) {
-		pkt_free(p);
+		net_count(STAT_Icmp6_InMsgs);
+		net_count(STAT_Icmp6_InErrors);
+		pkt_drop(p, NET_DROP_icmp_header);
 		return;
 	}
+	net_count_icmp(true, false, h.type);
 	if (h.type == ICMPV6_ECHO)
 		answer_echo(p, true);
 	else if (h.type == NDP_NEIGHBOUR_SOLICIT || h.type == NDP_NEIGHBOUR_ADVERT)
@@ -223,7 +232,13 @@ void ip_send_unreachable(const struct pkt *p, enum ip_unreachable why)
 	struct pkt *n;
 
 	if (i->to != ROUTE_LOCAL || addr_is_any(&i->src) || addr_is_multicast(&i->src) ||
-	    header > 120 || p->transport < p->network || !take_token() || !(n = pkt_alloc()))
+	    header > 120 || p->transport < p->network)
+		return;
+	if (!take_token()) {
+		net_count(v4 ? STAT_Icmp_OutRateLimitGlobal : STAT_Icmp6_OutRateLimitHost);
+		return;
+	}
+	if (!(n = pkt_alloc()))
 		return;
 	h.type = v4 ? ICMP_UNREACH : why == IP_UNREACH_PORT ? ICMPV6_UNREACH : ICMPV6_PARAM_PROBLEM;
 	if (v4)

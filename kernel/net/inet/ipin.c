@@ -12,9 +12,11 @@
 #include "core/spinlock.h"
 #include "lib/string.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/ip/frag.h"
 #include "net/netif.h"
 #include "net/parse.h"
+#include "net/trace.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
 
@@ -55,11 +57,13 @@ static void deliver(struct pkt *p)
 	const struct ip_protocol *proto = ip_protocol_find(ip_info(p)->proto);
 
 	if (proto) {
+		net_count_ip(!addr_is4(&ip_info(p)->dst), InDelivers);
 		proto->input(p);
 		return;
 	}
+	net_count_ip(!addr_is4(&ip_info(p)->dst), InUnknownProtos);
 	ip_send_unreachable(p, IP_UNREACH_PROTO);
-	pkt_free(p);
+	pkt_drop(p, NET_DROP_no_transport);
 }
 
 /* --- fragments --- */
@@ -78,6 +82,8 @@ static void drop_overdue_locked(nsec_t now, struct list *dead)
 		struct reassembly *r = (struct reassembly *)q;
 
 		frag_remove(&frags, q);
+		net_count_ip(!addr_is4(&r->info.dst), ReasmTimeout);
+		net_count_ip(!addr_is4(&r->info.dst), ReasmFails);
 		list_splice_tail(dead, &r->pkts);
 		kfree(r);
 	}
@@ -148,9 +154,11 @@ static struct pkt *add_fragment(struct pkt *p, const struct frag_key *key, bool 
 
 	spin_lock(&frags_lock);
 	drop_overdue_locked(now, &dead);
+	net_count_ip(v6, ReasmReqds);
 	if (!(r = find_or_make_locked(key, v6, &info, now))) {
 		spin_unlock(&frags_lock);
-		pkt_free(p);
+		net_count_ip(v6, ReasmFails);
+		pkt_drop(p, NET_DROP_fragment_memory);
 		return NULL;
 	}
 	switch (frag_add(&frags, &r->q, offset, p->len, more, info.tos & 3,
@@ -165,12 +173,14 @@ static struct pkt *add_fragment(struct pkt *p, const struct frag_key *key, bool 
 		frag_remove(&frags, &r->q);
 		over = r;
 		whole = join(r);
+		net_count_add(v6 ? STAT_Ip6_ReasmOKs : STAT_Ip_ReasmOKs, whole != NULL);
 		break;
 	case FRAG_DROP_ALL:
 		frag_remove(&frags, &r->q);
 		over = r;
 		FALLTHROUGH;
 	default:
+		net_count_ip(v6, ReasmFails);
 		list_add_tail(&dead, &p->node);
 	}
 	spin_unlock(&frags_lock);
@@ -196,22 +206,52 @@ static void to_transport(struct pkt *p)
 	deliver(p);
 }
 
+static const uint16_t ecn4[] = { STAT_IpExt_InNoECTPkts, STAT_IpExt_InECT1Pkts,
+				 STAT_IpExt_InECT0Pkts, STAT_IpExt_InCEPkts };
+static const uint16_t ecn6[] = { STAT_Ip6_InNoECTPkts, STAT_Ip6_InECT1Pkts, STAT_Ip6_InECT0Pkts,
+				 STAT_Ip6_InCEPkts };
+
+/* One to a group, or to all. p at its network header. */
+static void count_group(const struct pkt *p, const struct ip_info *i)
+{
+	bool v6 = !addr_is4(&i->dst);
+
+	if (i->to == ROUTE_MULTICAST) {
+		net_count_ip_add(v6, InMcastPkts, 1);
+		net_count_ip_add(v6, InMcastOctets, p->len);
+	} else if (!v6) {
+		net_count(STAT_IpExt_InBcastPkts);
+		net_count_add(STAT_IpExt_InBcastOctets, p->len);
+	}
+}
+
 static void ipv4_input(struct pkt *p)
 {
 	struct ip_info *i = ip_info(p);
 	struct ipv4_header h;
 	struct frag_key key;
 
+	net_count(STAT_Ip_InReceives);
+	net_count_add(STAT_IpExt_InOctets, p->len);
 	if (!pkt_need(p, IPV4_HEADER) || !pkt_need(p, (p->data[0] & 15u) * 4) ||
-	    ipv4_parse(p->data, p->len, &h))
-		goto drop;
+	    ipv4_parse(p->data, p->len, &h)) {
+		net_count(STAT_Ip_InHdrErrors);
+		pkt_drop(p, NET_DROP_ip_header);
+		return;
+	}
+	net_count(ecn4[h.tos & 3]);
 	*i = (struct ip_info){ .src = addr_from4(h.src),
 			       .dst = addr_from4(h.dst),
 			       .proto = h.proto,
 			       .ttl = h.ttl,
 			       .tos = h.tos };
-	if (!is_for_us(i, p->dev)) /* forwarding is not there */
-		goto drop;
+	if (!is_for_us(i, p->dev)) { /* forwarding is not there */
+		net_count(STAT_Ip_InAddrErrors);
+		pkt_drop(p, NET_DROP_ip_not_ours);
+		return;
+	}
+	if (UNLIKELY(i->to != ROUTE_LOCAL))
+		count_group(p, i);
 	pkt_trim(p, h.total);
 	pkt_set_network(p);
 	pkt_pull(p, h.len);
@@ -225,9 +265,6 @@ static void ipv4_input(struct pkt *p)
 			return;
 	}
 	to_transport(p);
-	return;
-drop:
-	pkt_free(p);
 }
 
 /* --- IPv6 --- */
@@ -239,14 +276,25 @@ static void ipv6_input(struct pkt *p)
 	struct ipv6_header h;
 	struct frag_key key;
 
+	net_count(STAT_Ip6_InReceives);
+	net_count_add(STAT_Ip6_InOctets, p->len);
 	if (!pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM - 20)) || p->linear < IPV6_HEADER ||
-	    ipv6_parse(p->data, p->len, &h, &problem))
-		goto drop;
+	    ipv6_parse(p->data, p->len, &h, &problem)) {
+		net_count(STAT_Ip6_InHdrErrors);
+		pkt_drop(p, NET_DROP_ip_header);
+		return;
+	}
+	net_count(ecn6[h.tclass & 3]);
 	*i = (struct ip_info){
 		.src = h.src, .dst = h.dst, .proto = h.proto, .ttl = h.hops, .tos = h.tclass
 	};
-	if (!is_for_us(i, p->dev) || addr_is4(&h.src) || addr_is4(&h.dst) || h.len > p->linear)
-		goto drop;
+	if (!is_for_us(i, p->dev) || addr_is4(&h.src) || addr_is4(&h.dst) || h.len > p->linear) {
+		net_count(STAT_Ip6_InAddrErrors);
+		pkt_drop(p, NET_DROP_ip_not_ours);
+		return;
+	}
+	if (UNLIKELY(i->to != ROUTE_LOCAL))
+		count_group(p, i);
 	if (UNLIKELY(h.proto == IPPROTO_FRAGMENT_))
 		i->proto = p->data[h.len - IPV6_FRAG_HEADER];
 	pkt_trim(p, h.total);
@@ -262,9 +310,6 @@ static void ipv6_input(struct pkt *p)
 			return;
 	}
 	to_transport(p);
-	return;
-drop:
-	pkt_free(p);
 }
 
 void ip_input_init(void)

@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "net/checksum.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/ip/frag.h"
 #include "net/netif.h"
 #include "net/parse.h"
@@ -173,8 +174,13 @@ static int send_fragments(struct pkt *p, const struct ip_send *s, uint32_t heade
 			ipv6_frag_build(pkt_push(n, IPV6_FRAG_HEADER), s->proto, (uint16_t)offset,
 					more, id);
 		push_header(n, s, (uint16_t)id, (uint16_t)offset, more);
+		net_count_ip(!v4, FragCreates);
 		err = transmit(n, s);
 	}
+	net_count_add(err  ? v4 ? STAT_Ip_FragFails : STAT_Ip6_FragFails
+		      : v4 ? STAT_Ip_FragOKs
+			   : STAT_Ip6_FragOKs,
+		      1);
 	pkt_free(p);
 	return err;
 }
@@ -204,17 +210,35 @@ static void loop_back(const struct pkt *p, const struct ip_send *s)
 			 addr_is4(&s->dst) ? ETH_TYPE_IPV4 : ETH_TYPE_IPV6);
 }
 
+static void count_group(const struct pkt *p, const struct ip_send *s, uint32_t header)
+{
+	bool v6 = !addr_is4(&s->dst);
+
+	if (s->path->type == ROUTE_MULTICAST) {
+		net_count_ip_add(v6, OutMcastPkts, 1);
+		net_count_ip_add(v6, OutMcastOctets, p->len + header);
+	} else if (s->path->type == ROUTE_BROADCAST) {
+		net_count(STAT_IpExt_OutBcastPkts);
+		net_count_add(STAT_IpExt_OutBcastOctets, p->len + header);
+	}
+}
+
 int ip_output(struct pkt *p, const struct ip_send *s)
 {
 	bool v4 = addr_is4(&s->dst);
 	uint32_t header = v4 ? IPV4_HEADER : IPV6_HEADER;
 
+	net_count_ip(!v4, OutRequests);
+	net_count_ip_add(!v4, OutOctets, p->len + header);
+	if (UNLIKELY(s->path->type >= ROUTE_BROADCAST))
+		count_group(p, s, header);
 	if (p->len + header > IP_MAX_LEN && !(v4 == false && p->len <= IP_MAX_LEN)) {
 		pkt_free(p);
 		return -EMSGSIZE;
 	}
 	if (UNLIKELY(!p->gso && p->len + header > s->path->mtu)) {
 		if (s->dont_fragment) {
+			net_count_ip(!v4, FragFails);
 			pkt_free(p);
 			return -EMSGSIZE;
 		}

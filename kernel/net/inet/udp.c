@@ -20,8 +20,10 @@
 #include "net/inet/inet_priv.h"
 #include "net/inet/show.h"
 #include "net/inet/sock.h"
+#include "net/inet/stats.h"
 #include "net/netif.h"
 #include "net/parse.h"
+#include "net/trace.h"
 #include "pmm/slab.h"
 #include "vfs/poll.h"
 #include "vm/uio.h"
@@ -149,10 +151,12 @@ static struct udp_sock *lookup(const struct ip_info *ip, uint16_t sport, uint16_
 static void enqueue(struct udp_sock *u, struct pkt *p)
 {
 	uint32_t keep = socket_filter(&u->i.s, p);
+	bool v6 = !addr_is4(&ip_info(p)->dst);
 	bool fits;
 
 	if (keep == 0) {
-		pkt_free(p);
+		net_count_udp(v6, InErrors);
+		pkt_drop(p, NET_DROP_socket_filter);
 		return;
 	}
 	pkt_trim(p, MAX(keep, (uint32_t)UDP_HEADER));
@@ -173,15 +177,20 @@ static void enqueue(struct udp_sock *u, struct pkt *p)
 		u->dropped++;
 	}
 	spin_unlock(&u->lock);
-	if (fits)
+	if (fits) {
 		socket_wake(&u->i.s, &u->i.s.readable, EPOLLIN | EPOLLRDNORM);
-	else
-		pkt_free(p);
+	} else {
+		net_count_udp(v6, InErrors);
+		net_count_udp(v6, RcvbufErrors);
+		pkt_drop(p, NET_DROP_rcvbuf);
+	}
 }
 
 /* To all that match: each gets a copy. */
 static void deliver_to_all(struct pkt *p, uint16_t sport, uint16_t dport)
 {
+	bool v6 = !addr_is4(&ip_info(p)->dst);
+	unsigned found = 0;
 	struct inet_sock *i;
 	struct pkt *c;
 
@@ -189,20 +198,34 @@ static void deliver_to_all(struct pkt *p, uint16_t sport, uint16_t dport)
 		if (!score(i, ip_info(p), sport, dport, p->dev) || !(c = pkt_clone(p)))
 			continue;
 		enqueue(container_of(i, struct udp_sock, i), c);
+		found++;
 	}
-	pkt_free(p);
+	if (found) {
+		pkt_free(p);
+		return;
+	}
+	net_count_udp(v6, IgnoredMulti);
+	pkt_drop(p, NET_DROP_no_port);
 }
 
 static void udp_input(struct pkt *p)
 {
+	bool v6 = !addr_is4(&ip_info(p)->dst);
 	struct udp_header h;
 	struct udp_sock *u;
 
-	if (p->linear < UDP_HEADER || udp_parse(p->data, p->len, &h))
-		goto drop;
+	if (p->linear < UDP_HEADER || udp_parse(p->data, p->len, &h)) {
+		net_count_udp(v6, InErrors);
+		pkt_drop(p, NET_DROP_udp_header);
+		return;
+	}
 	pkt_trim(p, h.len);
-	if (h.checksum ? !ip_checksum_ok(p) : !addr_is4(&ip_info(p)->src))
-		goto drop;
+	if (h.checksum ? !ip_checksum_ok(p) : v6) {
+		net_count_udp(v6, InErrors);
+		net_count_udp(v6, InCsumErrors);
+		pkt_drop(p, NET_DROP_checksum);
+		return;
+	}
 	udp_cb(p)->sport = h.sport;
 	epoch_enter();
 	if (ip_info(p)->to != ROUTE_LOCAL) {
@@ -210,13 +233,11 @@ static void udp_input(struct pkt *p)
 	} else if ((u = lookup(ip_info(p), h.sport, h.dport, p->dev))) {
 		enqueue(u, p);
 	} else {
+		net_count_udp(v6, NoPorts);
 		ip_send_unreachable(p, IP_UNREACH_PORT);
-		pkt_free(p);
+		pkt_drop(p, NET_DROP_no_port);
 	}
 	epoch_exit();
-	return;
-drop:
-	pkt_free(p);
 }
 
 static void udp_error(const struct ip_info *sent, const uint8_t *data, uint32_t n, int err,
@@ -396,6 +417,10 @@ static ssize64_t udp_send(struct socket *s, struct sockmsg *m)
 		return err;
 	}
 	err = transmit(u, p, &path, &to);
+	if (LIKELY(!err))
+		net_count_udp(!addr_is4(&to.ip), OutDatagrams);
+	else if (err == -ENOBUFS)
+		net_count_udp(!addr_is4(&to.ip), SndbufErrors);
 	return err ? err : (ssize64_t)len;
 }
 
@@ -437,6 +462,8 @@ static ssize64_t give(struct udp_sock *u, struct pkt *p, struct sockmsg *m)
 	if (pkt_to_uio(p, 0, m->uio, n) < n) {
 		ret = -EFAULT;
 	} else {
+		if (!(m->flags & MSG_PEEK))
+			net_count_udp(!addr_is4(&ip_info(p)->src), InDatagrams);
 		if (n < p->len)
 			m->out_flags |= MSG_TRUNC;
 		if (m->name)

@@ -1,0 +1,303 @@
+/* /proc/net: what it says of sockets, devices and counters, and that it is so. Source: proc(5), RFC 4113, 4293. */
+
+#include "inet_test.h"
+
+/* A file's text, one after the other in static buffers. */
+static char *proc(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/net/%s", name);
+	return test_slurp(path);
+}
+
+/* The counter `name` of a group in /proc/net/snmp or netstat. */
+static long counter(const char *file, const char *group, const char *name)
+{
+	char *text = proc(file), head[64], *names, *values, *n, *v, *np, *vp;
+
+	snprintf(head, sizeof(head), "%s: ", group);
+	for (names = text; names && strncmp(names, head, strlen(head)) != 0; names++)
+		if (!(names = strchr(names, '\n')))
+			break;
+	CHECK(names != NULL);
+	values = strchr(names, '\n') + 1;
+	CHECK(strncmp(values, head, strlen(head)) == 0);
+	*strchr(names, '\n') = 0;
+	*strchrnul(values, '\n') = 0;
+	n = strtok_r(names, " ", &np);
+	v = strtok_r(values, " ", &vp);
+	for (; n && v; n = strtok_r(NULL, " ", &np), v = strtok_r(NULL, " ", &vp))
+		if (strcmp(n, name) == 0)
+			return strtol(v, NULL, 10);
+	FAIL("no %s in %s of %s", name, group, file);
+}
+
+static long counter6(const char *name)
+{
+	char *text = proc("snmp6");
+
+	for (char *at = text; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, name, strlen(name)) == 0 && at[strlen(name)] == ' ')
+			return strtol(at + strcspn(at, "\t"), NULL, 10);
+	}
+	FAIL("no %s in snmp6", name);
+}
+
+/* The line of /proc/net/FILE about the socket, with its local address before; NULL: none. */
+static char *line_of(const char *file, int fd)
+{
+	struct stat st;
+	char *text = proc(file), ino[32];
+
+	CHECK_OK(fstat(fd, &st));
+	snprintf(ino, sizeof(ino), " %lu ", (unsigned long)st.st_ino);
+	for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"))
+		if (strstr(at, ino))
+			return at;
+	return NULL;
+}
+
+static int udp_at(const char *addr, int port)
+{
+	struct name n = name_of(addr, port);
+	int fd = socket(n.a.sa_family, SOCK_DGRAM, 0);
+
+	CHECK_OK(fd);
+	CHECK_OK(bind(fd, &n.a, n.len));
+	return fd;
+}
+
+TEST(udp_socket_has_a_line)
+{
+	unsigned a, p, ra, rp, st, tx, rx, uid;
+	struct name n;
+	char *line;
+	int fd, to;
+
+	lo_up();
+	fd = udp_at("127.0.0.1", 7001);
+	line = line_of("udp", fd);
+	CHECK(line != NULL);
+	CHECK_EQ(strlen(line), 127);
+	CHECK_EQ(sscanf(line, " %*d: %X:%X %X:%X %X %X:%X %*X:%*X %*X %u", &a, &p, &ra, &rp, &st, &tx, &rx, &uid), 8);
+	CHECK_EQ(a, htonl(INADDR_LOOPBACK));
+	CHECK_EQ(p, 7001);
+	CHECK_EQ(ra, 0);
+	CHECK_EQ(rp, 0);
+	CHECK_EQ(st, 7);
+	CHECK_EQ(tx, 0);
+	CHECK_EQ(rx, 0);
+	CHECK_EQ(uid, getuid());
+	CHECK(line_of("udp6", fd) == NULL);
+
+	/* Connected, and with something to read. */
+	to = udp_at("127.0.0.1", 7002);
+	n = local_name(to);
+	CHECK_OK(connect(fd, &n.a, n.len));
+	n = local_name(fd);
+	CHECK_EQ(sendto(to, "hello", 5, 0, &n.a, n.len), 5);
+	line = line_of("udp", fd);
+	CHECK_EQ(sscanf(line, " %*d: %X:%X %X:%X %X %X:%X", &a, &p, &ra, &rp, &st, &tx, &rx), 7);
+	CHECK_EQ(ra, htonl(INADDR_LOOPBACK));
+	CHECK_EQ(rp, 7002);
+	CHECK_EQ(st, 1);
+	CHECK(rx >= 5);
+	close(fd);
+	CHECK(line_of("udp", to) != NULL);
+}
+
+TEST(udp6_socket_has_a_line)
+{
+	char a[40], *line;
+	unsigned p, st;
+	int fd;
+
+	lo_up();
+	fd = udp_at("::1", 7003);
+	line = line_of("udp6", fd);
+	CHECK(line != NULL);
+	CHECK_EQ(sscanf(line, " %*d: %32[0-9A-F]:%X %*[0-9A-F]:%*X %X", a, &p, &st), 3);
+	CHECK_STR(a, "00000000000000000000000001000000");
+	CHECK_EQ(p, 7003);
+	CHECK_EQ(st, 7);
+}
+
+TEST(many_sockets_are_all_there_in_small_reads)
+{
+	static char text[1 << 20];
+	int fds[600], f, found = 0;
+	size_t n = 0;
+	ssize_t r;
+
+	for (int i = 0; i < 600; i++)
+		fds[i] = udp_at("127.0.0.1", 20000 + i);
+	f = open("/proc/net/udp", O_RDONLY);
+	CHECK_OK(f);
+	while ((r = read(f, text + n, 700)) > 0)
+		n += (size_t)r;
+	for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n")) {
+		unsigned p;
+
+		if (sscanf(at, " %*d: %*X:%X", &p) == 1 && p >= 20000 && p < 20600)
+			found++;
+	}
+	CHECK_EQ(found, 600);
+	for (int i = 0; i < 600; i++)
+		close(fds[i]);
+}
+
+TEST(udp_counters_count)
+{
+	long in, out, noports, requests, delivers, octets, unreach, sent;
+	struct name n, nobody = name4("127.0.0.1", 7999);
+	int a, b;
+	char c[16];
+
+	lo_up();
+	a = udp_at("127.0.0.1", 7004);
+	b = udp_at("127.0.0.1", 7005);
+	n = local_name(b);
+	in = counter("snmp", "Udp", "InDatagrams");
+	out = counter("snmp", "Udp", "OutDatagrams");
+	requests = counter("snmp", "Ip", "OutRequests");
+	delivers = counter("snmp", "Ip", "InDelivers");
+	octets = counter("netstat", "IpExt", "InOctets");
+	for (int i = 0; i < 10; i++) {
+		CHECK_EQ(sendto(a, "0123456789", 10, 0, &n.a, n.len), 10);
+		CHECK_EQ(recv(b, c, sizeof(c), 0), 10);
+	}
+	CHECK(counter("snmp", "Udp", "OutDatagrams") >= out + 10);
+	CHECK(counter("snmp", "Udp", "InDatagrams") >= in + 10);
+	CHECK(counter("snmp", "Ip", "OutRequests") >= requests + 10);
+	CHECK(counter("snmp", "Ip", "InDelivers") >= delivers + 10);
+	CHECK(counter("netstat", "IpExt", "InOctets") >= octets + 380);
+
+	noports = counter("snmp", "Udp", "NoPorts");
+	unreach = counter("snmp", "Icmp", "InDestUnreachs");
+	sent = counter("snmp", "Icmp", "OutDestUnreachs");
+	CHECK_EQ(sendto(a, "x", 1, 0, &nobody.a, nobody.len), 1);
+	CHECK(counter("snmp", "Udp", "NoPorts") > noports);
+	CHECK(counter("snmp", "Icmp", "OutDestUnreachs") > sent);
+	CHECK(counter("snmp", "Icmp", "InDestUnreachs") > unreach);
+	CHECK(counter("snmp", "IcmpMsg", "InType3") > 0);
+	CHECK(counter("snmp", "IcmpMsg", "OutType3") > 0);
+}
+
+TEST(a_full_queue_counts)
+{
+	long errors, full;
+	int a, b, size = 1;
+	unsigned drops;
+	struct name n;
+	char big[1000] = "", *line;
+
+	lo_up();
+	a = udp_at("127.0.0.1", 7006);
+	b = udp_at("127.0.0.1", 7007);
+	CHECK_OK(setsockopt(b, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+	errors = counter("snmp", "Udp", "InErrors");
+	full = counter("snmp", "Udp", "RcvbufErrors");
+	n = local_name(b);
+	for (int i = 0; i < 50; i++)
+		CHECK_EQ(sendto(a, big, sizeof(big), 0, &n.a, n.len), (long)sizeof(big));
+	CHECK(counter("snmp", "Udp", "RcvbufErrors") >= full + 30);
+	CHECK(counter("snmp", "Udp", "InErrors") >= errors + 30);
+	line = line_of("udp", b);
+	while (line[strlen(line) - 1] == ' ')
+		line[strlen(line) - 1] = 0;
+	CHECK_EQ(sscanf(strrchr(line, ' '), " %u", &drops), 1);
+	CHECK(drops >= 30);
+}
+
+TEST(udp6_counters_count)
+{
+	long in = counter6("Udp6InDatagrams"), out = counter6("Udp6OutDatagrams"),
+	     noports = counter6("Udp6NoPorts"), ip = counter6("Ip6InReceives");
+	struct name n, nobody = name6("::1", 7999);
+	int a, b;
+	char c[16];
+
+	lo_up();
+	a = udp_at("::1", 7008);
+	b = udp_at("::1", 7009);
+	n = local_name(b);
+	for (int i = 0; i < 5; i++) {
+		CHECK_EQ(sendto(a, "0123456789", 10, 0, &n.a, n.len), 10);
+		CHECK_EQ(recv(b, c, sizeof(c), 0), 10);
+	}
+	CHECK_EQ(sendto(a, "x", 1, 0, &nobody.a, nobody.len), 1);
+	CHECK(counter6("Udp6InDatagrams") >= in + 5);
+	CHECK(counter6("Udp6OutDatagrams") >= out + 6);
+	CHECK(counter6("Ip6InReceives") >= ip + 6);
+	CHECK(counter6("Udp6NoPorts") >= noports + 1);
+}
+
+static void lo_counts(unsigned long *rx, unsigned long *tx)
+{
+	char *at = strstr(proc("dev"), "lo:");
+
+	CHECK(at != NULL);
+	CHECK_EQ(sscanf(at, "lo: %*u %lu %*u %*u %*u %*u %*u %*u %*u %lu", rx, tx), 2);
+}
+
+TEST(dev_counts_packets)
+{
+	unsigned long rx, tx, rx2, tx2;
+	struct name n;
+	int a;
+
+	lo_up();
+	a = udp_at("127.0.0.1", 7010);
+	n = local_name(a);
+	lo_counts(&rx, &tx);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(sendto(a, "x", 1, 0, &n.a, n.len), 1);
+	lo_counts(&rx2, &tx2);
+	CHECK(rx2 >= rx + 10);
+	CHECK(tx2 >= tx + 10);
+}
+
+TEST(if_inet6_has_the_loopback_address)
+{
+	lo_up();
+	CHECK(strstr(proc("if_inet6"), "00000000000000000000000000000001 01 80 10 80       lo\n") != NULL);
+}
+
+TEST(sockstat_counts_sockets)
+{
+	int used, inuse, used2, inuse2, inuse6, inuse62, fds[20];
+	char *text = proc("sockstat");
+
+	CHECK_EQ(sscanf(text, "sockets: used %d", &used), 1);
+	CHECK_EQ(sscanf(strstr(text, "UDP: "), "UDP: inuse %d", &inuse), 1);
+	CHECK_EQ(sscanf(strstr(proc("sockstat6"), "UDP6: "), "UDP6: inuse %d", &inuse6), 1);
+	lo_up();
+	for (int i = 0; i < 10; i++) {
+		fds[i] = udp_at("127.0.0.1", 7100 + i);
+		fds[10 + i] = udp_at("::1", 7100 + i);
+	}
+	text = proc("sockstat");
+	CHECK_EQ(sscanf(text, "sockets: used %d", &used2), 1);
+	CHECK_EQ(sscanf(strstr(text, "UDP: "), "UDP: inuse %d", &inuse2), 1);
+	CHECK_EQ(sscanf(strstr(proc("sockstat6"), "UDP6: "), "UDP6: inuse %d", &inuse62), 1);
+	CHECK_EQ(used2, used + 20);
+	CHECK_EQ(inuse2, inuse + 10);
+	CHECK_EQ(inuse62, inuse6 + 10);
+	for (int i = 0; i < 20; i++)
+		close(fds[i]);
+	CHECK_EQ(sscanf(proc("sockstat"), "sockets: used %d", &used2), 1);
+	CHECK_EQ(used2, used);
+}
+
+TEST(proc_net_is_a_link_to_the_readers_own)
+{
+	char to[64] = "";
+
+	CHECK_EQ(readlink("/proc/net", to, sizeof(to) - 1), 8);
+	CHECK_STR(to, "self/net");
+	CHECK_OK(access("/proc/self/net/snmp", R_OK));
+		CHECK_ERR(access("/proc/net/no_such_file", F_OK), ENOENT);
+	CHECK_ERR(access("/proc/net/wireless", F_OK), ENOENT);
+}
