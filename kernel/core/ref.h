@@ -2,6 +2,8 @@
 
 /* Reference counts: saturate never, assert always. ref_tryget() is for lookups under an epoch. */
 
+#include <arch/cpu.h>
+
 #include "core/panic.h"
 #include "lib/types.h"
 
@@ -38,13 +40,10 @@ MUST_CHECK static inline bool ref_tryget(struct ref *r)
 /* Drops a reference. True: it was the last, and the caller frees. */
 MUST_CHECK static inline bool ref_put(struct ref *r)
 {
-	uint32_t old = atomic_fetch_sub_explicit(&r->n, 1, memory_order_release);
+	enum count_drop d = arch_count_drop(&r->n);
 
-	KASSERT(old > 0);
-	if (old != 1)
-		return false;
-	atomic_thread_fence(memory_order_acquire);
-	return true;
+	KASSERT(d != COUNT_WRONG);
+	return d == COUNT_LAST;
 }
 
 static inline uint32_t ref_count(const struct ref *r)

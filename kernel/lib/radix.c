@@ -87,22 +87,17 @@ void *radix_find(const struct radix *r, uint64_t index)
 	return n ? get_slot(n, slot_of(n, index)) : NULL;
 }
 
-void radix_find_range(const struct radix *r, uint64_t index, unsigned n, void **out)
+_Atomic(void *) *radix_run(const struct radix *r, uint64_t index, unsigned *n)
 {
-	while (n > 0) {
-		unsigned first = (unsigned)(index & (RADIX_SLOTS - 1));
-		unsigned part = MIN(n, RADIX_SLOTS - first);
-		struct radix_node *node = get_root(r);
+	unsigned first = (unsigned)(index & (RADIX_SLOTS - 1));
+	struct radix_node *node = get_root(r);
 
-		if (node && !covers(node->shift, index))
-			node = NULL;
-		while (node && node->shift)
-			node = get_slot(node, slot_of(node, index));
-		for (unsigned i = first; i < first + part; i++)
-			*out++ = node ? get_slot(node, i) : NULL;
-		index += part;
-		n -= part;
-	}
+	*n = MIN(*n, RADIX_SLOTS - first);
+	if (node && !covers(node->shift, index))
+		return NULL;
+	while (node && node->shift)
+		node = get_slot(node, slot_of(node, index));
+	return node ? &node->slot[first] : NULL;
 }
 
 /* The nodes on the way to index, as far as they exist. Writer only. */

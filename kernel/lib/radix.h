@@ -29,8 +29,11 @@ struct radix {
 size_t radix_node_size(void);
 void radix_init(struct radix *r, const struct radix_ops *ops);
 void *radix_find(const struct radix *r, uint64_t index);
-/* What stands at n indices from `index` on; NULL where nothing does. */
-void radix_find_range(const struct radix *r, uint64_t index, unsigned n, void **out);
+/*
+ * For a reader who looks at neighbours: where the entries from `index` on stand side by side, and
+ * in *n how many do, at most the *n asked for. NULL: nothing stands at these *n indices.
+ */
+_Atomic(void *) *radix_run(const struct radix *r, uint64_t index, unsigned *n);
 
 /* Stores p (not NULL) at index. Returns 0, -EEXIST when occupied, -ENOMEM. */
 MUST_CHECK int radix_insert(struct radix *r, uint64_t index, void *p);

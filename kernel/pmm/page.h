@@ -10,6 +10,7 @@
  * ALLOC_ATOMIC is given.
  */
 
+#include <arch/cpu.h>
 #include <arch/page.h>
 
 #include "core/panic.h"
@@ -95,10 +96,10 @@ MUST_CHECK static inline bool page_tryget(struct page *p)
 void page_put_last(struct page *p); /* of a page whose count has just become 0 */
 static inline void page_put(struct page *p)
 {
-	uint32_t old = atomic_fetch_sub_explicit(&p->ref, 1, memory_order_acq_rel);
+	enum count_drop d = arch_count_drop(&p->ref);
 
-	KASSERT(old > 0);
-	if (old == 1)
+	KASSERT(d != COUNT_WRONG);
+	if (d == COUNT_LAST)
 		page_put_last(p);
 }
 

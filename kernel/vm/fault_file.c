@@ -21,7 +21,7 @@
 #include "vm/pagecache.h"
 #include "vm/vm_priv.h"
 
-enum { AROUND_BYTES = PAGECACHE_AROUND * PAGE_SIZE };
+enum { AROUND_BYTES = 16 * PAGE_SIZE };
 
 static inline _Atomic uint64_t *rss_of(struct vmspace *vs, const struct vmobject *o)
 {
@@ -67,22 +67,11 @@ static void map_around(struct vm_fault *f, _Atomic pte_t *slot, unsigned flags)
 {
 	struct vma *v = f->vma;
 	uint64_t base = ALIGN_DOWN(f->va, (uint64_t)AROUND_BYTES);
-	uint64_t start = MAX(base, v->start), end = MIN(base + AROUND_BYTES, v->end), mapped = 0;
-	unsigned n = (unsigned)((end - start) >> PAGE_SHIFT);
-	struct page *page[PAGECACHE_AROUND];
-	pte_t bits = pte_make(0, flags);
+	uint64_t start = MAX(base, v->start), end = MIN(base + AROUND_BYTES, v->end);
+	unsigned mapped = pagecache_map_range(
+		v->object, vma_index(v, start), (unsigned)((end - start) >> PAGE_SHIFT),
+		slot - ((f->va - start) >> PAGE_SHIFT), pte_make(0, flags));
 
-	slot -= (f->va - start) >> PAGE_SHIFT;
-	pagecache_find_range(v->object, vma_index(v, start), n, page);
-	for (unsigned i = 0; i < n; i++) {
-		if (!page[i])
-			continue;
-		if (!atomic_load_explicit(&slot[i], memory_order_relaxed) &&
-		    pte_install(&slot[i], 0, page_paddr(page[i]) | bits))
-			mapped++;
-		else
-			page_put(page[i]);
-	}
 	if (mapped)
 		vm_add_rss(rss_of(f->vs, v->object), mapped);
 }

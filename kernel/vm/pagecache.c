@@ -137,24 +137,39 @@ struct page *pagecache_find(struct vmobject *o, uint64_t index)
 	return p;
 }
 
-void pagecache_find_range(struct vmobject *o, uint64_t index, unsigned n, struct page **out)
+/* An entry that still stands where it was once the page is counted is the object's page: its own
+ * count cannot have gone. Any other is on its way out, as good as none. */
+static inline bool map_entry(_Atomic(void *) *entry, _Atomic pte_t *slot, pte_t bits)
 {
-	epoch_enter();
-	radix_find_range(&o->pages, index, n, (void **)out);
-	for (unsigned i = 0; i < n; i++) {
-		struct page *p = out[i];
+	struct page *p = atomic_load_explicit(entry, memory_order_acquire);
 
-		if (!p)
-			continue;
-		/* A page on its way out is as good as none. */
-		if (UNLIKELY(!page_tryget(p))) {
-			out[i] = NULL;
-		} else if (UNLIKELY(!is_at(p, o, index + i) || !page_has(p, PG_UPTODATE))) {
-			page_put(p);
-			out[i] = NULL;
-		}
+	if (!p || atomic_load_explicit(slot, memory_order_relaxed) || !page_tryget(p))
+		return false;
+	if (LIKELY(atomic_load_explicit(entry, memory_order_relaxed) == p) &&
+	    LIKELY(page_has(p, PG_UPTODATE)) && LIKELY(pte_install(slot, 0, page_paddr(p) | bits)))
+		return true;
+	page_put(p);
+	return false;
+}
+
+unsigned pagecache_map_range(struct vmobject *o, uint64_t index, unsigned n, _Atomic pte_t *slot,
+			     pte_t bits)
+{
+	unsigned mapped = 0;
+
+	epoch_enter();
+	while (n > 0) {
+		unsigned run = n;
+		_Atomic(void *) *entry = radix_run(&o->pages, index, &run);
+
+		for (unsigned i = 0; entry && i < run; i++)
+			mapped += map_entry(&entry[i], &slot[i], bits);
+		index += run;
+		slot += run;
+		n -= run;
 	}
 	epoch_exit();
+	return mapped;
 }
 
 void pagecache_count(struct vmobject *o, int64_t pages)

@@ -9,11 +9,6 @@
 /* The page at index if it is cached and valid, counted; NULL otherwise. No lock, no sleep. */
 struct page *pagecache_find(struct vmobject *o, uint64_t index);
 
-/* The same for n pages from `index` on, at most PAGECACHE_AROUND; NULL where there is none. They
- * are not marked as used. */
-enum { PAGECACHE_AROUND = 16 };
-void pagecache_find_range(struct vmobject *o, uint64_t index, unsigned n, struct page **out);
-
 /*
  * The page at index, made and filled when it is not there.
  *   out          counted; PG_UPTODATE

@@ -187,6 +187,14 @@ void vm_unlink_tables(struct tlb_gather *g, struct vma *next, uint64_t start, ui
 void vm_teardown(struct vmspace *vs);
 void vm_update_hiwater(struct vmspace *vs);
 
+/* --- pagecache.c --- */
+/*
+ * Maps read-only, with the leaf's other bits in `bits`, those of the pages [index, index + n) that
+ * are cached and valid, where slot[] is empty. They are not marked as used. Returns how many.
+ */
+unsigned pagecache_map_range(struct vmobject *o, uint64_t index, unsigned n, _Atomic pte_t *slot,
+			     pte_t bits);
+
 /* --- lazyfree.c --- */
 /* MADV_FREE, MADV_COLD: the leaves of [start, end) in v. Lock held for reading. */
 void vm_lazyfree(struct tlb_gather *g, struct vma *v, uint64_t start, uint64_t end);

@@ -12,6 +12,9 @@ struct thread;
 
 typedef uint64_t irqstate_t; /* opaque: whether interrupts were on */
 
+/* What became of a reference count of which one was dropped. */
+enum count_drop { COUNT_LEFT, COUNT_LAST, COUNT_WRONG /* it was 0 before */ };
+
 #include <arch/cpu_inline.h>
 /* which provides, as static inlines:
  *   unsigned   arch_cpu_id(void)             this CPU, 0 … ncpus-1
@@ -21,10 +24,11 @@ typedef uint64_t irqstate_t; /* opaque: whether interrupts were on */
  *   void       arch_irq_enable(void), arch_irq_disable(void)
  *   bool       arch_irqs_enabled(void)
  *   void       arch_pause(void)              in spin loops
- *   uint64_t   arch_local_fetch_add(_Atomic uint64_t *, uint64_t)   whole against interrupts of
- * this CPU, not against others uint64_t   arch_counter(void)            constant-rate counter, same
- * on all CPUs; not serialising struct thread *arch_curthread(void)      the running thread
- * (gs-relative) void arch_curthread_set(struct thread *)   the first thread of a CPU; later
+ *   enum count_drop arch_count_drop(_Atomic uint32_t *)   one less; orders as release, and the last
+ * as acquire too uint64_t   arch_local_fetch_add(_Atomic uint64_t *, uint64_t)   whole against
+ * interrupts of this CPU, not against others uint64_t   arch_counter(void)            constant-rate
+ * counter, same on all CPUs; not serialising struct thread *arch_curthread(void)      the running
+ * thread (gs-relative) void arch_curthread_set(struct thread *)   the first thread of a CPU; later
  * arch_switch() does it
  */
 

@@ -49,6 +49,13 @@ static inline bool arch_irqs_enabled(void)
 static inline void arch_pause(void)
 {
 }
+enum count_drop { COUNT_LEFT, COUNT_LAST, COUNT_WRONG };
+static inline enum count_drop arch_count_drop(_Atomic uint32_t *n)
+{
+	uint32_t old = atomic_fetch_sub(n, 1);
+
+	return old == 0 ? COUNT_WRONG : old == 1 ? COUNT_LAST : COUNT_LEFT;
+}
 static inline uint64_t arch_local_fetch_add(_Atomic uint64_t *p, uint64_t v)
 {
 	return atomic_fetch_add(p, v);

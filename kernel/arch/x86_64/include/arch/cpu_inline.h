@@ -101,6 +101,21 @@ static inline uint64_t arch_local_fetch_add(_Atomic uint64_t *p, uint64_t v)
 	return v;
 }
 
+/* The flags tell all three cases apart. */
+static inline enum count_drop arch_count_drop(_Atomic uint32_t *n)
+{
+	__asm__ goto("lock subl $1, %0\n\tjc %l[wrong]\n\tjz %l[last]"
+		     :
+		     : "m"(*n)
+		     : "memory", "cc"
+		     : wrong, last);
+	return COUNT_LEFT;
+last:
+	return COUNT_LAST;
+wrong:
+	return COUNT_WRONG;
+}
+
 static inline uint64_t arch_counter(void)
 {
 	uint32_t lo, hi;
