@@ -17,7 +17,7 @@ from .ui import warn
 
 PACKAGES = ("bash musl-tools coreutils grep sed mawk gawk findutils diffutils tar gzip bzip2 xz-utils bc perl python3 "
             "sqlite3 gcc libc6-dev make git procps psmisc lsof vim-tiny less file strace "
-            "util-linux iproute2 iputils-ping netcat-openbsd ca-certificates").split()
+            "util-linux iproute2 iputils-ping netcat-openbsd ca-certificates curl openssl busybox-static").split()
 
 # For the tests of tests/programs that talk over a network, with clients and servers inside and outside.
 SERVERS = ("bash coreutils grep sed mawk findutils diffutils tar gzip procps psmisc file perl-base python3 "

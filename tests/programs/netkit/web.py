@@ -7,8 +7,9 @@
   /cut/N             announces twice N, closes after N
   /slow/N            N bytes in twenty pieces, 20 ms apart
   /status/CODE       that status
-  /connection        "CONNECTION REQUEST": the number of this connection, and of this request on it
-  /echo (POST, PUT)  what was sent; /sink: its length and SHA-256
+  /request           the number of this request on its connection
+  /echo (POST)       what was sent; /sink: its length and SHA-256
+  /put/NAME (PUT)    keeps it as /files/put/NAME
   /run (POST)        runs a program of host/ on this side; see serve.py
 
 Connections are kept unless the client or the path says otherwise.
@@ -29,7 +30,6 @@ from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote
 
-_connections = itertools.count(1)
 SCRIPT_LIMIT = 100.0
 
 
@@ -46,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def setup(self):
         super().setup()
-        self.number, self.requests = next(_connections), 0
+        self.requests = 0
 
     def log_message(self, format, *args):  # noqa: A002 (its name there)
         pass
@@ -60,8 +60,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         rest = rest.rstrip("/")
         if what == "files":
             self._file(unquote(rest))
-        elif what == "connection":
-            self._send(b"%d %d\n" % (self.number, self.requests))
+        elif what == "request":
+            self._send(b"%d\n" % self.requests)
         elif rest.isdigit() and what in ("bytes", "chunked", "close", "cut", "slow", "status"):
             getattr(self, f"_{what}")(int(rest))
         else:
@@ -79,7 +79,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._status(404)
 
-    do_PUT = do_POST
+    def do_PUT(self):
+        """Below /put, a file that /files/put has from then on."""
+        self.requests += 1
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        match = re.fullmatch(r"/put/([\w.-]+)", self.path)
+        if match:
+            (self.top / "put").mkdir(exist_ok=True)
+            (self.top / "put" / match[1]).write_bytes(body)
+        self._status(201 if match else 404)
 
     def _send(self, body: bytes, code: int = 200, **headers: str) -> None:
         self.send_response(code)
