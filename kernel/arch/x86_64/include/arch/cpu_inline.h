@@ -101,9 +101,19 @@ static inline uint64_t arch_local_fetch_add(_Atomic uint64_t *p, uint64_t v)
 	return v;
 }
 
-/* The flags tell all three cases apart. */
+/* The flags tell all three cases apart. clang 14 never ends on some functions that have this as
+ * an asm goto (vm/writeback.c). */
 static inline enum count_drop arch_count_drop(_Atomic uint32_t *n)
 {
+#ifdef __clang__
+	bool is_wrong, is_last;
+
+	__asm__ volatile("lock subl $1, %0"
+			 : "+m"(*n), "=@ccc"(is_wrong), "=@ccz"(is_last)
+			 :
+			 : "memory");
+	return is_wrong ? COUNT_WRONG : is_last ? COUNT_LAST : COUNT_LEFT;
+#else
 	__asm__ goto("lock subl $1, %0\n\tjc %l[wrong]\n\tjz %l[last]"
 		     :
 		     : "m"(*n)
@@ -114,6 +124,7 @@ last:
 	return COUNT_LAST;
 wrong:
 	return COUNT_WRONG;
+#endif
 }
 
 static inline uint64_t arch_counter(void)
