@@ -2,6 +2,8 @@
 
 /* Network interfaces: <net/if.h>, <net/if_arp.h>; netdevice(7). */
 
+#include <stdint.h>
+
 enum {
 	IFF_UP = 0x1,
 	IFF_BROADCAST = 0x2,
@@ -25,3 +27,43 @@ enum {
 };
 
 enum { ARPHRD_ETHER = 1, ARPHRD_LOOPBACK = 772, ARPHRD_NONE = 0xfffe };
+
+enum { IFNAMSIZ = 16 };
+
+struct abi_ifmap {
+	uint64_t mem_start, mem_end;
+	uint16_t base_addr;
+	uint8_t irq, dma, port, __pad[3];
+};
+
+struct abi_ifreq {
+	char ifr_name[IFNAMSIZ];
+	union {
+		struct {
+			uint16_t family;
+			uint8_t data[14];
+		} addr; /* a struct sockaddr */
+		struct {
+			uint16_t family, port;
+			uint32_t addr; /* network order */
+			uint8_t zero[8];
+		} in;
+		int16_t flags;
+		int32_t value; /* index, metric, mtu, queue length */
+		char newname[IFNAMSIZ];
+		struct abi_ifmap map;
+		uint64_t data; /* a user pointer */
+	};
+};
+_Static_assert(sizeof(struct abi_ifreq) == 40, "");
+
+struct abi_ifconf {
+	int32_t ifc_len;
+	uint64_t ifc_buf; /* a user pointer */
+};
+
+struct abi_in6_ifreq {
+	uint8_t ifr6_addr[16];
+	uint32_t ifr6_prefixlen;
+	int32_t ifr6_ifindex;
+};

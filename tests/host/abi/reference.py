@@ -2,13 +2,13 @@
 
 # Included together; a name that the first group lacks is looked for in the second.
 UAPI = """
-    linux/aio_abi.h linux/filter.h linux/if_link.h linux/if_packet.h linux/ioprio.h linux/kcmp.h
+    linux/aio_abi.h linux/ethtool.h linux/fib_rules.h linux/filter.h linux/if_link.h linux/if_packet.h linux/ioprio.h linux/kcmp.h
     linux/neighbour.h linux/netlink.h linux/posix_acl.h linux/posix_acl_xattr.h linux/rtnetlink.h
     asm/auxvec.h asm/fcntl.h asm/hwcap2.h asm/ioctls.h asm/mman.h asm/poll.h asm/posix_types.h
     asm/prctl.h asm/resource.h asm/sigcontext.h asm/siginfo.h asm/signal.h asm/socket.h
     asm/stat.h asm/statfs.h asm/termbits.h asm/termios.h asm/ucontext.h linux/auxvec.h
     linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h
-    linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/fs.h linux/futex.h
+    linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/sockios.h linux/fs.h linux/futex.h
     linux/hdreg.h linux/inotify.h linux/ioctl.h linux/kd.h linux/limits.h linux/magic.h
     linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/nsfs.h linux/openat2.h
     linux/personality.h linux/pidfd.h linux/prctl.h linux/random.h linux/reboot.h
@@ -18,7 +18,7 @@ UAPI = """
     linux/utsname.h linux/wait.h linux/xattr.h
 """.split()
 LIBC = """
-    dirent.h elf.h errno.h fcntl.h netinet/in.h netinet/tcp.h netinet/udp.h poll.h sched.h
+    dirent.h elf.h errno.h fcntl.h net/if.h net/if_arp.h net/route.h netinet/in.h netinet/tcp.h netinet/udp.h poll.h sched.h
     signal.h stdio.h sys/auxv.h sys/epoll.h sys/eventfd.h sys/file.h sys/mman.h sys/mount.h
     sys/param.h sys/resource.h sys/rseq.h sys/signalfd.h sys/socket.h sys/stat.h sys/statvfs.h
     sys/syslog.h sys/timerfd.h sys/uio.h sys/un.h sys/wait.h termios.h time.h unistd.h
@@ -37,6 +37,38 @@ STRUCTS = {
     "abi_in_pktinfo": ("netinet/in.h", "struct in_pktinfo",
                        {"ipi_spec_dst": "ipi_spec_dst.s_addr", "ipi_addr": "ipi_addr.s_addr"}),
     "abi_ndmsg": ("linux/neighbour.h", "struct ndmsg", {"pad1": "ndm_pad1", "pad2": "ndm_pad2"}),
+    "abi_arpreq": ("net/if_arp.h", "struct arpreq", {}),
+    "abi_ethtool_channels": ("linux/ethtool.h", "struct ethtool_channels", {}),
+    "abi_ethtool_drvinfo": ("linux/ethtool.h", "struct ethtool_drvinfo", {}),
+    "abi_ethtool_get_features_block": ("linux/ethtool.h", "struct ethtool_get_features_block", {}),
+    "abi_ethtool_gfeatures": ("linux/ethtool.h", "struct ethtool_gfeatures", {}),
+    "abi_ethtool_gstrings": ("linux/ethtool.h", "struct ethtool_gstrings", {}),
+    "abi_ethtool_link_settings": ("linux/ethtool.h", "struct ethtool_link_settings",
+                                  {"rate_matching": None}),
+    "abi_ethtool_perm_addr": ("linux/ethtool.h", "struct ethtool_perm_addr", {}),
+    "abi_ethtool_sset_info": ("linux/ethtool.h", "struct ethtool_sset_info", {}),
+    "abi_ethtool_stats": ("linux/ethtool.h", "struct ethtool_stats", {}),
+    "abi_ethtool_value": ("linux/ethtool.h", "struct ethtool_value", {}),
+    "abi_fib_rule_hdr": ("linux/fib_rules.h", "struct fib_rule_hdr", {}),
+    "abi_fib_rule_port_range": ("linux/fib_rules.h", "struct fib_rule_port_range", {}),
+    "abi_fib_rule_uid_range": ("linux/fib_rules.h", "struct fib_rule_uid_range", {}),
+    "abi_ifconf": ("net/if.h", "struct ifconf", {"ifc_buf": "ifc_ifcu.ifcu_buf"}),
+    "abi_ifmap": ("net/if.h", "struct ifmap", {}),
+    "abi_ifreq": ("net/if.h", "struct ifreq",
+                  {"ifr_name": "ifr_ifrn.ifrn_name", "addr": "ifr_ifru.ifru_addr",
+                   "addr.family": "ifr_ifru.ifru_addr.sa_family",
+                   "addr.data": "ifr_ifru.ifru_addr.sa_data",
+                   "in.family": "ifr_ifru.ifru_addr.sa_family",
+                   "in": "ifr_ifru.ifru_addr", "in.port": None, "in.addr": None, "in.zero": None,
+                   "flags": "ifr_ifru.ifru_flags", "value": "ifr_ifru.ifru_ivalue",
+                   "newname": "ifr_ifru.ifru_newname", "map": "ifr_ifru.ifru_map",
+                   "data": "ifr_ifru.ifru_data"}),
+    "abi_in6_ifreq": ("linux/ipv6.h", "struct in6_ifreq", {"ifr6_addr": "ifr6_addr.s6_addr"}),
+    "abi_in6_rtmsg": ("linux/ipv6_route.h", "struct in6_rtmsg", {}),
+    "abi_nda_cacheinfo": ("linux/neighbour.h", "struct nda_cacheinfo", {}),
+    "abi_rta_cacheinfo": ("linux/rtnetlink.h", "struct rta_cacheinfo", {}),
+    "abi_rtentry": ("net/route.h", "struct rtentry", {"rt_pad4": None}),
+    "abi_rtnexthop": ("linux/rtnetlink.h", "struct rtnexthop", {}),
     "abi_rtmsg": ("linux/rtnetlink.h", "struct rtmsg", {}),
     "abi_sockaddr_in": ("netinet/in.h", "struct sockaddr_in", {"sin_addr": "sin_addr.s_addr"}),
     "abi_sockaddr_in6": ("netinet/in.h", "struct sockaddr_in6", {}),
@@ -214,6 +246,11 @@ ABSENT = {
     "CORE_MAPPED_PRIVATE": "core(5): a number without a name",
     "CORE_MAPPED_SHARED": "core(5): a number without a name",
     "IOPRIO_DATA_MASK": NEWER,
+    "abi_ethtool_link_settings.rate_matching": NEWER,
+    "abi_ifreq.in.addr": "an overlay of struct sockaddr_in, whose offsets abi_sockaddr_in has",
+    "abi_ifreq.in.port": "as abi_ifreq.in.addr",
+    "abi_ifreq.in.zero": "as abi_ifreq.in.addr",
+    "abi_rtentry.rt_pad4": "a padding that libc has together with another",
     "abi_ifinfomsg.pad": "a padding with another name",
     "abi_prstatus": "the registers of elf_prstatus are the port's; its size is asserted",
     "abi_rtnl_link_stats64.rx_otherhost_dropped": NEWER,
