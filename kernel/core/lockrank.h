@@ -17,7 +17,8 @@
 	X(RENAME, 12, "M one cross-directory rename at a time per superblock")               \
 	X(EXEC, 14, "M task->exec_lock: credentials and image change together")              \
 	X(TIMEX, 15, "M what the wall clock is being steered by")                            \
-	X(NETCFG, 16, "M network devices, addresses, routes, rules")                         \
+	X(NLREAD, 16, "M one reader at a time of a netlink socket; makes dumps")             \
+	X(NETCFG, 17, "M network devices, addresses, routes, rules")                         \
 	X(INODE, 20, "M inode->lock: parent before child, else by address")                  \
 	X(NOTIFY, 22, "M the inotify watches of one inode")                                  \
 	X(NOTIFYQ, 23, "M one inotify instance: its watches and queued events")              \

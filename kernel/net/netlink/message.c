@@ -63,6 +63,12 @@ bool nlmsg_end(struct nlmsgs *m)
 	return true;
 }
 
+void *nlmsg_reserve(struct nlmsgs *m, uint32_t n, uint32_t *at)
+{
+	*at = m->len;
+	return reserve(m, n);
+}
+
 void nlattr_put(struct nlmsgs *m, uint16_t type, const void *data, uint32_t n)
 {
 	struct abi_nlattr *a = reserve(m, sizeof(*a) + n);

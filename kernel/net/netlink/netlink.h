@@ -50,6 +50,8 @@ static inline void nlattr_put_u32(struct nlmsgs *m, uint16_t type, uint32_t v)
 {
 	nlattr_put(m, type, &v, sizeof(v));
 }
+/* n bytes that are no attribute, zeroed, and where they lie; NULL: full. */
+void *nlmsg_reserve(struct nlmsgs *m, uint32_t n, uint32_t *at);
 /* Attributes until nlattr_end() lie inside this one. */
 uint32_t nlattr_begin(struct nlmsgs *m, uint16_t type);
 void nlattr_end(struct nlmsgs *m, uint32_t at);
@@ -64,6 +66,7 @@ struct nlrequest {
 	const void *payload; /* the family header */
 	uint32_t len;        /* of payload with all behind it */
 	const char *why;     /* a literal that explains an error to users with EXT_ACK; or NULL */
+	const struct nlattr *bad; /* the attribute that it is about; or NULL */
 };
 
 struct nlattr {
@@ -101,9 +104,12 @@ MUST_CHECK bool nlattr_string(const struct nlattr *a, char *to, size_t size);
 struct nldump {
 	uint64_t key[4];
 	uint8_t family;
-	uint8_t header[16]; /* of the request, for filters */
+	uint8_t header[16] ALIGNED(8); /* of the request, for filters */
+	uint32_t filter[4];            /* what else it asks for; the protocol's */
 	uint16_t type;
 	uint32_t seq, portid;
+	int error; /* what it ends with at once, and why: as nlrequest has it */
+	const char *why;
 	bool strict; /* the request's filters count: NETLINK_GET_STRICT_CHK */
 	/*
 	 * Adds messages with NLM_F_MULTI until m is full or all are there; the state is what has

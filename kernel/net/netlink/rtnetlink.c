@@ -60,19 +60,23 @@ static int dump_more(struct nldump *d, struct nlmsgs *m)
 	return res;
 }
 
-static int start_dump(const struct nlrequest *r, struct nldump *d, uint8_t family)
+static int start_dump(struct nlrequest *r, struct nldump *d, uint8_t family)
 {
-	if (!find_nth_dump(r->type, 0))
-		return -EOPNOTSUPP;
-	if (family != AF_UNSPEC) {
-		struct rtnl_handler *h = find(r->type, family);
+	struct rtnl_handler *h = find_nth_dump(r->type, 0);
 
-		if (!h || !h->more)
-			return -EOPNOTSUPP;
-	}
+	if (family != AF_UNSPEC)
+		h = find(r->type, family);
+	if (!h || !h->more)
+		return -EOPNOTSUPP;
 	d->family = family;
 	memcpy(d->header, r->payload, MIN(r->len, (uint32_t)sizeof(d->header)));
 	d->more = dump_more;
+	if (h->start) {
+		mutex_lock(&net_config_lock);
+		d->error = h->start(r, d);
+		mutex_unlock(&net_config_lock);
+		d->why = r->why;
+	}
 	return 0;
 }
 

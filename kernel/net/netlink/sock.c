@@ -39,7 +39,7 @@ struct netlink_sock {
 	uint32_t peer_port, peer_groups;    /* of connect(2); racy */
 	_Atomic uint64_t groups;            /* bit n-1: listens to group n; names_lock to set */
 	_Atomic uint32_t options;           /* OPT_* */
-	struct mutex reading;               /* SOCKET */
+	struct mutex reading;               /* NLREAD */
 	struct spinlock lock;               /* NETLINK */
 	struct list queue;                  /* struct nlmsgs; lock */
 	uint32_t queued;                    /* bytes; lock */
@@ -305,11 +305,18 @@ static int nl_getname(struct socket *s, void *addr, bool peer)
 
 /* Answers a request with its errno (0: done). The request comes along, its header alone when the
  * user wants that or all was well. */
-static void acknowledge(struct netlink_sock *n, const struct abi_nlmsghdr *h, int err,
-			const char *why)
+struct verdict {
+	int err;
+	const char *why;
+	uint32_t offset; /* of what it is about, in the request; 0: all of it */
+};
+
+static void acknowledge(struct netlink_sock *n, const struct abi_nlmsghdr *h,
+			const struct verdict *v)
 {
+	int err = v->err;
 	uint32_t echo = err && !has_option(n, OPT_CAP_ACK) ? h->nlmsg_len : sizeof(*h);
-	bool tlvs = err && why && has_option(n, OPT_EXT_ACK);
+	bool tlvs = err && (v->why || v->offset) && has_option(n, OPT_EXT_ACK);
 	uint16_t flags = (uint16_t)((echo == sizeof(*h) && err ? NLM_F_CAPPED : 0) |
 				    (tlvs ? NLM_F_ACK_TLVS : 0));
 	struct nlmsgs *m = nlmsgs_alloc(echo + 256);
@@ -322,8 +329,10 @@ static void acknowledge(struct netlink_sock *n, const struct abi_nlmsghdr *h, in
 	body = nlmsg_begin(m, NLMSG_ERROR, flags, h->nlmsg_seq, n->portid, 4 + echo);
 	memcpy(body, &err, 4);
 	memcpy(body + 4, h, echo);
-	if (tlvs)
-		nlattr_put_string(m, NLMSGERR_ATTR_MSG, why);
+	if (tlvs && v->why)
+		nlattr_put_string(m, NLMSGERR_ATTR_MSG, v->why);
+	if (tlvs && v->offset)
+		nlattr_put_u32(m, NLMSGERR_ATTR_OFFS, v->offset);
 	if (!nlmsg_end(m) || !enqueue(n, m, false))
 		nlmsgs_free(m);
 }
@@ -334,13 +343,18 @@ static int dump_chunk(struct netlink_sock *n)
 	struct nldump *d = &n->dump;
 	uint32_t size = MIN(MAX(n->read_size, (uint32_t)NLMSGS_DUMP), (uint32_t)NLMSGS_MAX);
 	struct nlmsgs *m = nlmsgs_alloc(size);
+	uint16_t flags;
 	int res, *done;
 
 	if (!m)
 		return -ENOBUFS;
-	res = d->more(d, m);
-	if (res <= 0 && (done = nlmsg_begin(m, NLMSG_DONE, NLM_F_MULTI, d->seq, d->portid, 4))) {
+	res = d->error ? d->error : d->more(d, m);
+	flags = d->error && d->why && has_option(n, OPT_EXT_ACK) ? NLM_F_MULTI | NLM_F_ACK_TLVS
+								 : NLM_F_MULTI;
+	if (res <= 0 && (done = nlmsg_begin(m, NLMSG_DONE, flags, d->seq, d->portid, 4))) {
 		*done = res;
+		if (flags & NLM_F_ACK_TLVS)
+			nlattr_put_string(m, NLMSGERR_ATTR_MSG, d->why);
 		if (nlmsg_end(m))
 			n->dumping = false;
 	} else if (res <= 0) {
@@ -369,7 +383,7 @@ static int start_dump(struct netlink_sock *n, const struct nldump *d)
 	return err;
 }
 
-static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, const char **why)
+static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, struct verdict *v)
 {
 	struct nlrequest r = {
 		.from = n,
@@ -388,7 +402,10 @@ static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, const ch
 	if (!n->proto->request)
 		return -EOPNOTSUPP;
 	err = n->proto->request(&r, &reply, &d);
-	*why = r.why;
+	v->why = r.why;
+	if (r.bad && r.bad->data)
+		v->offset = (uint32_t)((const uint8_t *)r.bad->data - (const uint8_t *)h) -
+			    (uint32_t)sizeof(struct abi_nlattr);
 	if (!err && d.more)
 		err = start_dump(n, &d);
 	if (reply && !enqueue(n, reply, false))
@@ -400,22 +417,20 @@ static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, const ch
 static void handle_all(struct netlink_sock *n, const uint8_t *p, uint32_t left)
 {
 	const struct abi_nlmsghdr *h;
-	const char *why;
 	uint32_t step;
-	int err;
 
 	while (left >= sizeof(*h)) {
+		struct verdict v = { 0 };
+
 		h = (const struct abi_nlmsghdr *)p;
 		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > left)
 			return;
-		why = NULL;
-		err = 0;
 		if ((h->nlmsg_flags & NLM_F_REQUEST) && h->nlmsg_type >= NLMSG_MIN_TYPE)
-			err = handle(n, h, &why);
+			v.err = handle(n, h, &v);
 		/* A dump that has begun is its own answer. */
-		if (err ||
+		if (v.err ||
 		    ((h->nlmsg_flags & NLM_F_ACK) && (h->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP))
-			acknowledge(n, h, err, why);
+			acknowledge(n, h, &v);
 		step = (h->nlmsg_len + 3u) & ~3u;
 		if (step >= left)
 			return;
@@ -759,7 +774,7 @@ static int nl_create(int type, int protocol, struct socket **out)
 		return -ENOBUFS;
 	socket_init(&n->s, &nl_ops, AF_NETLINK, type, protocol);
 	n->proto = p;
-	mutex_init(&n->reading, RANK_SOCKET);
+	mutex_init(&n->reading, RANK_NLREAD);
 	spin_init(&n->lock, RANK_NETLINK);
 	list_init(&n->queue);
 	list_init(&n->listener);
