@@ -1,28 +1,41 @@
 /*
- * Routes. One table for each family, read under an epoch. Local addresses are routes of type LOCAL:
- * being the longest prefixes, they win, as the local table does that Linux asks first.
+ * Route tables: a trie for each family in each table, read under an epoch. Addresses of this
+ * machine are routes of type LOCAL in the table `local`, which is asked first.
  *
- * A route is used when its device is up and is the one that was asked for, if any.
+ * A route is used when the device of one of its hops is up and is the one that was asked for, if
+ * any. Of several hops the addresses of the packet choose one, so that a flow keeps its way.
  */
 
+#include "net/inet/fib.h"
+
 #include "abi/errno.h"
-#include "core/epoch.h"
+#include "core/random.h"
+#include "lib/hash.h"
 #include "lib/string.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/rtnl.h"
 #include "net/netif.h"
 #include "pmm/slab.h"
 
-_Atomic uint32_t ip_route_generation;
+enum { BUCKETS = 32, MAX_METRIC_ADVMSS = 65535 - 40, MAX_METRIC_MTU = 65535 - 15 };
 
-struct fib_route {
-	struct route r; /* first */
-	struct epoch_head epoch;
-};
+_Atomic uint32_t ip_route_generation;
 
 struct fib_node {
 	struct route_node n; /* first */
 	struct epoch_head epoch;
 };
+
+/* Made with its first route, never destroyed. */
+struct fib_table {
+	struct fib_table *next; /* of the bucket */
+	uint32_t id;
+	struct route_table t[2]; /* [1]: IPv4 */
+};
+
+static struct fib_table *buckets[BUCKETS];
+static struct fib_table local = { .id = RT_TABLE_LOCAL }, main = { .id = RT_TABLE_MAIN },
+			defaults = { .id = RT_TABLE_DEFAULT };
 
 static struct route_node *alloc_node(void)
 {
@@ -46,18 +59,51 @@ static void free_route_now(struct epoch_head *h)
 	kfree(container_of(h, struct fib_route, epoch));
 }
 
+static bool expiring; /* some route may have a lifetime */
+
 static const struct route_ops ops = { alloc_node, free_node };
-static struct route_table tables[2]; /* [1]: IPv4 */
+
+static void insert_table(struct fib_table *t)
+{
+	struct fib_table **at = &buckets[t->id % BUCKETS];
+
+	route_table_init(&t->t[0], &ops);
+	route_table_init(&t->t[1], &ops);
+	t->next = *at;
+	__atomic_store_n(at, t, __ATOMIC_RELEASE);
+}
 
 void fib_init(void)
 {
-	route_table_init(&tables[0], &ops);
-	route_table_init(&tables[1], &ops);
+	insert_table(&local);
+	insert_table(&main);
+	insert_table(&defaults);
+	rules_init();
 }
 
-const struct route_table *fib_table(bool v4)
+static struct fib_table *find_table(uint32_t id)
 {
-	return &tables[v4];
+	struct fib_table *t = __atomic_load_n(&buckets[id % BUCKETS], __ATOMIC_ACQUIRE);
+
+	while (t && t->id != id)
+		t = t->next;
+	return t;
+}
+
+bool fib_has_table(uint32_t id)
+{
+	return find_table(id) != NULL;
+}
+
+static struct fib_table *find_or_make_table(uint32_t id)
+{
+	struct fib_table *t = find_table(id);
+
+	if (!t && (t = kzalloc(sizeof(*t)))) {
+		t->id = id;
+		insert_table(t);
+	}
+	return t;
 }
 
 void fib_changed(void)
@@ -65,59 +111,438 @@ void fib_changed(void)
 	atomic_fetch_add(&ip_route_generation, 1);
 }
 
-int ip_route_add(bool v4, const struct route *like)
+/* --- changing --- */
+
+static struct fib_route *route_at(struct route *r)
 {
-	struct fib_route *f = kzalloc(sizeof(*f));
-	int err;
+	return (struct fib_route *)r;
+}
+
+static bool same_hop(const struct fib_hop *a, const struct fib_hop *b)
+{
+	return a->ifindex == b->ifindex && a->has_gateway == b->has_gateway &&
+	       ipv6_eq(&a->gateway, &b->gateway);
+}
+
+static bool same_hops(const struct fib_route *a, const struct fib_route *b)
+{
+	if (a->nhops != b->nhops || a->r.type != b->r.type)
+		return false;
+	for (unsigned i = 0; i < a->nhops; i++)
+		if (!same_hop(&a->hop[i], &b->hop[i]))
+			return false;
+	return true;
+}
+
+/* A copy of c with `extra` more hops from another route. NULL: no memory. */
+static struct fib_route *route_from(const struct fib_config *c, const struct fib_route *more)
+{
+	unsigned n = c->f.nhops, extra = more ? more->nhops : 0;
+	struct fib_route *f = kzalloc(sizeof(*f) + (n + extra) * sizeof(f->hop[0]));
 
 	if (!f)
-		return -ENOMEM;
-	f->r = *like;
+		return NULL;
+	memcpy(f, &c->f, sizeof(*f));
+	f->hop = (struct fib_hop *)(f + 1);
+	if (extra)
+		memcpy(f->hop, more->hop, extra * sizeof(f->hop[0]));
+	memcpy(f->hop + extra, c->hop, n * sizeof(f->hop[0]));
+	f->nhops = (uint8_t)(n + extra);
+	f->r.ifindex = f->hop[0].ifindex;
+	f->r.has_gateway = f->hop[0].has_gateway;
+	f->r.gateway = f->hop[0].gateway;
+	f->r.mtu = f->metrics[RTAX_MTU];
+	expiring |= f->expires != 0;
 	atomic_init(&f->r.next, NULL);
-	if ((err = route_add(&tables[v4], &f->r))) {
+	return f;
+}
+
+static void drop(struct fib_route *f)
+{
+	epoch_free(&f->epoch, free_route_now);
+	fib_changed();
+}
+
+static void take_out(struct route_table *t, struct fib_route *f)
+{
+	route_remove(t, &f->r);
+	drop(f);
+}
+
+/* The device of a gateway that came without, and whether it can be reached. */
+static int resolve_gateway(bool v4, struct fib_hop *h, const char **why)
+{
+	struct ip_flow flow = { .oif = (int)h->ifindex };
+	const struct fib_route *f;
+	struct ip_path path;
+	int err;
+
+	if (h->onlink && h->ifindex)
+		return 0;
+	flow.dst = v4 ? addr_from4(be32_get(h->gateway.b)) : h->gateway;
+	if (!v4 && ipv6_is_link_local(&h->gateway))
+		return h->ifindex ? 0 : -EINVAL;
+	epoch_enter();
+	err = ip_route_flow(&flow, &path, &f);
+	if (!err && (path.type == ROUTE_LOCAL || path.type == ROUTE_BROADCAST))
+		err = -EINVAL;
+	else if (!err && (!f || (v4 ? f->r.scope < RT_SCOPE_LINK : f->r.has_gateway)))
+		err = v4 ? -ENETUNREACH : -EHOSTUNREACH;
+	epoch_exit();
+	if (err) {
+		*why = v4 ? "Nexthop has invalid gateway" : "No route to host";
+		return v4 && err != -EINVAL ? -ENETUNREACH : err;
+	}
+	if (!h->ifindex)
+		h->ifindex = (uint32_t)path.dev->index;
+	return 0;
+}
+
+static int check_hop(bool v4, struct fib_hop *h, const char **why)
+{
+	struct netdev *d;
+	int err;
+
+	if (h->ifindex && !netif_find_index((int)h->ifindex))
+		return -ENODEV;
+	if (h->has_gateway && (err = resolve_gateway(v4, h, why)))
+		return err;
+	if (!h->ifindex)
+		return -ENODEV;
+	d = netif_find_index((int)h->ifindex);
+	if (!netdev_is_up(d)) {
+		*why = v4 ? "Device for nexthop is not up" : "Nexthop device is not up";
+		return -ENETDOWN;
+	}
+	return 0;
+}
+
+/* Completes what was asked for. */
+static int check_config(bool v4, struct fib_config *c, const char **why)
+{
+	int err = 0;
+
+	if (c->f.nhops == 0 || c->f.nhops > FIB_HOPS_MAX)
+		return -EINVAL;
+	if (c->f.r.type >= ROUTE_BLACKHOLE) {
+		c->hop[0] = (struct fib_hop){ .ifindex = v4 ? 0 : (uint32_t)loopback_device->index,
+					      .weight = 1 };
+		c->f.nhops = 1;
+		return 0;
+	}
+	for (unsigned i = 0; i < c->f.nhops && !err; i++)
+		err = check_hop(v4, &c->hop[i], why);
+	return err;
+}
+
+/* The first route of the same prefix, tos and metric. */
+static struct fib_route *find_equal(const struct route_table *t, const struct route *like)
+{
+	struct route *r = route_find(t, &like->prefix, like->plen);
+
+	while (r && (r->tos != like->tos || r->metric != like->metric))
+		r = r->next;
+	return r ? route_at(r) : NULL;
+}
+
+/* Whether exactly this is among those of the same tos and metric. */
+static struct fib_route *find_same(const struct fib_route *first, const struct fib_route *f)
+{
+	const struct route *r = &first->r;
+
+	for (; r && r->tos == f->r.tos && r->metric == f->r.metric; r = r->next)
+		if (same_hops((const struct fib_route *)r, f))
+			return (struct fib_route *)(uintptr_t)r;
+	return NULL;
+}
+
+static bool has_hop(const struct fib_route *f, const struct fib_hop *h)
+{
+	for (unsigned i = 0; i < f->nhops; i++)
+		if (same_hop(&f->hop[i], h))
+			return true;
+	return false;
+}
+
+/* IPv6 routes of one metric through gateways are one route with several hops. */
+static bool joins(bool v4, const struct fib_route *first, const struct fib_config *c)
+{
+	return !v4 && c->f.r.type == ROUTE_UNICAST && first->r.type == ROUTE_UNICAST &&
+	       first->r.has_gateway && c->hop[0].has_gateway &&
+	       first->nhops + c->f.nhops <= FIB_HOPS_MAX;
+}
+
+static int put_in_place(struct route_table *t, struct fib_route *old, struct fib_route *f, bool v4,
+			unsigned how)
+{
+	if (!f)
+		return -ENOMEM;
+	route_replace(t, &old->r, &f->r);
+	drop(old);
+	rtnl_report_route(v4, f, RTM_NEWROUTE, how & NLM_F_REPLACE);
+	return 0;
+}
+
+static int add_beside(bool v4, struct route_table *t, struct fib_route *first, struct fib_config *c,
+		      unsigned how, struct fib_route **out)
+{
+	struct fib_route *same;
+
+	if (how & NLM_F_EXCL)
+		return -EEXIST;
+	*out = route_from(c, NULL);
+	if (!*out)
+		return -ENOMEM;
+	same = find_same(first, *out);
+	if (how & NLM_F_REPLACE) {
+		if (same && same != first) {
+			kfree(*out);
+			return -EEXIST;
+		}
+		return put_in_place(t, first, *out, v4, how);
+	}
+	if (same || (!v4 && has_hop(first, &c->hop[0]))) {
+		kfree(*out);
+		return -EEXIST;
+	}
+	if (joins(v4, first, c)) {
+		kfree(*out);
+		return put_in_place(t, first, route_from(c, first), v4, how);
+	}
+	(*out)->r.first = v4 && !(how & NLM_F_APPEND);
+	return 1; /* into the list */
+}
+
+static int add(bool v4, struct fib_config *c, unsigned how)
+{
+	struct fib_table *table;
+	struct fib_route *first, *f = NULL;
+	struct route_table *t;
+	int err;
+
+	if (!(table = find_or_make_table(c->f.table)))
+		return -ENOMEM;
+	t = &table->t[v4];
+	if ((first = find_equal(t, &c->f.r))) {
+		if ((err = add_beside(v4, t, first, c, how, &f)) <= 0)
+			return err;
+	} else if (!(how & NLM_F_CREATE) && (v4 || how & NLM_F_REPLACE)) {
+		return -ENOENT;
+	} else if (!(f = route_from(c, NULL))) {
+		return -ENOMEM;
+	}
+	if ((err = route_add(t, &f->r))) {
 		kfree(f);
 		return err;
 	}
 	fib_changed();
+	rtnl_report_route(v4, f, RTM_NEWROUTE, how & ~NLM_F_REPLACE);
 	return 0;
 }
 
-static void take_out(bool v4, struct route *r)
+int fib_add(bool v4, struct fib_config *c, unsigned how, const char **why)
 {
-	route_remove(&tables[v4], r);
-	epoch_free(&((struct fib_route *)r)->epoch, free_route_now);
-	fib_changed();
+	int err = check_config(v4, c, why);
+
+	return err ? err : add(v4, c, how);
 }
 
-/* What `like` says counts; zeroes in it do not, but for prefix, length and type. */
-static bool is_like(const struct route *r, const struct route *like)
+/* What a pattern says counts. */
+static bool is_like(bool v4, const struct fib_route *f, const struct fib_config *c)
 {
-	return r->type == like->type && (!like->ifindex || r->ifindex == like->ifindex) &&
-	       (!like->metric || r->metric == like->metric) &&
-	       (!like->has_gateway || (r->has_gateway && ipv6_eq(&r->gateway, &like->gateway)));
+	const struct route *r = &f->r, *like = &c->f.r;
+
+	if ((!c->f.any_type && r->type != like->type) ||
+	    (like->metric && r->metric != like->metric) ||
+	    (like->protocol && r->protocol != like->protocol) ||
+	    (like->has_source && (!r->has_source || !ipv6_eq(&r->source, &like->source))))
+		return false;
+	if (v4 && (r->tos != like->tos || (!c->f.any_scope && r->scope != like->scope)))
+		return false;
+	if (c->f.nhops > 1 && c->f.nhops != f->nhops)
+		return false;
+	for (unsigned i = 0; i < c->f.nhops; i++) {
+		const struct fib_hop *h = &c->hop[i];
+		bool found = false;
+
+		for (unsigned k = 0; k < f->nhops; k++)
+			found |= (!h->ifindex || h->ifindex == f->hop[k].ifindex) &&
+				 (!h->has_gateway || ipv6_eq(&h->gateway, &f->hop[k].gateway));
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Takes the one hop that c names out of a route with several. */
+static int remove_hop(struct route_table *t, struct fib_route *f, const struct fib_hop *h)
+{
+	struct fib_route *n = kmalloc(sizeof(*n) + f->nhops * sizeof(n->hop[0]));
+	unsigned k = 0;
+
+	if (!n)
+		return -ENOMEM;
+	memcpy(n, f, sizeof(*n));
+	n->hop = (struct fib_hop *)(n + 1);
+	for (unsigned i = 0; i < f->nhops; i++)
+		if (!ipv6_eq(&f->hop[i].gateway, &h->gateway) ||
+		    (h->ifindex && f->hop[i].ifindex != h->ifindex))
+			n->hop[k++] = f->hop[i];
+	n->nhops = (uint8_t)k;
+	n->r.ifindex = n->hop[0].ifindex;
+	n->r.gateway = n->hop[0].gateway;
+	route_replace(t, &f->r, &n->r);
+	drop(f);
+	return 0;
+}
+
+int fib_remove(bool v4, const struct fib_config *c)
+{
+	struct fib_table *table = find_table(c->f.table);
+	struct route *r;
+
+	if (!table)
+		return -ESRCH;
+	r = route_find(&table->t[v4], &c->f.r.prefix, c->f.r.plen);
+	while (r && !is_like(v4, route_at(r), c))
+		r = r->next;
+	if (!r)
+		return -ESRCH;
+	if (!v4 && route_at(r)->nhops > 1 && c->f.nhops == 1 && c->hop[0].has_gateway)
+		return remove_hop(&table->t[v4], route_at(r), &c->hop[0]);
+	rtnl_report_route(v4, route_at(r), RTM_DELROUTE, 0);
+	take_out(&table->t[v4], route_at(r));
+	return 0;
+}
+
+/* What the stack itself adds: addresses, networks, broadcast addresses. */
+static void config_of(struct fib_config *c, const struct route *r)
+{
+	memset(c, 0, sizeof(*c));
+	c->f.r = *r;
+	c->f.table = r->type == ROUTE_UNICAST ? RT_TABLE_MAIN : RT_TABLE_LOCAL;
+	c->f.nhops = 1;
+	c->f.metrics[RTAX_MTU] = r->mtu;
+	c->hop[0] = (struct fib_hop){ .ifindex = r->ifindex,
+				      .weight = 1,
+				      .has_gateway = r->has_gateway,
+				      .onlink = true,
+				      .gateway = r->gateway };
+}
+
+int ip_route_add(bool v4, const struct route *r)
+{
+	struct fib_config c;
+
+	config_of(&c, r);
+	return add(v4, &c, NLM_F_CREATE | NLM_F_APPEND);
 }
 
 int ip_route_remove(bool v4, const struct route *like)
 {
-	struct route *r = route_find(&tables[v4], &like->prefix, like->plen);
+	struct fib_config c;
 
-	while (r && !is_like(r, like))
-		r = atomic_load_explicit(&r->next, memory_order_relaxed);
-	if (!r)
-		return -ESRCH;
-	take_out(v4, r);
-	return 0;
+	config_of(&c, like);
+	return fib_remove(v4, &c);
+}
+
+/* Removes what goes(r, arg) says, of all tables. */
+static void remove_all(bool v4, bool (*goes)(const struct fib_route *f, const void *arg),
+		       const void *arg)
+{
+	for (unsigned b = 0; b < BUCKETS; b++)
+		for (struct fib_table *t = buckets[b]; t; t = t->next) {
+			struct route *r = route_next(&t->t[v4], NULL), *next;
+
+			for (; r; r = next) {
+				next = route_next(&t->t[v4], r);
+				if (!goes(route_at(r), arg))
+					continue;
+				if (!v4)
+					rtnl_report_route(v4, route_at(r), RTM_DELROUTE, 0);
+				take_out(&t->t[v4], route_at(r));
+			}
+		}
+}
+
+struct of_device {
+	uint32_t ifindex;
+	bool also_local;
+};
+
+static bool goes_with_device(const struct fib_route *f, const void *arg)
+{
+	const struct of_device *d = arg;
+
+	for (unsigned i = 0; i < f->nhops; i++)
+		if (f->hop[i].ifindex != d->ifindex)
+			return false;
+	return f->r.type < ROUTE_BLACKHOLE && (d->also_local || f->r.type != ROUTE_LOCAL);
 }
 
 void fib_remove_device(bool v4, int ifindex, bool also_local)
 {
-	struct route *r = NULL, *next;
+	struct of_device d = { (uint32_t)ifindex, also_local };
 
-	for (r = route_next(&tables[v4], NULL); r; r = next) {
-		next = route_next(&tables[v4], r);
-		if ((int)r->ifindex == ifindex && (also_local || r->type != ROUTE_LOCAL))
-			take_out(v4, r);
+	remove_all(v4, goes_with_device, &d);
+}
+
+static bool has_source(const struct fib_route *f, const void *arg)
+{
+	return f->r.has_source && f->r.type != ROUTE_LOCAL && ipv6_eq(&f->r.source, arg);
+}
+
+/* Unless the address is still there, of another device or prefix. */
+void fib_remove_source(bool v4, const struct ipv6_addr *key)
+{
+	const struct route *r = route_find(&local.t[v4], key, v4 ? 32 : 128);
+
+	if (!r || r->type != ROUTE_LOCAL)
+		remove_all(v4, has_source, key);
+}
+
+static bool is_over(const struct fib_route *f, const void *arg)
+{
+	return f->expires && f->expires <= *(const nsec_t *)arg;
+}
+
+nsec_t fib_expire(nsec_t now)
+{
+	nsec_t next = NSEC_MAX;
+
+	if (!expiring)
+		return next;
+	for (unsigned v4 = 0; v4 < 2; v4++) {
+		remove_all(v4, is_over, &now);
+		for (const struct fib_route *f = NULL; (f = fib_next(v4, f));)
+			next = f->expires ? MIN(next, f->expires) : next;
 	}
+	expiring = next != NSEC_MAX;
+	return next;
+}
+
+/* The table with the smallest number > id. */
+static struct fib_table *table_after(uint64_t id)
+{
+	struct fib_table *best = NULL;
+
+	for (unsigned b = 0; b < BUCKETS; b++)
+		for (struct fib_table *t = buckets[b]; t; t = t->next)
+			if (t->id > id && (!best || t->id < best->id))
+				best = t;
+	return best;
+}
+
+const struct fib_route *fib_next(bool v4, const struct fib_route *after)
+{
+	struct fib_table *t = after ? find_table(after->table) : table_after(0);
+	struct route *r = after && t ? route_next(&t->t[v4], &after->r) : NULL;
+
+	if (!after && t)
+		r = route_next(&t->t[v4], NULL);
+	while (!r && t && (t = table_after(t->id)))
+		r = route_next(&t->t[v4], NULL);
+	return r ? route_at(r) : NULL;
 }
 
 /* --- lookups --- */
@@ -134,35 +559,119 @@ static struct ipv6_addr from_key(bool v4, const struct ipv6_addr *k)
 
 struct wanted {
 	int oif;
+	uint8_t tos;
 };
 
-static bool may_use(const struct route *r, const void *arg)
+static bool hop_works(const struct fib_hop *h, int oif)
 {
-	const struct wanted *w = arg;
 	struct netdev *d;
 
-	if (r->type >= ROUTE_BLACKHOLE)
-		return true;
-	if (r->type == ROUTE_LOCAL)
-		return true; /* whatever the device: it does not leave the machine */
-	if (w->oif && (int)r->ifindex != w->oif)
+	if (oif && (int)h->ifindex != oif)
 		return false;
-	d = netif_find_index((int)r->ifindex);
+	d = netif_find_index((int)h->ifindex);
 	return d && netdev_is_up(d);
 }
 
-static const struct route *lookup(const struct ipv6_addr *a, int oif)
+static bool may_use(const struct route *r, const void *arg)
 {
-	struct ipv6_addr key = fib_key(a);
-	struct wanted w = { oif };
-	bool v4 = addr_is4(a);
+	const struct fib_route *f = (const struct fib_route *)r;
+	const struct wanted *w = arg;
 
-	return route_lookup(&tables[v4], &key, v4 ? 32 : 128, may_use, &w);
+	if (r->tos && r->tos != w->tos)
+		return false;
+	if (r->type >= ROUTE_BLACKHOLE || r->type == ROUTE_LOCAL)
+		return true; /* whatever the device: it does not leave the machine */
+	for (unsigned i = 0; i < f->nhops; i++)
+		if (hop_works(&f->hop[i], w->oif))
+			return true;
+	return false;
+}
+
+static const struct fib_route *lookup_in(const struct fib_table *t, const struct ip_flow *f)
+{
+	struct ipv6_addr key = fib_key(&f->dst);
+	struct wanted w = { f->oif, f->tos & 0x1c };
+	bool v4 = addr_is4(&f->dst);
+
+	return (const struct fib_route *)route_lookup(&t->t[v4], &key, v4 ? 32 : 128, may_use, &w);
+}
+
+/* A route that a rule leads to, unless it is to be passed over. */
+static const struct fib_route *ask_table(const struct fib_rule *rule, const struct ip_flow *f)
+{
+	const struct fib_table *t = find_table(rule->table);
+	const struct fib_route *r = t ? lookup_in(t, f) : NULL;
+
+	if (!r || r->r.type == ROUTE_THROW || r->r.plen <= rule->suppress_plen)
+		return NULL;
+	return r;
+}
+
+/* 0 with a route; or what a rule says; -ENETUNREACH. */
+static int ask_rules(const struct ip_flow *f, const struct fib_route **out)
+{
+	bool v4 = addr_is4(&f->dst);
+
+	for (const struct fib_rule *r = rules_first(v4); r; r = rule_after(v4, r)) {
+		if (!rule_matches(r, f))
+			continue;
+		switch (r->action) {
+		case FR_ACT_TO_TBL:
+			if ((*out = ask_table(r, f)))
+				return 0;
+			break;
+		case FR_ACT_BLACKHOLE:
+			return -EINVAL;
+		case FR_ACT_UNREACHABLE:
+			return -ENETUNREACH;
+		case FR_ACT_PROHIBIT:
+			return -EACCES;
+		}
+	}
+	return -ENETUNREACH;
+}
+
+static int lookup(const struct ip_flow *f, const struct fib_route **out)
+{
+	if (UNLIKELY(!rules_are_default(addr_is4(&f->dst))))
+		return ask_rules(f, out);
+	*out = lookup_in(&local, f);
+	if (!*out || (*out)->r.type == ROUTE_THROW)
+		*out = lookup_in(&main, f);
+	if (!*out || (*out)->r.type == ROUTE_THROW)
+		*out = lookup_in(&defaults, f);
+	return *out && (*out)->r.type != ROUTE_THROW ? 0 : -ENETUNREACH;
+}
+
+/* One of several hops that work: the same for the same two addresses. */
+static const struct fib_hop *choose_hop(const struct fib_route *f, const struct ip_flow *flow)
+{
+	uint32_t total = 0, at;
+	uint64_t h[4];
+
+	memcpy(h, flow->source.b, 16);
+	memcpy(h + 2, flow->dst.b, 16);
+	for (unsigned i = 0; i < f->nhops; i++)
+		total += hop_works(&f->hop[i], flow->oif) ? f->hop[i].weight : 0;
+	if (!total)
+		return &f->hop[0];
+	at = (uint32_t)(hash_u64(h[0] ^ hash_u64(h[1] ^ hash_u64(h[2] ^ hash_u64(h[3])))) % total);
+	for (unsigned i = 0; i < f->nhops; i++) {
+		if (!hop_works(&f->hop[i], flow->oif))
+			continue;
+		if (at < f->hop[i].weight)
+			return &f->hop[i];
+		at -= f->hop[i].weight;
+	}
+	return &f->hop[0];
 }
 
 /* What the route says, without choosing a source. Under an epoch. */
-static int follow(const struct ipv6_addr *dst, const struct route *r, struct ip_path *out)
+static int follow(const struct ip_flow *flow, const struct fib_route *f, struct ip_path *out)
 {
+	const struct ipv6_addr *dst = &flow->dst;
+	const struct fib_hop *h = f->nhops == 1 ? &f->hop[0] : choose_hop(f, flow);
+	const struct route *r = &f->r;
 	bool v4 = addr_is4(dst);
 
 	switch (r->type) {
@@ -173,9 +682,11 @@ static int follow(const struct ipv6_addr *dst, const struct route *r, struct ip_
 	case ROUTE_UNREACHABLE:
 		return -EHOSTUNREACH;
 	}
-	out->dev = r->type == ROUTE_LOCAL ? loopback_device : netif_find_index((int)r->ifindex);
+	out->dev = r->type == ROUTE_LOCAL ? loopback_device : netif_find_index((int)h->ifindex);
+	if (!out->dev)
+		return -ENETUNREACH;
 	out->type = r->type;
-	out->next_hop = r->has_gateway ? from_key(v4, &r->gateway) : *dst;
+	out->next_hop = h->has_gateway ? from_key(v4, &h->gateway) : *dst;
 	out->mtu = r->mtu ? MIN(r->mtu, out->dev->mtu) : out->dev->mtu;
 	if (v4)
 		out->mtu = MIN(out->mtu, (uint32_t)IP_MAX_LEN);
@@ -187,57 +698,102 @@ static int follow(const struct ipv6_addr *dst, const struct route *r, struct ip_
 	return 0;
 }
 
-/* Multicast needs no route when the device is known. */
-static int multicast_path(const struct ipv6_addr *dst, int oif, struct ip_path *out)
+/* Without a route, when the device is known: a group, or (IPv4) whatever: it is taken for on-link.
+ */
+static int direct_path(const struct ip_flow *flow, int oif, struct ip_path *out)
 {
 	struct netdev *d = netif_find_index(oif);
+	bool v4 = addr_is4(&flow->dst);
 
 	if (!d || !netdev_is_up(d))
 		return -ENODEV;
-	*out = (struct ip_path){
-		.dev = d, .next_hop = *dst, .mtu = d->mtu, .type = ROUTE_MULTICAST
-	};
-	out->source = addr_is4(dst) ? addr_from4(0) : (struct ipv6_addr){ { 0 } };
+	*out = (struct ip_path){ .dev = d, .next_hop = flow->dst, .mtu = d->mtu };
+	out->type = addr_is_multicast(&flow->dst)              ? ROUTE_MULTICAST
+		    : v4 && addr_to4(&flow->dst) == UINT32_MAX ? ROUTE_BROADCAST
+							       : ROUTE_UNICAST;
+	if (v4)
+		out->mtu = MIN(out->mtu, (uint32_t)IP_MAX_LEN);
+	out->source = v4 ? addr_from4(0) : (struct ipv6_addr){ { 0 } };
+	return 0;
+}
+
+static bool goes_to_all(const struct ipv6_addr *a)
+{
+	return addr_is_multicast(a) || (addr_is4(a) && addr_to4(a) == UINT32_MAX);
+}
+
+/* Packets to all without a device leave where their source address lives. */
+static int device_of_source(const struct ip_flow *f)
+{
+	struct ip_flow to_source = { .dst = f->source };
+	const struct fib_route *r;
+
+	if (addr_is_any(&f->source) || !(r = lookup_in(&local, &to_source)) ||
+	    r->r.type != ROUTE_LOCAL)
+		return 0;
+	return (int)r->r.ifindex;
+}
+
+static int find_path(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **f)
+{
+	bool to_all = goes_to_all(&flow->dst);
+	int oif = flow->oif, err;
+
+	if (UNLIKELY(to_all) && !oif)
+		oif = device_of_source(flow);
+	if (UNLIKELY(to_all) && oif)
+		return direct_path(flow, oif, out);
+	if (!(err = lookup(flow, f)))
+		err = follow(flow, *f, out);
+	else if (oif && addr_is4(&flow->dst) && err == -ENETUNREACH)
+		err = direct_path(flow, oif, out);
+	if (!err && UNLIKELY(to_all))
+		out->type = addr_is_multicast(&flow->dst) ? ROUTE_MULTICAST : ROUTE_BROADCAST;
+	return err;
+}
+
+int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **found)
+{
+	uint32_t generation = atomic_load(&ip_route_generation);
+	const struct fib_route *f = NULL;
+	struct ip_flow to = *flow;
+	int err;
+
+	if (addr_is_any(&to.dst)) /* this host: what connect(2) to INADDR_ANY means */
+		to.dst = addr_is4(&to.dst) ? addr_from4(0x7f000001)
+					   : (struct ipv6_addr){ { [15] = 1 } };
+	epoch_enter();
+	err = find_path(&to, out, &f);
+	epoch_exit();
+	if (found)
+		*found = f;
+	if (err)
+		return err;
+	if (!addr_is4(&to.dst) && ipv6_is_link_local(&to.dst) && !to.oif &&
+	    out->type != ROUTE_LOCAL)
+		return -EINVAL;
+	out->generation = generation;
+	if (!addr_is_any(&to.source))
+		out->source = to.source;
+	else if (addr_is_any(&out->source))
+		ifaddr_choose(out, &to.dst);
 	return 0;
 }
 
 int ip_route(const struct ipv6_addr *dst, const struct ipv6_addr *source, int oif,
 	     struct ip_path *out)
 {
-	uint32_t generation = atomic_load(&ip_route_generation);
-	const struct route *r;
-	struct ipv6_addr to = *dst;
-	int err;
+	struct ip_flow f = { .dst = *dst, .oif = oif };
 
-	if (addr_is_any(&to)) /* this host: what connect(2) to INADDR_ANY means */
-		to = addr_is4(&to) ? addr_from4(0x7f000001) : (struct ipv6_addr){ { [15] = 1 } };
-	epoch_enter();
-	if (addr_is_multicast(&to) && oif)
-		err = multicast_path(&to, oif, out);
-	else if ((r = lookup(&to, oif)))
-		err = follow(&to, r, out);
-	else if (addr_is4(&to) && addr_to4(&to) == UINT32_MAX && oif)
-		err = multicast_path(&to, oif, out), out->type = ROUTE_BROADCAST;
-	else
-		err = -ENETUNREACH;
-	epoch_exit();
-	if (err)
-		return err;
-	if (!addr_is4(&to) && ipv6_is_link_local(&to) && !oif && out->type != ROUTE_LOCAL)
-		return -EINVAL;
-	if (addr_is_multicast(&to))
-		out->type = ROUTE_MULTICAST;
-	out->generation = generation;
-	if (source && !addr_is_any(source))
-		out->source = *source;
-	else if (addr_is_any(&out->source))
-		ifaddr_choose(out, &to);
-	return 0;
+	if (source)
+		f.source = *source;
+	return ip_route_flow(&f, out, NULL);
 }
 
 enum route_type ip_address_type(const struct ipv6_addr *a, const struct netdev *d)
 {
-	const struct route *r;
+	struct ip_flow f = { .dst = *a };
+	const struct fib_route *r;
 	enum route_type type = ROUTE_UNICAST;
 
 	(void)d;
@@ -246,8 +802,9 @@ enum route_type ip_address_type(const struct ipv6_addr *a, const struct netdev *
 	if (addr_is4(a) && addr_to4(a) == UINT32_MAX)
 		return ROUTE_BROADCAST;
 	epoch_enter();
-	if ((r = lookup(a, 0)) && (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST))
-		type = r->type;
+	if ((r = lookup_in(&local, &f)) &&
+	    (r->r.type == ROUTE_LOCAL || r->r.type == ROUTE_BROADCAST))
+		type = r->r.type;
 	epoch_exit();
 	return type;
 }

@@ -58,34 +58,95 @@ static struct route route_of(const struct ifaddr *a, enum route_type type, struc
 		r.has_source = true;
 		r.source = fib_key(&a->addr);
 	} else {
+		r.scope = RT_SCOPE_UNIVERSE;
 		r.metric = type == ROUTE_LOCAL ? 0 : 256;
 	}
+	if (type == ROUTE_UNICAST && a->metric)
+		r.metric = a->metric;
 	return r;
 }
 
-/* Adding and removing go through the same list of routes: fn is ip_route_add or a removal. */
-static int each_route(const struct ifaddr *a, int (*fn)(bool v4, const struct route *r))
-{
-	bool v4 = addr_is4(&a->addr), on_loopback = a->dev->features & NETDEV_LOOPBACK;
-	unsigned bits = v4 ? 32 : 128;
-	const struct ipv6_addr *net = addr_is_any(&a->peer) ? &a->addr : &a->peer;
-	struct route r = route_of(a, ROUTE_LOCAL, fib_key(&a->addr), bits);
-	int err = fn(v4, &r);
+typedef int route_fn(bool v4, const struct route *r);
 
-	if (err)
-		return err;
-	if (a->plen < bits) {
-		/* All of 127.0.0.0/8 is this machine. */
-		r = route_of(a, v4 && on_loopback ? ROUTE_LOCAL : ROUTE_UNICAST,
-			     network_of(net, a->plen, v4), a->plen);
-		if (!(a->flags & IFA_F_NOPREFIXROUTE) && (err = fn(v4, &r)))
-			return err;
+static bool has_subnet(const struct ifaddr *a, const struct ifaddr *of)
+{
+	struct ipv6_addr x = network_of(&of->peer, of->plen, true),
+			 y = network_of(&a->addr, of->plen, true);
+
+	return ipv6_eq(&x, &y);
+}
+
+/* The primary address of a secondary one. */
+static const struct ifaddr *primary_of(const struct ifaddr *a)
+{
+	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next) {
+		const struct ifaddr *p = addr_at(n);
+
+		if (p->dev == a->dev && addr_is4(&p->addr) && !(p->flags & IFA_F_SECONDARY) &&
+		    p->plen == a->plen && has_subnet(a, p))
+			return p;
 	}
-	if (v4 && a->plen < 31 && !on_loopback && !addr_is_any(&a->broadcast)) {
-		r = route_of(a, ROUTE_BROADCAST, fib_key(&a->broadcast), 32);
-		err = fn(v4, &r);
-	}
+	return a;
+}
+
+static int broadcast_route(const struct ifaddr *a, struct ipv6_addr to, route_fn *fn)
+{
+	struct route r = route_of(a, ROUTE_BROADCAST, to, 32);
+
+	return fn(true, &r);
+}
+
+/* The network and its broadcast addresses, of a primary address. */
+static int network_routes4(const struct ifaddr *a, route_fn *fn)
+{
+	bool on_loopback = a->dev->features & NETDEV_LOOPBACK;
+	struct ipv6_addr net = network_of(&a->peer, a->plen, true), all = net;
+	struct route r = route_of(a, on_loopback ? ROUTE_LOCAL : ROUTE_UNICAST, net, a->plen);
+	int err = 0;
+
+	/* All of 127.0.0.0/8 is this machine. */
+	if (!(a->flags & IFA_F_NOPREFIXROUTE) && (a->plen < 32 || !ipv6_eq(&a->addr, &a->peer)))
+		err = fn(true, &r);
+	be32_put(all.b, be32_get(net.b) | (uint32_t)(UINT32_MAX >> MIN(a->plen, 31)));
+	if (!err && !addr_is_any(&a->broadcast) && addr_to4(&a->broadcast) != UINT32_MAX)
+		err = broadcast_route(a, fib_key(&a->broadcast), fn);
+	if (!err && a->plen < 31 &&
+	    (addr_is_any(&a->broadcast) || addr_to4(&a->broadcast) != be32_get(all.b)))
+		err = broadcast_route(a, all, fn);
 	return err;
+}
+
+static int each_route4(const struct ifaddr *a, route_fn *fn)
+{
+	struct route r = route_of(a, ROUTE_LOCAL, fib_key(&a->addr), 32);
+	int err;
+
+	if (a->flags & IFA_F_SECONDARY)
+		r.source = fib_key(&primary_of(a)->addr);
+	err = fn(true, &r);
+	if (err || a->flags & IFA_F_SECONDARY || !netdev_is_up(a->dev))
+		return err;
+	return network_routes4(a, fn);
+}
+
+static int each_route6(const struct ifaddr *a, route_fn *fn)
+{
+	const struct ipv6_addr *net = addr_is_any(&a->peer) ? &a->addr : &a->peer;
+	struct route r = route_of(a, ROUTE_LOCAL, a->addr, 128);
+	int err = 0;
+
+	if (!(a->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
+		err = fn(false, &r);
+	if (err || a->flags & IFA_F_NOPREFIXROUTE || (a->plen == 128 && net == &a->addr))
+		return err;
+	r = route_of(a, ROUTE_UNICAST, network_of(net, a->plen, false), a->plen);
+	return fn(false, &r);
+}
+
+/* Adding and removing go through the same list of routes: fn is ip_route_add or a removal. */
+static int each_route(const struct ifaddr *a, route_fn *fn)
+{
+	return addr_is4(&a->addr) ? each_route4(a, fn) : each_route6(a, fn);
 }
 
 static int add_one(bool v4, const struct route *r)
@@ -101,38 +162,48 @@ static int remove_one(bool v4, const struct route *r)
 	return 0;
 }
 
-static bool is_same(const struct ifaddr *a, const struct ifaddr *b)
+static int add_routes(struct ifaddr *a)
 {
-	return a->dev == b->dev && ipv6_eq(&a->addr, &b->addr) && a->plen == b->plen;
+	int err = each_route(a, add_one);
+
+	a->routed = !err;
+	if (err)
+		(void)each_route(a, remove_one);
+	return err;
 }
 
-static int set_routed(struct ifaddr *a, bool on)
+static void remove_routes(struct ifaddr *a)
 {
-	int err = 0;
-
-	if (a->routed == on)
-		return 0;
-	a->routed = on;
-	if (on) {
-		if ((err = each_route(a, add_one))) {
-			(void)each_route(a, remove_one);
-			a->routed = false;
-		}
-		return err;
-	}
+	if (!a->routed)
+		return;
+	a->routed = false;
 	(void)each_route(a, remove_one);
 	/* What this one shared with others is theirs still. */
 	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next)
 		if (addr_at(n) != a && addr_at(n)->routed && addr_at(n)->dev == a->dev)
 			(void)!each_route(addr_at(n), add_one);
-	return 0;
+}
+
+/* --- the list --- */
+
+/* Whether a comes behind b, both of one device. */
+static bool comes_behind(const struct ifaddr *a, const struct ifaddr *b)
+{
+	bool a4 = addr_is4(&a->addr), b4 = addr_is4(&b->addr);
+
+	if (a4 != b4)
+		return b4;
+	if (a4)
+		return (a->flags & IFA_F_SECONDARY) >= (b->flags & IFA_F_SECONDARY);
+	return a->scope > b->scope;
 }
 
 static void insert(struct ifaddr *a)
 {
 	struct list *at = ifaddrs.next;
 
-	while (at != &ifaddrs && addr_at(at)->dev->index <= a->dev->index)
+	while (at != &ifaddrs && (addr_at(at)->dev->index < a->dev->index ||
+				  (addr_at(at)->dev == a->dev && comes_behind(a, addr_at(at)))))
 		at = at->next;
 	a->node.next = at;
 	a->node.prev = at->prev;
@@ -153,46 +224,167 @@ static void discard(struct ifaddr *a)
 	epoch_free(&((struct counted_ifaddr *)a)->epoch, free_now);
 }
 
-int ifaddr_add(const struct ifaddr *like)
-{
-	struct counted_ifaddr *c;
-	int err;
-
-	if (like->plen > (addr_is4(&like->addr) ? 32 : 128) || addr_is_any(&like->addr) ||
-	    addr_is_multicast(&like->addr))
-		return -EINVAL;
-	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next)
-		if (is_same(addr_at(n), like))
-			return -EEXIST;
-	if (!(c = kzalloc(sizeof(*c))))
-		return -ENOBUFS;
-	c->a = *like;
-	c->a.routed = false;
-	c->a.created = c->a.updated = clock_mono();
-	if (netdev_is_up(like->dev) && (err = set_routed(&c->a, true))) {
-		kfree(c);
-		return err;
-	}
-	insert(&c->a);
-	fib_changed();
-	rtnl_report_addr(&c->a, RTM_NEWADDR);
-	return 0;
-}
-
-int ifaddr_remove(const struct ifaddr *like)
+struct ifaddr *ifaddr_find(const struct netdev *d, const struct ipv6_addr *addr, int plen)
 {
 	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next) {
 		struct ifaddr *a = addr_at(n);
 
-		if (!is_same(a, like))
-			continue;
-		(void)set_routed(a, false);
-		rtnl_report_addr(a, RTM_DELADDR);
-		discard(a);
-		fib_changed();
-		return 0;
+		if (a->dev == d && ipv6_eq(&a->addr, addr) && (plen < 0 || a->plen == plen))
+			return a;
 	}
-	return -EADDRNOTAVAIL;
+	return NULL;
+}
+
+static int check(const struct ifaddr *like)
+{
+	bool v4 = addr_is4(&like->addr);
+
+	if (like->plen > (v4 ? 32 : 128) || addr_is_any(&like->addr) ||
+	    (!v4 && addr_is_multicast(&like->addr)))
+		return -EINVAL;
+	/* Of IPv6, an address is there once, whatever its prefix. */
+	return ifaddr_find(like->dev, &like->addr, v4 ? like->plen : -1) ? -EEXIST : 0;
+}
+
+int ifaddr_add(const struct ifaddr *like)
+{
+	struct counted_ifaddr *c;
+	struct ifaddr *a;
+	int err = check(like);
+
+	if (err)
+		return err;
+	if (!(c = kzalloc(sizeof(*c))))
+		return -ENOBUFS;
+	a = &c->a;
+	*a = *like;
+	a->routed = false;
+	a->created = a->updated = clock_mono();
+	if (addr_is4(&a->addr)) {
+		if (addr_is_any(&a->peer))
+			a->peer = a->addr;
+		a->flags &= ~IFA_F_SECONDARY;
+		if (primary_of(a) != a)
+			a->flags |= IFA_F_SECONDARY;
+	}
+	if ((netdev_is_up(a->dev) || addr_is4(&a->addr)) && (err = add_routes(a))) {
+		kfree(c);
+		return err;
+	}
+	insert(a);
+	fib_changed();
+	rtnl_report_addr(a, RTM_NEWADDR);
+	autoconf_changed(a->dev);
+	return 0;
+}
+
+static bool has_address4(const struct netdev *d)
+{
+	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next)
+		if (addr_at(n)->dev == d && addr_is4(&addr_at(n)->addr))
+			return true;
+	return false;
+}
+
+static void take_away(struct ifaddr *a)
+{
+	remove_routes(a);
+	rtnl_report_addr(a, RTM_DELADDR);
+	discard(a);
+	fib_changed();
+}
+
+/* The secondary addresses of a primary one go with it. */
+static void remove_secondaries(const struct ifaddr *p)
+{
+	for (struct list *n = ifaddrs.next, *next; n != &ifaddrs; n = next) {
+		struct ifaddr *a = addr_at(n);
+
+		next = n->next;
+		if (a->dev == p->dev && addr_is4(&a->addr) && a->flags & IFA_F_SECONDARY &&
+		    a->plen == p->plen && has_subnet(a, p))
+			take_away(a);
+	}
+}
+
+int ifaddr_remove(const struct ifaddr *like)
+{
+	struct ifaddr *a = ifaddr_find(like->dev, &like->addr, like->plen);
+	bool v4 = addr_is4(&like->addr);
+	struct ipv6_addr gone;
+
+	if (!a)
+		return -EADDRNOTAVAIL;
+	gone = fib_key(&a->addr);
+	if (v4 && !(a->flags & IFA_F_SECONDARY))
+		remove_secondaries(a);
+	take_away(a);
+	fib_remove_source(v4, &gone);
+	if (v4 && !has_address4(like->dev))
+		fib_remove_device(true, like->dev->index, true);
+	autoconf_changed(like->dev);
+	return 0;
+}
+
+void ifaddr_change(struct ifaddr *a, uint32_t flags, uint32_t valid, uint32_t preferred,
+		   uint32_t metric)
+{
+	bool again =
+		a->routed &&
+		((a->flags ^ flags) & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_NOPREFIXROUTE) ||
+		 a->metric != metric);
+
+	if (again)
+		remove_routes(a);
+	a->flags = flags;
+	a->valid = valid;
+	a->preferred = preferred;
+	a->metric = metric;
+	a->updated = clock_mono();
+	if (again)
+		(void)!add_routes(a);
+	fib_changed();
+	rtnl_report_addr(a, RTM_NEWADDR);
+	autoconf_changed(a->dev);
+}
+
+uint32_t ifaddr_left(const struct ifaddr *a, uint32_t lifetime)
+{
+	uint64_t gone = (uint64_t)(clock_mono() - a->updated) / NSEC_PER_SEC;
+
+	if (lifetime == UINT32_MAX)
+		return lifetime;
+	return gone >= lifetime ? 0 : lifetime - (uint32_t)gone;
+}
+
+/* When a lifetime that began with `updated` is over. */
+static nsec_t end_of(const struct ifaddr *a, uint32_t lifetime)
+{
+	return lifetime == UINT32_MAX ? NSEC_MAX
+				      : a->updated + (nsec_t)lifetime * (nsec_t)NSEC_PER_SEC;
+}
+
+nsec_t ifaddr_expire(nsec_t now)
+{
+	nsec_t next = NSEC_MAX;
+
+	for (struct list *n = ifaddrs.next, *following; n != &ifaddrs; n = following) {
+		struct ifaddr *a = addr_at(n);
+
+		following = n->next;
+		if (end_of(a, a->valid) <= now) {
+			(void)!ifaddr_remove(a);
+			following = ifaddrs.next; /* others may have gone with it */
+			continue;
+		}
+		if (!(a->flags & IFA_F_DEPRECATED) && end_of(a, a->preferred) <= now) {
+			a->flags |= IFA_F_DEPRECATED;
+			fib_changed();
+			rtnl_report_addr(a, RTM_NEWADDR);
+		}
+		next = MIN(next, end_of(a, a->flags & IFA_F_DEPRECATED ? a->valid : a->preferred));
+	}
+	return next;
 }
 
 /* --- choosing a source --- */
@@ -213,6 +405,7 @@ static void choose4(struct ip_path *path)
 				.ifindex = (uint32_t)a->dev->index,
 				.plen = a->plen,
 				.is_link_scope = a->scope >= RT_SCOPE_LINK,
+				.secondary = a->flags & IFA_F_SECONDARY,
 			};
 	}
 	best = addr_select4(addr_to4(&path->next_hop), true, (uint32_t)path->dev->index, c, n);
@@ -230,12 +423,15 @@ static void choose6(struct ip_path *path, const struct ipv6_addr *dst)
 	     l != &ifaddrs && n < ARRAY_SIZE(c); l = __atomic_load_n(&l->next, __ATOMIC_ACQUIRE)) {
 		const struct ifaddr *a = addr_at(l);
 
-		if (!addr_is4(&a->addr) && netdev_is_up(a->dev))
+		if (!addr_is4(&a->addr) && netdev_is_up(a->dev) &&
+		    !(a->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
 			c[n++] = (struct addr_candidate){
 				.addr = a->addr,
 				.ifindex = (uint32_t)a->dev->index,
 				.plen = a->plen,
-				.deprecated = a->preferred == 0,
+				.deprecated = a->flags & IFA_F_DEPRECATED,
+				.home = a->flags & IFA_F_HOMEADDRESS,
+				.temporary = a->flags & IFA_F_TEMPORARY,
 			};
 	}
 	best = addr_select6(dst, (uint32_t)path->dev->index, c, n, false);
@@ -274,26 +470,24 @@ static void device_up(struct netdev *d)
 {
 	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next)
 		if (addr_at(n)->dev == d)
-			(void)!set_routed(addr_at(n), true);
+			(void)!add_routes(addr_at(n));
 	if (d->features & NETDEV_LOOPBACK)
 		add_loopback(d);
 }
 
+/* IPv4 addresses stay, and stay ours. */
 static void device_down(struct netdev *d)
 {
 	for (struct list *n = ifaddrs.next, *next; n != &ifaddrs; n = next) {
 		struct ifaddr *a = addr_at(n);
 
 		next = n->next;
-		if (a->dev != d)
-			continue;
-		a->routed = false;
-		if (!addr_is4(&a->addr)) {
+		if (a->dev == d && !addr_is4(&a->addr)) {
 			rtnl_report_addr(a, RTM_DELADDR);
 			discard(a);
 		}
 	}
-	fib_remove_device(true, d->index, true);
+	fib_remove_device(true, d->index, false);
 	fib_remove_device(false, d->index, true);
 	neighbour_forget(d);
 }

@@ -82,17 +82,31 @@ struct ifaddr {
 	struct list node; /* of all, by device; net_config_lock to change */
 	struct netdev *dev;
 	struct ipv6_addr addr, peer, broadcast; /* mapped for IPv4; unspecified: none */
-	uint8_t plen;                /* of the prefix, without the 96 bits of a mapped address */
-	uint8_t scope, flags, proto; /* rtnetlink(7) */
+	uint8_t plen;         /* of the prefix, without the 96 bits of a mapped address */
+	uint8_t scope, proto; /* rtnetlink(7) */
+	uint32_t flags;       /* IFA_F_* */
+	uint32_t metric;      /* of its network's route; 0: as usual */
 	char label[NETDEV_NAME];
 	uint32_t valid, preferred; /* seconds from `updated`; UINT32_MAX: for ever */
 	nsec_t created, updated;
-	bool routed; /* its routes are in the table */
+	nsec_t dad_at;      /* when the next probe is due, or the last one's time is over */
+	uint8_t dad_probes; /* still to be sent */
+	bool routed;        /* its routes are in the table, as its flags and the device allow */
 };
 extern struct list ifaddrs; /* net_config_lock */
 
-MUST_CHECK int ifaddr_add(const struct ifaddr *like);    /* 0; -EEXIST; -EINVAL; -ENOMEM */
+/* By device: IPv4 first, primary ones before secondary ones; IPv6 by scope, the youngest first. */
+MUST_CHECK int ifaddr_add(const struct ifaddr *like);    /* 0; -EEXIST; -EINVAL; -ENOBUFS */
 MUST_CHECK int ifaddr_remove(const struct ifaddr *like); /* by dev, addr, plen; -EADDRNOTAVAIL */
+/* One of d with this address; plen < 0: whatever prefix. NULL: none. net_config_lock. */
+struct ifaddr *ifaddr_find(const struct netdev *d, const struct ipv6_addr *addr, int plen);
+/* Gives a (one of the list) other flags, lifetimes and metric, with all that follows. */
+void ifaddr_change(struct ifaddr *a, uint32_t flags, uint32_t valid, uint32_t preferred,
+		   uint32_t metric);
+/* Seconds that are left of a lifetime. */
+uint32_t ifaddr_left(const struct ifaddr *a, uint32_t lifetime);
+/* Goes through the addresses whose time is over; when to come again. net_config_lock. */
+nsec_t ifaddr_expire(nsec_t now);
 
 /* --- packets --- */
 

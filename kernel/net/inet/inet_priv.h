@@ -6,15 +6,25 @@
 
 /* fib.c */
 void fib_init(void);
-const struct route_table *fib_table(bool v4);
 void fib_changed(void);
-void fib_remove_device(bool v4, int ifindex, bool also_local); /* net_config_lock */
-struct ipv6_addr fib_key(const struct ipv6_addr *a);           /* as the tables have it */
+/* Routes that go through no other device; those whose source an address was. net_config_lock. */
+void fib_remove_device(bool v4, int ifindex, bool also_local);
+void fib_remove_source(bool v4, const struct ipv6_addr *key);
+nsec_t fib_expire(nsec_t now); /* removes what is over; when to come again. net_config_lock */
+struct ipv6_addr fib_key(const struct ipv6_addr *a); /* as the tables have it */
 
 /* ifaddr.c */
 void ifaddr_init(void);
 /* Fills path->source for dst from the addresses of the path's device. */
 void ifaddr_choose(struct ip_path *path, const struct ipv6_addr *dst);
+
+/* autoconf.c: d's addresses changed, or how long they live. net_config_lock. */
+void autoconf_init(void);
+void autoconf_changed(struct netdev *d);
+void autoconf_routes_changed(nsec_t expires); /* a route came; 0: for ever */
+void autoconf_prepare(struct ifaddr *a);      /* before ifaddr_add(): is it to be checked (DAD)? */
+
+void inet_ioctl_init(void);
 
 /* neighbour.c */
 void neighbour_init(void);

@@ -7,6 +7,7 @@
  */
 
 #include "abi/errno.h"
+#include "abi/netlink.h"
 #include "core/clock.h"
 #include "core/epoch.h"
 #include "core/random.h"
@@ -14,7 +15,8 @@
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "net/inet/inet_priv.h"
-#include "net/ip/neigh.h"
+#include "net/inet/neighbour.h"
+#include "net/inet/rtnl.h"
 #include "net/netif.h"
 #include "net/parse.h"
 #include "pmm/slab.h"
@@ -31,6 +33,8 @@ struct neighbour {
 	struct neigh m;
 	struct list queue;
 	bool gone;
+	uint8_t told; /* the state that was reported last */
+	nsec_t updated;
 	struct epoch_head epoch;
 };
 
@@ -38,7 +42,8 @@ static struct neighbour *table[BUCKETS];
 static unsigned nentries; /* table_lock */
 static struct spinlock table_lock = SPINLOCK(NEIGHS);
 static struct timer table_timer;
-static struct work table_work;
+static struct work table_work, report_work;
+static _Atomic bool reports_due;
 static _Atomic nsec_t armed_for = NSEC_MAX;
 
 static struct neighbour **bucket(const struct netdev *d, const struct ipv6_addr *a)
@@ -59,30 +64,6 @@ static struct neighbour *find(const struct netdev *d, const struct ipv6_addr *a)
 	return n;
 }
 
-static struct neighbour *find_or_make(struct netdev *d, const struct ipv6_addr *a)
-{
-	struct neighbour *n = find(d, a), *fresh;
-
-	if (n || !(fresh = kzalloc(sizeof(*fresh))))
-		return n;
-	fresh->dev = d;
-	fresh->addr = *a;
-	spin_init(&fresh->lock, RANK_NEIGH);
-	list_init(&fresh->queue);
-	neigh_init(&fresh->m, clock_mono());
-	spin_lock(&table_lock);
-	if (!(n = find(d, a)) && nentries < ENTRIES_MAX) {
-		nentries++;
-		fresh->next = *bucket(d, a);
-		__atomic_store_n(bucket(d, a), fresh, __ATOMIC_RELEASE);
-		n = fresh;
-		fresh = NULL;
-	}
-	spin_unlock(&table_lock);
-	kfree(fresh);
-	return n;
-}
-
 static void free_now(struct epoch_head *h)
 {
 	kfree(container_of(h, struct neighbour, epoch));
@@ -98,6 +79,56 @@ static void unlink_locked(struct neighbour *n)
 	__atomic_store_n(at, n->next, __ATOMIC_RELEASE);
 	nentries--;
 	epoch_free(&n->epoch, free_now);
+}
+
+/* Throws out the entry that is not in use for the longest time. table_lock. */
+static void make_room_locked(void)
+{
+	struct neighbour *oldest = NULL;
+	nsec_t least = NSEC_MAX;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct neighbour *n = table[i]; n; n = n->next)
+			if (n->m.used < least && list_is_empty(&n->queue) &&
+			    (n->m.state == NEIGH_STALE || n->m.state == NEIGH_FAILED ||
+			     n->m.state == NEIGH_NONE)) {
+				oldest = n;
+				least = n->m.used;
+			}
+	if (!oldest)
+		return;
+	spin_lock(&oldest->lock);
+	oldest->gone = list_is_empty(&oldest->queue);
+	spin_unlock(&oldest->lock);
+	if (oldest->gone)
+		unlink_locked(oldest);
+}
+
+static struct neighbour *find_or_make(struct netdev *d, const struct ipv6_addr *a)
+{
+	struct neighbour *n = find(d, a), *fresh;
+
+	if (n || !(fresh = kzalloc(sizeof(*fresh))))
+		return n;
+	fresh->dev = d;
+	fresh->addr = *a;
+	spin_init(&fresh->lock, RANK_NEIGH);
+	list_init(&fresh->queue);
+	neigh_init(&fresh->m, clock_mono());
+	spin_lock(&table_lock);
+	n = find(d, a);
+	if (!n && nentries >= ENTRIES_MAX)
+		make_room_locked();
+	if (!n && nentries < ENTRIES_MAX) {
+		nentries++;
+		fresh->next = *bucket(d, a);
+		__atomic_store_n(bucket(d, a), fresh, __ATOMIC_RELEASE);
+		n = fresh;
+		fresh = NULL;
+	}
+	spin_unlock(&table_lock);
+	kfree(fresh);
+	return n;
 }
 
 /* --- asking --- */
@@ -164,6 +195,11 @@ static void take_packets(struct neighbour *n, struct todo *t)
 	}
 	memcpy(t->mac, n->m.mac, ETH_ALEN);
 	arm(n->m.deadline);
+	if (n->m.state != n->told || t->actions & NEIGH_CHANGED) {
+		n->updated = n->m.used;
+		atomic_store_explicit(&reports_due, true, memory_order_relaxed);
+		work_queue(&report_work);
+	}
 }
 
 static void finish(struct neighbour *n, struct todo *t)
@@ -320,6 +356,162 @@ static void run_timers(struct work *w)
 	net_run_deferred();
 }
 
+/* --- for others --- */
+
+static void fill_info(struct neighbour *n, struct neighbour_info *out)
+{
+	spin_lock(&n->lock);
+	*out = (struct neighbour_info){ .dev = n->dev,
+					.addr = n->addr,
+					.state = n->m.state,
+					.has_mac = neigh_has_mac(&n->m),
+					.router = n->m.router,
+					.asked = n->m.asked,
+					.used = n->m.used,
+					.confirmed = n->m.confirmed,
+					.updated = n->updated };
+	memcpy(out->mac, n->m.mac, ETH_ALEN);
+	spin_unlock(&n->lock);
+}
+
+/* pos: the bucket, and how many of it have been passed. */
+bool neighbour_next(uint64_t *pos, struct neighbour_info *out)
+{
+	uint64_t b = *pos >> 32, skip = *pos & UINT32_MAX, i;
+	struct neighbour *n = NULL;
+
+	epoch_enter();
+	for (; b < BUCKETS && !n; b++, skip = 0) {
+		n = __atomic_load_n(&table[b], __ATOMIC_ACQUIRE);
+		for (i = 0; n && i < skip; i++)
+			n = __atomic_load_n(&n->next, __ATOMIC_ACQUIRE);
+		if (n) {
+			fill_info(n, out);
+			*pos = b << 32 | (skip + 1);
+		}
+	}
+	epoch_exit();
+	return n != NULL;
+}
+
+bool neighbour_get(const struct netdev *d, const struct ipv6_addr *a, struct neighbour_info *out)
+{
+	struct neighbour *n;
+
+	epoch_enter();
+	if ((n = find(d, a)))
+		fill_info(n, out);
+	epoch_exit();
+	return n != NULL;
+}
+
+static int check_change(const struct neighbour *n, const uint8_t *mac, unsigned state, unsigned how)
+{
+	bool needs_mac = state >= NEIGH_REACHABLE && state != NEIGH_FAILED;
+
+	if (n && how & NLM_F_EXCL)
+		return -EEXIST;
+	if (!n && !(how & NLM_F_CREATE))
+		return -ENOENT;
+	if (needs_mac && !mac && (!n || !neigh_has_mac(&n->m)))
+		return -EINVAL;
+	if (n && mac && neigh_has_mac(&n->m) && !(how & NLM_F_REPLACE) &&
+	    memcmp(n->m.mac, mac, ETH_ALEN) != 0)
+		return -EEXIST;
+	return 0;
+}
+
+int neighbour_set(struct netdev *d, const struct ipv6_addr *a, const uint8_t *mac, unsigned state,
+		  unsigned how)
+{
+	struct todo t = { .out = LIST_INIT(t.out) };
+	struct neighbour *n;
+	int err;
+
+	epoch_enter();
+	n = find(d, a);
+	err = check_change(n, mac, state, how);
+	if (!err && !n && !(n = find_or_make(d, a)))
+		err = -ENOBUFS;
+	if (!err) {
+		spin_lock(&n->lock);
+		t.actions =
+			state == NEIGH_PERMANENT
+				? neigh_set_permanent(&n->m, mac ? mac : n->m.mac)
+				: neigh_set(&n->m, &neigh_default_config, mac, state, clock_mono());
+		take_packets(n, &t);
+		spin_unlock(&n->lock);
+		finish(n, &t);
+	}
+	epoch_exit();
+	net_run_deferred();
+	return err;
+}
+
+int neighbour_remove(struct netdev *d, const struct ipv6_addr *a)
+{
+	struct list lost = LIST_INIT(lost);
+	struct neighbour_info info;
+	struct neighbour *n;
+
+	spin_lock(&table_lock);
+	if ((n = find(d, a))) {
+		fill_info(n, &info);
+		spin_lock(&n->lock);
+		n->gone = true;
+		list_splice_tail(&lost, &n->queue);
+		spin_unlock(&n->lock);
+		unlink_locked(n);
+	}
+	spin_unlock(&table_lock);
+	pkt_free_list(&lost);
+	if (!n)
+		return -ENOENT;
+	info.state = NEIGH_FAILED;
+	rtnl_report_neigh(&info, RTM_NEWNEIGH);
+	rtnl_report_neigh(&info, RTM_DELNEIGH);
+	return 0;
+}
+
+void neighbour_ask(struct netdev *d, const struct ipv6_addr *a)
+{
+	struct todo t = { .out = LIST_INIT(t.out) };
+	struct neighbour *n;
+
+	epoch_enter();
+	if ((n = find_or_make(d, a))) {
+		spin_lock(&n->lock);
+		t.actions = neigh_use(&n->m, &neigh_default_config, 0, clock_mono());
+		take_packets(n, &t);
+		spin_unlock(&n->lock);
+		finish(n, &t);
+	}
+	epoch_exit();
+	net_run_deferred();
+}
+
+/* Not where it happened: locks may be held there that netlink's come before. */
+static void run_reports(struct work *w)
+{
+	struct neighbour_info info;
+	struct neighbour *n;
+	uint64_t pos = 0;
+	bool news;
+
+	(void)w;
+	if (!atomic_exchange(&reports_due, false))
+		return;
+	while (neighbour_next(&pos, &info)) {
+		epoch_enter();
+		news = (n = find(info.dev, &info.addr)) && n->told != info.state;
+		if (news)
+			n->told = info.state;
+		epoch_exit();
+		if (news && info.state != NEIGH_INCOMPLETE && info.state != NEIGH_DELAY)
+			rtnl_report_neigh(&info, RTM_NEWNEIGH);
+	}
+}
+
 static void on_timer(struct timer *t)
 {
 	(void)t;
@@ -352,5 +544,6 @@ void neighbour_init(void)
 
 	timer_init(&table_timer, on_timer);
 	work_init(&table_work, run_timers);
+	work_init(&report_work, run_reports);
 	net_protocol_register(&arp);
 }

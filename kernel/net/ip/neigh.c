@@ -163,6 +163,36 @@ unsigned neigh_timer(struct neigh *n, const struct neigh_config *cfg, nsec_t now
 	}
 }
 
+unsigned neigh_set(struct neigh *n, const struct neigh_config *cfg, const uint8_t *mac,
+		   enum neigh_state state, nsec_t now)
+{
+	bool waited = n->state == NEIGH_INCOMPLETE;
+	unsigned todo = mac ? take_mac(n, mac) : 0;
+
+	n->asked = 0;
+	switch (state) {
+	case NEIGH_REACHABLE:
+		enter_reachable(n, cfg, now);
+		break;
+	case NEIGH_DELAY:
+		enter(n, NEIGH_DELAY, now + cfg->delay);
+		break;
+	case NEIGH_INCOMPLETE:
+	case NEIGH_PROBE:
+		enter(n, state, now);
+		break;
+	default:
+		enter(n, state, NSEC_MAX);
+	}
+	if (waited && neigh_has_mac(n))
+		todo |= NEIGH_FLUSH;
+	if (state == NEIGH_FAILED || state == NEIGH_NONE) {
+		n->queued = 0;
+		todo |= NEIGH_DROP;
+	}
+	return todo;
+}
+
 unsigned neigh_set_permanent(struct neigh *n, const uint8_t *mac)
 {
 	unsigned todo = take_mac(n, mac);

@@ -92,5 +92,9 @@ void neigh_confirm(struct neigh *n, const struct neigh_config *cfg, nsec_t now);
 
 unsigned neigh_timer(struct neigh *n, const struct neigh_config *cfg, nsec_t now);
 
+/* Set by hand to another state than PERMANENT; mac NULL: as it is. */
+unsigned neigh_set(struct neigh *n, const struct neigh_config *cfg, const uint8_t *mac,
+		   enum neigh_state state, nsec_t now);
+
 /* Set by hand: rtnetlink(7), arp(8) -s. */
 unsigned neigh_set_permanent(struct neigh *n, const uint8_t *mac);

@@ -107,18 +107,32 @@ struct route *route_find(const struct route_table *t, const struct ipv6_addr *pr
 	return n ? atomic_load_explicit(&n->routes, memory_order_acquire) : NULL;
 }
 
-/* Puts r into the list of n, whose order is by metric, the older first. */
+/* Whether o stays before r. */
+static bool goes_before(const struct route *o, const struct route *r)
+{
+	if (o->tos != r->tos)
+		return o->tos > r->tos;
+	return r->first ? o->metric < r->metric : o->metric <= r->metric;
+}
+
+static bool is_same(const struct route *o, const struct route *r)
+{
+	return o->tos == r->tos && o->metric == r->metric && o->type == r->type &&
+	       o->ifindex == r->ifindex && o->has_gateway == r->has_gateway &&
+	       ipv6_eq(&o->gateway, &r->gateway);
+}
+
+/* Puts r into the list of n in its order. */
 static int list_insert(struct route_node *n, struct route *r)
 {
 	_Atomic(struct route *) *at = &n->routes;
 	struct route *o;
 
-	for (o = *at; o && o->metric <= r->metric; o = *at) {
-		if (o->metric == r->metric && o->ifindex == r->ifindex &&
-		    o->has_gateway == r->has_gateway && ipv6_eq(&o->gateway, &r->gateway))
+	for (o = *at; o; o = o->next)
+		if (is_same(o, r))
 			return -EEXIST;
+	for (o = *at; o && goes_before(o, r); o = *at)
 		at = &o->next;
-	}
 	atomic_init(&r->next, o);
 	atomic_store_explicit(at, r, memory_order_release);
 	return 0;
@@ -225,6 +239,21 @@ void route_remove(struct route_table *t, struct route *r)
 	atomic_store_explicit(at, r->next, memory_order_release);
 	t->count--;
 	node_prune(t, n);
+}
+
+void route_replace(struct route_table *t, struct route *old, struct route *r)
+{
+	struct route_node *n = node_find(t, &old->prefix, old->plen);
+	_Atomic(struct route *) *at;
+
+	if (!n)
+		return;
+	for (at = &n->routes; *at && *at != old; at = &(*at)->next)
+		;
+	if (!*at)
+		return;
+	atomic_init(&r->next, old->next);
+	atomic_store_explicit(at, r, memory_order_release);
 }
 
 /* The next node in pre-order. */

@@ -20,15 +20,18 @@ enum route_type {
 	ROUTE_MULTICAST,
 	ROUTE_BLACKHOLE,
 	ROUTE_UNREACHABLE,
-	ROUTE_PROHIBIT
+	ROUTE_PROHIBIT,
+	ROUTE_THROW /* not here: the next table */
 };
 
 struct route {
-	_Atomic(struct route *) next; /* of the same prefix: by metric */
+	_Atomic(struct route *) next; /* of the same prefix: by tos, downwards, and metric */
 	struct ipv6_addr prefix;      /* IPv4: in the first four bytes */
 	uint8_t plen;
 	uint8_t type;            /* enum route_type */
 	uint8_t scope, protocol; /* as rtnetlink(7) has them: kept for the owner */
+	uint8_t tos;             /* 0: any */
+	bool first;              /* to be put before those of the same tos and metric */
 	uint32_t metric;
 	uint32_t ifindex;
 	uint32_t mtu; /* 0: the interface's */
@@ -59,7 +62,7 @@ void route_table_init(struct route_table *t, const struct route_ops *ops);
 
 /*
  * Adds r, whose prefix has no bits beyond plen.
- *   returns      0; -EINVAL; -EEXIST: one with the same prefix, metric and gateway is there;
+ *   returns      0; -EINVAL; -EEXIST: one with the same prefix, tos, metric and gateway is there;
  *                -ENOMEM, and nothing changed
  *   ownership    the table keeps r until route_remove()
  */
@@ -67,6 +70,9 @@ MUST_CHECK int route_add(struct route_table *t, struct route *r);
 
 /* Takes r, which is in the table, out of it. */
 void route_remove(struct route_table *t, struct route *r);
+
+/* Puts r in the place of old, which has the same prefix, tos and metric: a lookup sees either. */
+void route_replace(struct route_table *t, struct route *old, struct route *r);
 
 /* May `r` be used? Which interface, scope and the like are the owner's business. */
 typedef bool route_filter(const struct route *r, const void *arg);

@@ -1,0 +1,37 @@
+#pragma once
+
+/* What others see of the table of neighbours: netlink, ioctls, /proc. */
+
+#include "net/inet/inet.h"
+#include "net/ip/neigh.h"
+
+struct neighbour_info {
+	struct netdev *dev;
+	struct ipv6_addr addr;
+	uint8_t state; /* enum neigh_state */
+	bool has_mac, router;
+	uint8_t mac[ETH_ALEN];
+	uint8_t asked;
+	nsec_t used, confirmed, updated;
+};
+
+/* The entry at *pos or behind it; *pos: the next one. False: no more. Entries that come and go
+ * while one asks may be missed or seen twice. */
+MUST_CHECK bool neighbour_next(uint64_t *pos, struct neighbour_info *out);
+/* False: there is none. */
+MUST_CHECK bool neighbour_get(const struct netdev *d, const struct ipv6_addr *a,
+			      struct neighbour_info *out);
+
+/*
+ * Changes an entry by hand.
+ *   mac      NULL: as it is
+ *   state    enum neigh_state: PERMANENT, REACHABLE, STALE, DELAY, PROBE, FAILED, or NONE
+ *   how      NLM_F_CREATE, EXCL, REPLACE
+ *   returns  0; -EEXIST; -ENOENT; -EINVAL such a state needs an address; -ENOBUFS
+ */
+MUST_CHECK int neighbour_set(struct netdev *d, const struct ipv6_addr *a, const uint8_t *mac,
+			     unsigned state, unsigned how);
+MUST_CHECK int neighbour_remove(struct netdev *d, const struct ipv6_addr *a); /* -ENOENT */
+
+/* Asks for it now, if that is needed: NTF_USE. */
+void neighbour_ask(struct netdev *d, const struct ipv6_addr *a);
