@@ -7,6 +7,7 @@
 #include "abi/errno.h"
 #include "abi/in.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/rtnl.h"
 #include "net/inet/sock.h"
 
 static int create(int family, int type, int protocol, struct socket **out)
@@ -42,7 +43,10 @@ void inet_init(void)
 	static struct net_family v6 = { .family = AF_INET6, .create = create6 };
 
 	fib_init();
+	autoconf_init();
 	ifaddr_init();
+	inet_rtnl_init();
+	inet_ioctl_init();
 	neighbour_init();
 	ip_input_init();
 	icmp_init();
