@@ -21,9 +21,11 @@
 #include "fs/initramfs.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "lib/string.h"
+#include "net/inet/ipconfig.h"
 #include "pmm/page.h"
 #include "proc/exec.h"
 #include "proc/task.h"
+#include "proc/uts.h"
 #include "sched/sched.h"
 #include "vfs/chrdev.h"
 #include "vfs/fdtable.h"
@@ -140,6 +142,14 @@ static bool debug_wants(const char *word)
 	return false;
 }
 
+static void finish_network(void)
+{
+	const char *host = ipconfig_finish();
+
+	if (*host)
+		uts_set(UTS_NODENAME, host, strlen(host));
+}
+
 static void init_thread(void *arg)
 {
 	const char *rdinit = cmdline_get("rdinit");
@@ -152,9 +162,11 @@ static void init_thread(void *arg)
 	}
 	if (debug_wants("stuck"))
 		watchdog_selftest();
+	ipconfig_start();
 	make_default_tree();
 	unpack_initramfs();
 	limit_root();
+	finish_network();
 	cmdline_get("init");
 	cmdline_for_init(init_argv + 1, init_envp + 2, INIT_ARGS - 2);
 	open_console();
