@@ -33,6 +33,7 @@
 #include "net/inet/inet.h"
 #include "net/netif.h"
 #include "net/netlink/rtnetlink.h"
+#include "net/netlink/uevent.h"
 #include "net/unix/unix.h"
 #include "pmm/kva.h"
 #include "pmm/page.h"
@@ -173,6 +174,7 @@ static void init_network(void)
 	unix_init();
 	netlink_init();
 	rtnetlink_init();
+	uevent_init();
 	netif_init();
 	inet_init();
 }

@@ -10,6 +10,7 @@
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
+#include "abi/statfs.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
 #include "proc/task.h"
@@ -76,6 +77,8 @@ MUST_CHECK static int pinode_create(struct superblock *sb, const struct pnode *n
 		i->ops = &pseudo_link_ops;
 	} else {
 		i->ops = &pseudo_file_inode_ops;
+		if (sb->magic == SYSFS_MAGIC) /* a page, however long the text is */
+			atomic_init(&i->size, PAGE_SIZE);
 		i->fops = n->fops ? n->fops : &pseudo_file_ops;
 	}
 	*out = i;

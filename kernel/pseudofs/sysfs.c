@@ -5,7 +5,7 @@
 #include "core/percpu.h"
 #include "lib/string.h"
 #include "pseudofs/procfs.h"
-#include "pseudofs/procfs_priv.h"
+#include "pseudofs/sys_priv.h"
 #include "vm/vmspace.h"
 
 static int cpu_list_show(struct pinode *i, struct textbuf *t)
@@ -143,9 +143,8 @@ static const struct pnode system_nodes[] = {
 	DIR("node", node_nodes),
 	{ 0 },
 };
-static const struct pnode virtual_nodes[] = { { 0 } };
 static const struct pnode devices_nodes[] = { DIR("system", system_nodes),
-					      DIR("virtual", virtual_nodes),
+					      DIR("virtual", sys_virtual_nodes),
 					      { 0 } };
 static const char *const thp_modes[] = {
 	[VM_HUGE_ALWAYS] = "always",
@@ -188,16 +187,19 @@ static const struct pnode thp_nodes[] = {
 };
 static const struct pnode mm_nodes[] = { DIR("transparent_hugepage", thp_nodes), { 0 } };
 static const struct pnode kernel_nodes[] = { DIR("mm", mm_nodes), { 0 } };
-static const struct pnode class_nodes[] = { { 0 } };
 static const struct pnode fs_nodes[] = { DIR("cgroup", nothing), { 0 } };
 static const struct pnode dev_nodes[] = { DIR("block", nothing), DIR("char", nothing), { 0 } };
 
 static const struct pnode root_nodes[] = {
 	DIR("block", nothing),
-	DIR("bus", nothing),
-	DIR("class", class_nodes),
+	DIR("bus", sys_bus_nodes),
+	DIR("class", sys_class_nodes),
 	DIR("dev", dev_nodes),
-	DIR("devices", devices_nodes),
+	{ .name = "devices",
+	  .mode = S_IFDIR | 0755,
+	  .children = devices_nodes,
+	  .find = sys_pci_root_find,
+	  .list = sys_pci_root_list },
 	DIR("firmware", nothing),
 	DIR("fs", fs_nodes),
 	DIR("kernel", kernel_nodes),

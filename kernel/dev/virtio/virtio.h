@@ -46,6 +46,7 @@ struct virtio_device {
 	void (*config_changed)(struct virtio_device *d); /* interrupt; may be NULL */
 	void *driver;                                    /* the driver's */
 	char where[32];                                  /* for the log */
+	char bus_name[16]; /* "0000:00:03.0", for programs; MMIO: empty */
 };
 
 struct virtio_driver {

@@ -556,7 +556,7 @@ static void read_config(struct nic *nic)
 	d->ops = &ops;
 	d->priv = nic;
 	d->driver = "virtio_net";
-	d->bus = v->where;
+	d->bus = v->bus_name;
 	d->features = virtio_has(v, NET_CSUM) ? NETDEV_CSUM : 0;
 	d->features |= virtio_has(v, NET_HOST_TSO4) ? NETDEV_TSO4 : 0;
 	d->features |= virtio_has(v, NET_HOST_TSO6) ? NETDEV_TSO6 : 0;

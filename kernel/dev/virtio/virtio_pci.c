@@ -231,6 +231,8 @@ static int probe(struct pci_device *p)
 		(struct virtio_device){ .transport = &pci_transport, .bus = v, .id = device_id(p) };
 	fmt(v->device.where, sizeof(v->device.where), "pci 00:%02x:%02x.%u", p->bus, p->slot,
 	    p->function);
+	fmt(v->device.bus_name, sizeof(v->device.bus_name), "0000:%02x:%02x.%u", p->bus, p->slot,
+	    p->function);
 	virtio_offer(&v->device);
 	return 0;
 }

@@ -1,0 +1,21 @@
+#pragma once
+
+/* Between the files of sysfs. */
+
+#include "pseudofs/procfs_priv.h"
+
+/* sys_net.c */
+extern const struct pnode sys_virtual_nodes[]; /* /sys/devices/virtual */
+extern const struct pnode sys_class_nodes[];   /* /sys/class */
+extern const struct pnode sys_virtio_net_dir; /* …/virtioN/net; the subject is the PCI function */
+int sys_netdev_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		    struct psubject *s);
+bool sys_netdev_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		     const struct pnode **node);
+
+/* sys_pci.c: children of /sys/devices that come and go, and /sys/bus */
+int sys_pci_root_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		      struct psubject *s);
+bool sys_pci_root_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		       const struct pnode **node);
+extern const struct pnode sys_bus_nodes[];
