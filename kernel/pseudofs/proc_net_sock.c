@@ -105,7 +105,7 @@ static int socks_record(struct pinode *i, uint64_t *key, struct textbuf *t)
 		return 1;
 	}
 	do {
-		if (shower == NULL || !shower->next(&place, &s))
+		if (shower == NULL || !shower->next(&place, &s, NULL))
 			return 0;
 	} while (s.family != family);
 	line(t, &s, protocol == IPPROTO_TCP, s.slot);
@@ -126,7 +126,7 @@ unsigned proc_net_count(uint8_t protocol, int family, unsigned states)
 	uint64_t key = 0;
 	unsigned n = 0;
 
-	while (shower && shower->next(&key, &s))
+	while (shower && shower->next(&key, &s, NULL))
 		n += (family == 0 || s.family == family) && (states >> s.state & 1);
 	return n;
 }

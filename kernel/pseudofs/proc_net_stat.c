@@ -145,7 +145,7 @@ static unsigned long queue_pages(uint8_t protocol, unsigned *orphans)
 	uint64_t key = 0, bytes = 0;
 
 	*orphans = 0;
-	while (shower && shower->next(&key, &s)) {
+	while (shower && shower->next(&key, &s, NULL)) {
 		if (s.is_mini)
 			continue;
 		bytes += (uint64_t)s.rmem + s.wmem;

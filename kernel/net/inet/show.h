@@ -8,7 +8,7 @@
 
 #include "net/inet/sock.h"
 
-struct nlmsgs;
+struct abi_tcp_info;
 
 enum { SHOW_RAW = 255 }; /* the protocol under which raw sockets are shown */
 
@@ -19,7 +19,7 @@ struct inet_shown {
 	struct ipv6_addr local, remote; /* as in inet.h */
 	uint16_t lport, rport;
 	uint32_t slot;           /* where in its table: the column `sl` */
-	uint32_t rqueue, wqueue; /* bytes; a listener's: connections that wait, and may wait */
+	uint32_t rqueue, wqueue; /* bytes; a listener's: connections that wait */
 	uint32_t rmem, wmem;     /* memory in them */
 	uint32_t rcvbuf, sndbuf;
 	uint32_t uid, mark, drops, refs;
@@ -35,19 +35,20 @@ struct inet_shown {
 	nsec_t rto, ato;
 	uint32_t cwnd, ssthresh; /* segments; ssthresh UINT32_MAX: none yet */
 	bool interactive;        /* acknowledges late */
-	bool is_mini;            /* a request or a TIME-WAIT: no socket */
+	uint32_t backlog;        /* a listener's: how many connections may wait */
+	const char *congestion;  /* the name of its control; NULL: none */
+	bool has_info;
+	bool is_mini; /* a request or a TIME-WAIT: no socket */
 };
 
 struct inet_shower {
 	uint8_t protocol; /* IPPROTO_*, SHOW_RAW */
 	/* The first socket at or behind *key (0: from the beginning), and the key behind it. False:
-	 * there is none. */
-	bool (*next)(uint64_t *key, struct inet_shown *out);
-	/* For sock_diag, optional: adds attributes of the socket that *key (as next got it) names.
-	 * ext: bit n-1 for INET_DIAG_n. */
-	void (*attributes)(uint64_t key, struct nlmsgs *m, unsigned ext);
-	/* For SOCK_DESTROY, optional: ends the connection. 0; -ENOENT. */
-	int (*destroy)(uint64_t key);
+	 * there is none. info: of TCP's sockets what TCP_INFO says, unless NULL; out->has_info. */
+	bool (*next)(uint64_t *key, struct inet_shown *out, struct abi_tcp_info *info);
+	/* For SOCK_DESTROY, optional: ends the connection with these names, whose family is any.
+	 * 0; -ENOENT; -EOPNOTSUPP it has none. */
+	int (*destroy)(const struct inet_shown *s);
 	struct inet_shower *link;
 };
 

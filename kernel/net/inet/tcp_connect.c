@@ -10,6 +10,7 @@
 #include "core/epoch.h"
 #include "core/random.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "net/netif.h"
@@ -162,6 +163,7 @@ static void start_locked(struct tcp_sock *t, nsec_t now)
 	tcps_config(t, &t->path, &t->ep.key, &cfg);
 	cfg.iss = t->isn_min ? t->isn_min : tcps_isn(&t->ep.key, now);
 	tcp_open(&t->c, &cfg, now);
+	net_count(STAT_Tcp_ActiveOpens);
 	t->c.tune = t->tune;
 	t->c.tune.nodelay = t->nodelay;
 	t->c.tune.cork = t->cork;

@@ -7,7 +7,9 @@
 #include "abi/epoll.h"
 #include "abi/errno.h"
 #include "abi/in.h"
+#include "core/ktrace.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "net/netif.h"
@@ -124,14 +126,33 @@ static void acked(struct tcp_sock *t, struct tcps_after *a)
 	}
 }
 
+static void state_changed(struct tcp_sock *t)
+{
+	uint8_t from = t->last_state, to = t->c.state;
+
+	t->last_state = to;
+	ktrace(KT_NET, tcp_state, t->i.s.inode.ino, from, to, t->i.lport, t->i.rport, 0);
+	if (to != TCP_CLOSE)
+		return;
+	if (from == TCP_SYN_SENT || from == TCP_SYN_RECV)
+		net_count(STAT_Tcp_AttemptFails);
+	else if (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT)
+		net_count(STAT_Tcp_EstabResets);
+}
+
 void tcps_drive(struct tcp_sock *t, nsec_t now, struct tcps_after *a)
 {
+	uint32_t retrans = t->c.n.retrans;
 	struct tcp_seg seg;
 	unsigned events;
 
 	*a = (struct tcps_after){ 0 };
 	while (tcp_output(&t->c, now, &seg))
 		tcps_transmit(t, &seg);
+	if (UNLIKELY(t->c.n.retrans != retrans))
+		net_count_add(STAT_Tcp_RetransSegs, t->c.n.retrans - retrans);
+	if (UNLIKELY(t->c.state != t->last_state))
+		state_changed(t);
 	if ((events = tcp_take_events(&t->c)) & TCP_EV_ACKED)
 		acked(t, a);
 	if (UNLIKELY(events & ~(unsigned)(TCP_EV_ACKED | TCP_EV_READABLE)))

@@ -8,9 +8,11 @@
 #include "core/clock.h"
 #include "core/epoch.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/inet/tcp_sock.h"
 #include "net/netif.h"
 #include "net/tcp/seq.h"
+#include "net/trace.h"
 
 enum { TTL_RESET = 64 };
 
@@ -100,7 +102,7 @@ static void dispatch(struct pkt *p, const struct tcp_seg *s, const struct flow_k
 		return;
 	}
 	tcps_reset(key, s, p->dev);
-	pkt_free(p);
+	pkt_drop(p, NET_DROP_tcp_no_socket);
 }
 
 static void input(struct pkt *p)
@@ -110,10 +112,18 @@ static void input(struct pkt *p)
 	struct tcp_seg s;
 	size_t header;
 
+	net_count(STAT_Tcp_InSegs);
 	if (UNLIKELY(i->to != ROUTE_LOCAL || p->linear < TCP_HEADER ||
 		     (p->data[12] >> 4) * 4u > p->linear ||
-		     tcp_seg_parse(p->data, p->len, &s, &header) || !ip_checksum_ok(p))) {
-		pkt_free(p);
+		     tcp_seg_parse(p->data, p->len, &s, &header))) {
+		net_count(STAT_Tcp_InErrs);
+		pkt_drop(p, NET_DROP_tcp_header);
+		return;
+	}
+	if (UNLIKELY(!ip_checksum_ok(p))) {
+		net_count(STAT_Tcp_InErrs);
+		net_count(STAT_Tcp_InCsumErrors);
+		pkt_drop(p, NET_DROP_checksum);
 		return;
 	}
 	make_key(&key, &i->dst, &i->src, be16_get(p->data + 2), be16_get(p->data), p->dev);

@@ -12,6 +12,7 @@
 #include "core/epoch.h"
 #include "core/random.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "net/netif.h"
@@ -66,6 +67,23 @@ static void hash_listener(struct tcp_sock *l)
 	l->listen_next = *head;
 	__atomic_store_n(head, l, __ATOMIC_RELEASE);
 	spin_unlock(&listen_lock);
+}
+
+struct tcp_sock *tcps_next_listener(uint64_t *cursor)
+{
+	uint64_t bucket = *cursor >> 32, seen = *cursor & UINT32_MAX, i;
+	struct tcp_sock *l;
+
+	for (; bucket < BUCKETS; bucket++, seen = 0) {
+		for (l = load(&listeners[bucket]), i = 0; l && i < seen; i++)
+			l = load(&l->listen_next);
+		if (l) {
+			*cursor = bucket << 32 | (seen + 1);
+			return l;
+		}
+	}
+	*cursor = bucket << 32;
+	return NULL;
 }
 
 static void unhash_listener(struct tcp_sock *l)
@@ -180,6 +198,7 @@ static void send_cookie(struct tcp_sock *l, struct tcp_request *r, nsec_t now)
 	l->cookies = true;
 	l->cookies_at = now;
 	send_synack(l, r, now);
+	net_count(STAT_TcpExt_SyncookiesSent);
 	kfree(r);
 }
 
@@ -189,8 +208,15 @@ static void take_syn(struct tcp_sock *l, const struct flow_key *key, const struc
 	bool cookie = tcp_syncookies == 2 || l->nrequests >= l->backlog;
 	struct tcp_request *r;
 
-	if (queue_is_full(l) || (cookie && !tcp_syncookies && l->nrequests >= MAX(l->backlog, 1u)))
+	if (queue_is_full(l)) {
+		net_count(STAT_TcpExt_ListenOverflows);
+		net_count(STAT_TcpExt_ListenDrops);
 		return;
+	}
+	if (cookie && !tcp_syncookies && l->nrequests >= MAX(l->backlog, 1u)) {
+		net_count(STAT_TcpExt_ListenDrops);
+		return;
+	}
 	if (!(r = make_request(l, key, s, isn_min, now)))
 		return;
 	if (cookie && tcp_syncookies && l->nrequests) {
@@ -281,6 +307,7 @@ static void enqueue_child(struct tcp_sock *l, struct tcp_sock *c)
 {
 	list_add_tail(&l->children, &c->child_node);
 	l->nchildren++;
+	net_count(STAT_Tcp_PassiveOpens);
 	inet_share_port(&c->i, c->ep.key.lport);
 }
 
@@ -313,6 +340,8 @@ static void establish(struct tcp_sock *l, struct tcp_request *r, struct pkt *p,
 		r->acked = true;
 	} else if (queue_is_full(l)) {
 		r->acked = true;
+		net_count(STAT_TcpExt_ListenOverflows);
+		net_count(STAT_TcpExt_ListenDrops);
 		if (tcp_abort_on_overflow) {
 			tcps_reset(&r->ep.key, s, p->dev);
 			drop_request(l, r);
@@ -360,6 +389,8 @@ bool tcps_request_input(struct tcp_request *r, struct pkt *p, const struct tcp_s
 		tcps_reset(&r->ep.key, s, p->dev);
 		break;
 	case TCP_REQ_DEAD:
+		net_count(STAT_Tcp_AttemptFails);
+		net_count(STAT_TcpExt_EmbryonicRsts);
 		drop_request(l, r);
 		break;
 	default:
@@ -397,6 +428,7 @@ static bool take_cookie(struct tcp_sock *l, struct pkt *p, const struct tcp_seg 
 		socket_put(&c->i.s);
 		return false;
 	}
+	net_count(STAT_TcpExt_SyncookiesRecv);
 	enqueue_child(l, c);
 	start_child(l, c, p, s, header);
 	return true;

@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "abi/in.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/inet/tcp_sock.h"
 #include "net/netif.h"
 
@@ -36,6 +37,9 @@ static void send_packet(struct tcp_sock *t, struct pkt *p, const struct tcp_seg 
 		.dont_fragment = t->i.pmtu_mode != IP_PMTUDISC_DONT,
 	};
 
+	net_count(STAT_Tcp_OutSegs);
+	if (UNLIKELY(s->flags & TCP_RST))
+		net_count(STAT_Tcp_OutRsts);
 	tcp_seg_build(s, t->i.lport, t->i.rport, pkt_push(p, (uint32_t)tcp_seg_header_len(s)));
 	if (s->gso_mss) {
 		p->gso = v4 ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
@@ -118,6 +122,9 @@ void tcps_reply(const struct tcps_reply *r, const struct tcp_seg *s)
 
 	if (ip_route(&key->remote, &key->local, r->ifindex, &path) || !(p = pkt_alloc()))
 		return;
+	net_count(STAT_Tcp_OutSegs);
+	if (s->flags & TCP_RST)
+		net_count(STAT_Tcp_OutRsts);
 	tcp_seg_build(s, key->lport, key->rport, pkt_push(p, (uint32_t)tcp_seg_header_len(s)));
 	p->mark = r->mark;
 	ip_set_checksum(p, &out, TCP_CHECKSUM_AT);

@@ -347,4 +347,5 @@ void tcp_init(void)
 	tcps_timewait_init();
 	tcps_timers_start();
 	tcps_protocol_init();
+	tcps_show_init();
 }

@@ -115,6 +115,7 @@ struct tcp_sock {
 	bool has_copied;      /* `copied` means something */
 	bool bound_addr;      /* by bind(2) */
 	bool embryo;          /* not accepted yet */
+	uint8_t last_state;   /* as counted and traced */
 	struct tcp_conn c;
 	struct tcp_sendq sendq;
 	struct list rcvq;    /* of pkt, by sequence number, disjoint */
@@ -246,6 +247,8 @@ void tcps_listener_input(struct tcp_sock *l, struct pkt *p, const struct tcp_seg
 			 const struct flow_key *key, uint32_t header, uint32_t isn_min);
 bool tcps_request_input(struct tcp_request *r, struct pkt *p, const struct tcp_seg *s,
 			uint32_t header);
+/* The next listener after *cursor, as tcps_next(). */
+struct tcp_sock *tcps_next_listener(uint64_t *cursor);
 void tcps_listener_timer(struct tcp_sock *l, nsec_t now);
 void tcps_listener_close(struct tcp_sock *l);
 int tcps_listen(struct socket *s, uint32_t backlog);
@@ -262,6 +265,7 @@ void tcps_config(const struct tcp_sock *t, const struct ip_path *path, const str
 void tcps_timewait_init(void);
 void tcps_timewait_enter(struct tcp_sock *t, nsec_t now); /* takes t's place in the table */
 bool tcps_timewait_input(struct tcp_ep *ep, const struct tcp_seg *s, uint32_t *isn_min);
+nsec_t tcps_timewait_deadline(const struct tcp_ep *ep); /* for /proc/net: racy */
 /* connect(2) may take ep's ports over: it is gone then. */
 MUST_CHECK bool tcps_timewait_yield(struct tcp_ep *ep, bool loopback, uint32_t *isn_min);
 
@@ -271,6 +275,9 @@ ssize64_t tcps_recvmsg(struct socket *s, struct sockmsg *m);
 int tcps_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
 int tcps_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len);
 int64_t tcps_ioctl(struct socket *s, unsigned cmd, uint64_t arg);
+
+/* tcp_show.c */
+void tcps_show_init(void);
 
 /* tcp_sock.c */
 MUST_CHECK struct tcp_sock *tcps_alloc(int family);

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/epoch.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "pmm/slab.h"
@@ -69,6 +70,7 @@ void tcps_timewait_enter(struct tcp_sock *t, nsec_t now)
 		return;
 	}
 	list_add_tail(&all, &w->node);
+	net_count(STAT_TcpExt_TW);
 	if (count++ == 0)
 		tcps_timer_set(&timer, w->tw.deadline);
 	spin_unlock(&tw_lock);
@@ -101,6 +103,11 @@ bool tcps_timewait_input(struct tcp_ep *ep, const struct tcp_seg *s, uint32_t *i
 		bury(w);
 	*isn_min = out.seq;
 	return v != TCP_TW_SYN;
+}
+
+nsec_t tcps_timewait_deadline(const struct tcp_ep *ep)
+{
+	return container_of(ep, const struct timewait, ep)->tw.deadline;
 }
 
 bool tcps_timewait_yield(struct tcp_ep *ep, bool loopback, uint32_t *isn_min)

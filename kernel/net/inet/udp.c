@@ -656,12 +656,13 @@ int udp_create(int family, struct socket **out)
 	return 0;
 }
 
-static bool udp_next(uint64_t *key, struct inet_shown *out)
+static bool udp_next(uint64_t *key, struct inet_shown *out, struct abi_tcp_info *info)
 {
 	struct inet_sock *i;
 	struct udp_sock *u;
 	uint32_t slot;
 
+	(void)info;
 	epoch_enter();
 	if ((i = inet_table_next(&table, key, &slot)) != NULL) {
 		u = container_of(i, struct udp_sock, i);
