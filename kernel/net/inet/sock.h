@@ -36,7 +36,7 @@ struct inet_sock {
 	uint16_t lport, rport; /* 0: none */
 	bool is_listening;     /* table's lock to write */
 	bool auto_port;        /* nobody asked for this port: disconnecting gives it back */
-	bool by_connect; /* chosen by connect(2): others may connect from the same port */
+	bool by_connect;       /* chosen by connect(2): others may connect from the same port */
 	bool v6only, freebind, mc_loop, mc_all, no_check;
 	uint8_t tos, pmtu_mode;
 	int16_t ttl, mc_ttl; /* -1: the default */
