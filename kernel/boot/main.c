@@ -40,6 +40,7 @@
 #include "pmm/slab.h"
 #include "proc/task.h"
 #include "proc/uts.h"
+#include "pseudofs/mqueue.h"
 #include "pseudofs/procfs.h"
 #include "sched/sched.h"
 #include "sched/work.h"
@@ -166,6 +167,7 @@ static void init_filesystems(void)
 	devtmpfs_init();
 	procfs_init();
 	sysfs_init();
+	mqueue_init();
 }
 
 static void init_network(void)

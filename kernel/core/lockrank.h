@@ -39,6 +39,7 @@
 	X(BLKQ, 80, "M block device queue")                                                  \
 	X(CONSOLEDEV, 84, "M console output order")                                          \
 	X(KVA, 90, "S kernel address space")                                                 \
+	X(MQUEUE, 92, "S messages and sleepers of one POSIX message queue")                  \
 	X(MAPPINGS, 94, "S vmobject->mappings: who maps it")                                 \
 	X(UNIXNAMES, 96, "S names of unix sockets, and the list of them all")                \
 	X(NLNAMES, 97, "S ports and listeners of netlink sockets")                           \

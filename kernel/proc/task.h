@@ -40,6 +40,7 @@ struct posix_timer;
 struct process;
 struct task;
 struct tty;
+struct abi_mq_attr;
 struct user_account;
 
 struct pid {
@@ -98,10 +99,11 @@ struct task {
 	uint64_t timer_slack, default_timer_slack; /* ns */
 	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;
-	_Atomic uint16_t ioprio;      /* ioprio_set(2): class and level */
-	uint64_t mempolicy;           /* owner; vm/mempolicy.h */
-	struct user_account *user;    /* of the real uid; owner writes */
-	struct list pi_owned;         /* pi_lock: waiters for PI futexes that this task owns */
+	_Atomic uint16_t ioprio;           /* ioprio_set(2): class and level */
+	uint64_t mempolicy;                /* owner; vm/mempolicy.h */
+	const struct abi_mq_attr *mq_attr; /* owner; of an mq_open(2) in progress; NULL */
+	struct user_account *user;         /* of the real uid; owner writes */
+	struct list pi_owned;              /* pi_lock: waiters for PI futexes that this task owns */
 	struct pi_waiter *pi_waiting; /* pi_lock: the PI futex that it waits for itself; NULL */
 	_Atomic bool pi_closed;       /* it has ended: nobody joins pi_owned any more */
 	struct epoch_head epoch;

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * What is counted per real user id: tasks (RLIMIT_NPROC) and queued signals (RLIMIT_SIGPENDING). An
- * account, once made, stays: a system knows few users, and readers then need neither lock nor
- * reference.
+ * What is counted per real user id: tasks (RLIMIT_NPROC), queued signals (RLIMIT_SIGPENDING),
+ * message queues (RLIMIT_MSGQUEUE). An account, once made, stays: a system knows few users, and
+ * readers then need neither lock nor reference.
  */
 
 #include "lib/types.h"
@@ -12,7 +12,8 @@ struct user_account {
 	uint32_t uid; /* immutable */
 	_Atomic uint32_t ntasks;
 	_Atomic uint32_t nsignals;
-	struct user_account *next; /* hash chain; immutable once published */
+	_Atomic uint64_t mqueue_bytes; /* RLIMIT_MSGQUEUE */
+	struct user_account *next;     /* hash chain; immutable once published */
 };
 
 /* The account of uid, made when it is new. NULL: no memory. Any thread context; allocates. */

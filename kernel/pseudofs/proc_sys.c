@@ -600,6 +600,7 @@ static const struct pnode fs_nodes[] = {
 	INT("lease-break-time", vfs_lease_break_time, INT32_MAX),
 	INT("leases-enable", vfs_leases_enable, 1),
 	INT("mount-max", mount_max, INT32_MAX),
+	DIR("mqueue", proc_sys_mqueue_nodes),
 	{ .name = "nr_open",
 	  .mode = S_IFREG | 0644,
 	  .show = int_show,

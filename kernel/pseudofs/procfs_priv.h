@@ -9,6 +9,7 @@ extern const struct pnode proc_pid_dir;  /* /proc/PID */
 extern const struct pnode proc_task_dir; /* /proc/PID/task/TID */
 extern const struct pnode proc_sys_nodes[];
 extern const struct pnode proc_net_nodes[], proc_sys_net_nodes[];
+extern const struct pnode proc_sys_mqueue_nodes[]; /* mqueue_fs.c */
 extern const struct pnode proc_ktrace_nodes[];
 
 /* Fills s with the process (and its leader) of number nr; false: none. */

@@ -110,6 +110,10 @@ MUST_CHECK int file_open_checked(const struct path *p, unsigned oflags, struct f
 MUST_CHECK int file_open_at(int dirfd, const char *name, unsigned oflags, uint32_t mode,
 			    unsigned resolve, struct file **out);
 
+/* The same from a directory (borrowed) that the kernel has at hand. */
+MUST_CHECK int file_open_from(const struct path *start, const char *name, unsigned oflags,
+			      uint32_t mode, struct file **out);
+
 /* A file without a name: pipes, eventfds, epolls, sockets. `name`: "[eventfd]". The file owns priv
  * through ops->release. */
 MUST_CHECK int file_create_anon(const char *name, const struct file_ops *ops, void *priv,

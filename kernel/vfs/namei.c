@@ -303,15 +303,13 @@ static void notify_removed(struct inode *dir, struct inode *i, const struct walk
 		fsnotify_inode_gone(i, IN_DELETE_SELF);
 }
 
-static int remove_at(int dirfd, const char *name, bool is_dir)
+/* What was found as the last of a walk, whose result is used up. */
+static int remove_found(struct walk_result at, bool is_dir)
 {
-	struct walk_result at;
 	struct inode *dir, *i = NULL;
 	struct dentry *d = NULL;
 	int err;
 
-	if ((err = parent_of(dirfd, name, &at)))
-		return err;
 	if (at.last_kind != RESOLVE_LAST_NAME) {
 		static const int rmdir_errs[] = { [RESOLVE_LAST_DOT] = -EINVAL,
 						  [RESOLVE_LAST_DOTDOT] = -ENOTEMPTY,
@@ -338,6 +336,22 @@ static int remove_at(int dirfd, const char *name, bool is_dir)
 		inode_put(i);
 	path_put(&at.path);
 	return err;
+}
+
+static int remove_at(int dirfd, const char *name, bool is_dir)
+{
+	struct walk_result at;
+	int err = parent_of(dirfd, name, &at);
+
+	return err ? err : remove_found(at, is_dir);
+}
+
+int vfs_unlink_from(const struct path *start, const char *name)
+{
+	struct walk_result at;
+	int err = walk_run(start, name, 0, true, &at);
+
+	return err ? err : remove_found(at, false);
 }
 
 int vfs_unlink(int dirfd, const char *name)

@@ -16,6 +16,8 @@ MUST_CHECK int vfs_mkdir(int dirfd, const char *name, uint32_t mode);
 MUST_CHECK int vfs_symlink(const char *target, int dirfd, const char *name);
 MUST_CHECK int vfs_link(const struct path *from, int dirfd, const char *name);
 MUST_CHECK int vfs_unlink(int dirfd, const char *name);
+/* From a directory (borrowed) that the kernel has at hand. */
+MUST_CHECK int vfs_unlink_from(const struct path *start, const char *name);
 MUST_CHECK int vfs_rmdir(int dirfd, const char *name);
 MUST_CHECK int vfs_rename(int odirfd, const char *oname, int ndirfd, const char *nname,
 			  unsigned flags);

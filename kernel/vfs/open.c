@@ -435,6 +435,12 @@ static int open_from(const struct path *start, const char *name, unsigned oflags
 	return err;
 }
 
+int file_open_from(const struct path *start, const char *name, unsigned oflags, uint32_t mode,
+		   struct file **out)
+{
+	return open_from(start, name, oflags, mode, 0, out);
+}
+
 int file_open_at(int dirfd, const char *name, unsigned oflags, uint32_t mode, unsigned resolve,
 		 struct file **out)
 {

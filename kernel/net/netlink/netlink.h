@@ -137,5 +137,12 @@ void netlink_register(struct netlink_protocol_ops *p);
  * (it gets the answer); 0: none. Receivers whose queue is full lose it and are told by ENOBUFS.
  */
 void netlink_report(uint16_t protocol, unsigned group, struct nlmsgs *m);
+/*
+ * For mq_notify(2): n bytes that are no messages of netlink, queued at the socket f, however full
+ * it is. Lost when there is no memory. can_give: 0; -ENOTSOCK; -EINVAL a socket of another family.
+ */
+struct file;
+MUST_CHECK int netlink_can_give(const struct file *f);
+void netlink_give(struct file *f, const void *bytes, uint32_t n);
 /* Whether anybody listens, without a lock: building may be saved. */
 bool netlink_has_listeners(uint16_t protocol, unsigned group);

@@ -782,6 +782,28 @@ static int nl_create(int type, int protocol, struct socket **out)
 	return 0;
 }
 
+int netlink_can_give(const struct file *f)
+{
+	struct socket *s = socket_of(f);
+
+	if (!s)
+		return -ENOTSOCK;
+	return s->ops == &nl_ops ? 0 : -EINVAL;
+}
+
+void netlink_give(struct file *f, const void *bytes, uint32_t n)
+{
+	struct netlink_sock *to = nl_of(socket_of(f));
+	struct nlmsgs *m = nlmsgs_alloc(n);
+
+	if (!m)
+		return;
+	memcpy(m->data, bytes, n);
+	m->len = n;
+	(void)!enqueue(to, m, false);
+	wake_reader(to);
+}
+
 void netlink_register(struct netlink_protocol_ops *p)
 {
 	p->next = protocols;

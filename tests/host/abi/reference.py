@@ -10,7 +10,7 @@ UAPI = """
     linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h
     linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/sockios.h linux/fs.h linux/futex.h
     linux/hdreg.h linux/inotify.h linux/ioctl.h linux/kd.h linux/limits.h linux/magic.h
-    linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/nsfs.h linux/openat2.h
+    linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/nsfs.h linux/openat2.h
     linux/personality.h linux/pidfd.h linux/prctl.h linux/random.h linux/reboot.h
     linux/resource.h linux/rseq.h linux/rtc.h linux/sched.h linux/sched/types.h linux/seccomp.h
     linux/securebits.h linux/signal.h linux/signalfd.h linux/stat.h linux/sysinfo.h linux/time.h
@@ -36,6 +36,7 @@ STRUCTS = {
     "abi_in6_pktinfo": ("netinet/in.h", "struct in6_pktinfo", {}),
     "abi_in_pktinfo": ("netinet/in.h", "struct in_pktinfo",
                        {"ipi_spec_dst": "ipi_spec_dst.s_addr", "ipi_addr": "ipi_addr.s_addr"}),
+    "abi_mq_attr": ("linux/mqueue.h", "struct mq_attr", {}),
     "abi_ndmsg": ("linux/neighbour.h", "struct ndmsg", {"pad1": "ndm_pad1", "pad2": "ndm_pad2"}),
     "abi_arpreq": ("net/if_arp.h", "struct arpreq", {}),
     "abi_ethtool_channels": ("linux/ethtool.h", "struct ethtool_channels", {}),
