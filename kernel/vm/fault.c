@@ -33,6 +33,7 @@
 
 void (*vm_fault_signal)(struct regs *r, int sig, int code, uint64_t addr, unsigned fault_code);
 paddr_t vm_zero_paddr;
+pte_t vm_object_bits[8], vm_private_bits[8], vm_accessed_bit;
 
 static bool is_allowed(const struct vm_fault *f)
 {
@@ -53,7 +54,7 @@ static enum fault_result anon_write(struct vm_fault *f, _Atomic pte_t *slot)
 
 	if (UNLIKELY(!p))
 		return FAULT_NOMEM;
-	if (LIKELY(pte_install(slot, 0, pte_make(page_paddr(p), vm_private_flags(f->vma)))))
+	if (LIKELY(pte_install(slot, 0, vm_private_leaf(f->vma, page_paddr(p)))))
 		vm_add_rss(&f->vs->rss_anon, 1);
 	else
 		page_put(p);
@@ -153,13 +154,13 @@ static enum fault_result copy_on_write(struct vm_fault *f, _Atomic pte_t *slot, 
 		return FAULT_BUS;
 	if (old && old->kind == PAGE_ANON &&
 	    atomic_load_explicit(&old->ref, memory_order_acquire) == 1) {
-		(void)pte_install(slot, pte, pte_make(pte_paddr(pte), vm_private_flags(f->vma)));
+		(void)pte_install(slot, pte, vm_private_leaf(f->vma, pte_paddr(pte)));
 		return FAULT_DONE;
 	}
 	if (UNLIKELY(!(new = copy_page(pte, old))))
 		return FAULT_NOMEM;
 	vma_mark_private(f->vma);
-	if (!pte_install(slot, pte, pte_make(page_paddr(new), vm_private_flags(f->vma)))) {
+	if (!pte_install(slot, pte, vm_private_leaf(f->vma, page_paddr(new)))) {
 		page_put(new);
 		return FAULT_DONE;
 	}
@@ -191,11 +192,16 @@ enum fault_result vm_fault_present(struct vm_fault *f, _Atomic pte_t *slot, pte_
 	return f->force ? FAULT_DONE : FAULT_ACCERR;
 }
 
-enum fault_result vm_fault_locked(struct vm_fault *f)
+static inline enum fault_result fault_locked(struct vm_fault *f)
 {
 	if (UNLIKELY(!is_allowed(f)))
 		return FAULT_ACCERR;
 	return f->vma->object ? vm_fault_object(f) : fault_anon(f);
+}
+
+enum fault_result vm_fault_locked(struct vm_fault *f)
+{
+	return fault_locked(f);
 }
 
 /* The lock is held for writing. DONE: a VMA now contains addr. */
@@ -246,7 +252,7 @@ static NOINLINE enum fault_result find_stack(struct vmspace *vs, uint64_t addr) 
 	return res;
 }
 
-enum fault_result vm_fault_find(struct vm_fault *f, uint64_t addr) NO_TSA
+static inline enum fault_result fault_find(struct vm_fault *f, uint64_t addr) NO_TSA
 {
 	struct vmspace *vs = f->vs;
 	enum fault_result res = FAULT_DONE;
@@ -259,10 +265,15 @@ enum fault_result vm_fault_find(struct vm_fault *f, uint64_t addr) NO_TSA
 			return res;
 		f->vma = vma_find(&vs->vmas, addr);
 	}
-	res = vm_fault_locked(f);
+	res = fault_locked(f);
 	if (UNLIKELY(res != FAULT_DONE))
 		read_unlock(&vs->lock);
 	return res;
+}
+
+enum fault_result vm_fault_find(struct vm_fault *f, uint64_t addr) NO_TSA
+{
+	return fault_find(f, addr);
 }
 
 int vm_fault_in(struct vmspace *vs, uint64_t addr, unsigned access) NO_TSA
@@ -327,7 +338,7 @@ bool page_fault(struct regs *r, uint64_t addr, unsigned code) NO_TSA
 	if (UNLIKELY(code & FAULT_RESERVED))
 		panic("page table of %s is corrupt at %lx", t->name, addr);
 	if (LIKELY(addr < USER_END))
-		res = vm_fault_find(&f, addr);
+		res = fault_find(&f, addr);
 	if (LIKELY(res == FAULT_DONE)) {
 		read_unlock(&f.vs->lock);
 		ktrace(KT_MM, page_fault, addr, regs_pc(r), code, 0, 0, 0);
@@ -350,4 +361,11 @@ void fault_init(void)
 	if (!p)
 		panic("no memory for the zero page");
 	vm_zero_paddr = page_paddr(p);
+	for (unsigned prot = 0; prot < ARRAY_SIZE(vm_object_bits); prot++) {
+		const struct vma v = { .prot = prot };
+
+		vm_object_bits[prot] = pte_make(0, vm_pte_flags(prot));
+		vm_private_bits[prot] = pte_make(0, vm_private_flags(&v));
+	}
+	vm_accessed_bit = pte_make(0, PTE_READ | PTE_ACCESSED) & ~pte_make(0, PTE_READ);
 }

@@ -29,13 +29,11 @@ static inline _Atomic uint64_t *rss_of(struct vmspace *vs, const struct vmobject
 }
 
 /* What a page of the object itself is mapped with. */
-static unsigned object_flags(const struct vma *v)
+static inline pte_t object_bits(const struct vma *v)
 {
-	unsigned flags = vm_pte_flags(v->prot);
-
 	if ((v->flags & VMA_SHARED) && (v->prot & PROT_WRITE) && !vmobject_tracks_dirty(v->object))
-		flags |= PTE_WRITE | PTE_DIRTY;
-	return flags;
+		return vm_private_leaf(v, 0);
+	return vm_object_leaf(v, 0);
 }
 
 static enum fault_result fault_frame(struct vm_fault *f, _Atomic pte_t *slot)
@@ -63,14 +61,14 @@ static enum fault_result fault_error(int err)
 
 /* The cached neighbours of a page that was just mapped through `slot`: those of its aligned 64 KiB.
  * They are not marked used: the CPU does that when they are. */
-static void map_around(struct vm_fault *f, _Atomic pte_t *slot, unsigned flags)
+static void map_around(struct vm_fault *f, _Atomic pte_t *slot, pte_t bits)
 {
 	struct vma *v = f->vma;
 	uint64_t base = ALIGN_DOWN(f->va, (uint64_t)AROUND_BYTES);
 	uint64_t start = MAX(base, v->start), end = MIN(base + AROUND_BYTES, v->end);
-	unsigned mapped = pagecache_map_range(
-		v->object, vma_index(v, start), (unsigned)((end - start) >> PAGE_SHIFT),
-		slot - ((f->va - start) >> PAGE_SHIFT), pte_make(0, flags));
+	unsigned mapped = pagecache_map_range(v->object, vma_index(v, start),
+					      (unsigned)((end - start) >> PAGE_SHIFT),
+					      slot - ((f->va - start) >> PAGE_SHIFT), bits);
 
 	if (mapped)
 		vm_add_rss(rss_of(f->vs, v->object), mapped);
@@ -78,15 +76,15 @@ static void map_around(struct vm_fault *f, _Atomic pte_t *slot, unsigned flags)
 
 static enum fault_result map_page(struct vm_fault *f, _Atomic pte_t *slot, struct page *p)
 {
-	unsigned flags = object_flags(f->vma);
+	pte_t bits = object_bits(f->vma);
 
-	if (!pte_install(slot, 0, pte_make(page_paddr(p), flags))) {
+	if (!pte_install(slot, 0, page_paddr(p) | bits)) {
 		page_put(p);
 		return FAULT_DONE;
 	}
 	vm_add_rss(rss_of(f->vs, f->vma->object), 1);
 	if (!(f->vma->flags & VMA_RAND_READ))
-		map_around(f, slot, flags & ~(unsigned)PTE_ACCESSED);
+		map_around(f, slot, bits & ~vm_accessed_bit);
 	return FAULT_DONE;
 }
 
@@ -101,7 +99,7 @@ static enum fault_result private_copy(struct vm_fault *f, _Atomic pte_t *slot, s
 	arch_page_copy(page_va(new), page_va(p));
 	page_put(p);
 	vma_mark_private(f->vma);
-	if (pte_install(slot, 0, pte_make(page_paddr(new), vm_private_flags(f->vma))))
+	if (pte_install(slot, 0, vm_private_leaf(f->vma, page_paddr(new))))
 		vm_add_rss(&f->vs->rss_anon, 1);
 	else
 		page_put(new);
@@ -112,7 +110,7 @@ static enum fault_result private_copy(struct vm_fault *f, _Atomic pte_t *slot, s
 static enum fault_result shared_write(struct vm_fault *f, _Atomic pte_t *slot, struct page *p)
 {
 	struct vmobject *o = f->vma->object;
-	pte_t pte, new = pte_make(page_paddr(p), vm_private_flags(f->vma));
+	pte_t pte, new = vm_private_leaf(f->vma, page_paddr(p));
 	int err = o->ops->page_mkwrite ? o->ops->page_mkwrite(o, p) : 0;
 
 	if (err) {

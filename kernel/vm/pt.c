@@ -67,7 +67,7 @@ struct zap {
 	uint64_t anon, file, shmem; /* pages taken out */
 };
 
-static void count_zapped(struct zap *z, const struct page *p, uint64_t size)
+static inline void count_zapped(struct zap *z, const struct page *p, uint64_t size)
 {
 	if (p->kind == PAGE_ANON)
 		z->anon += size >> PAGE_SHIFT;
@@ -127,7 +127,28 @@ static inline int zap_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t
 	return 0;
 }
 
-static void sub_rss(_Atomic uint64_t *count, uint64_t pages)
+/* As zap_leaf() for ZAP_ALL, where most leaves are of small pages and all of them go. */
+static inline __attribute__((always_inline)) int zap_any_leaf(void *ctx, _Atomic pte_t *slot,
+							      uint64_t va, uint64_t size)
+{
+	struct zap *z = ctx;
+	struct page *p;
+	pte_t pte;
+
+	if (UNLIKELY(size != PAGE_SIZE))
+		return zap_leaf(z, slot, va, size);
+	pte = atomic_exchange_explicit(slot, 0, memory_order_acq_rel);
+	if (pte_is_special(pte)) {
+		tlb_gather_range(z->g, va, va + size);
+	} else if (pte) {
+		p = pte_page(pte);
+		count_zapped(z, p, size);
+		tlb_gather_page(z->g, p, va, size);
+	}
+	return 0;
+}
+
+static inline void sub_rss(_Atomic uint64_t *count, uint64_t pages)
 {
 	if (pages)
 		atomic_fetch_sub_explicit(count, pages, memory_order_relaxed);
@@ -135,10 +156,19 @@ static void sub_rss(_Atomic uint64_t *count, uint64_t pages)
 
 void vm_zap(struct tlb_gather *g, uint64_t start, uint64_t end, enum zap_how how)
 {
-	struct zap z = { .g = g, .how = how, .start = start, .end = end };
 	struct vmspace *vs = g->vs;
+	struct zap z;
 
-	(void)vm_walk(vs, start, end, zap_leaf, &z);
+	z.g = g; /* one by one: an initialiser clears it first */
+	z.how = how;
+	z.start = start;
+	z.end = end;
+	z.anon = z.file = z.shmem = 0;
+
+	if (LIKELY(how == ZAP_ALL))
+		(void)vm_walk(vs, start, end, zap_any_leaf, &z);
+	else
+		(void)arch_pt_walk(&vs->pt, start, end, zap_leaf, &z);
 	if (!(z.anon | z.file | z.shmem))
 		return;
 	vm_update_hiwater(vs);

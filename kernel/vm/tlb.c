@@ -83,7 +83,7 @@ static void free_gathered(struct tlb_gather *g)
 	page_batch_flush(&g->batch);
 }
 
-static void flush_gathered(struct tlb_gather *g)
+static inline void flush_gathered(struct tlb_gather *g)
 {
 	if (g->start < g->end)
 		tlb_flush_range(g->vs, g->start, g->end);
@@ -92,7 +92,7 @@ static void flush_gathered(struct tlb_gather *g)
 	free_gathered(g);
 }
 
-void tlb_gather_page(struct tlb_gather *g, struct page *p, uint64_t va, uint64_t size)
+void tlb_gather_page_full(struct tlb_gather *g, struct page *p, uint64_t va, uint64_t size)
 {
 	tlb_gather_range(g, va, va + size);
 	if (UNLIKELY(g->batch.n == BATCH_MAX)) {

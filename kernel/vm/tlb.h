@@ -26,7 +26,16 @@ static inline void tlb_gather_range(struct tlb_gather *g, uint64_t start, uint64
 }
 /* The gather takes over one reference to p, or with size 2 MiB one to each of 512 pages; a full
  * batch is flushed in between. */
-void tlb_gather_page(struct tlb_gather *g, struct page *p, uint64_t va, uint64_t size);
+void tlb_gather_page_full(struct tlb_gather *g, struct page *p, uint64_t va, uint64_t size);
+static inline void tlb_gather_page(struct tlb_gather *g, struct page *p, uint64_t va, uint64_t size)
+{
+	if (UNLIKELY(g->batch.n == ARRAY_SIZE(g->batch.page) || size != PAGE_SIZE)) {
+		tlb_gather_page_full(g, p, va, size);
+		return;
+	}
+	tlb_gather_range(g, va, va + size);
+	g->batch.page[g->batch.n++] = p;
+}
 void tlb_gather_finish(struct tlb_gather *g);
 void tlb_gather_tables(struct tlb_gather *g, paddr_t chain); /* of arch_pt_unlink_tables() */
 

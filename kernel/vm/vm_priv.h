@@ -17,12 +17,28 @@ struct slab_cache;
 /* --- vmspace.c: edits of the tree, with references and accounts --- */
 
 /* An edit of vs with `nodes` spare VMAs. 0, or -ENOMEM with nothing to undo. */
-MUST_CHECK int vm_edit_begin(struct vma_edit *e, struct vmspace *vs, unsigned nodes);
+MUST_CHECK int vm_edit_begin_nodes(struct vma_edit *e, struct vmspace *vs, unsigned nodes);
+extern const struct vma_edit_ops vm_edit_ops;
+MUST_CHECK static inline int vm_edit_begin(struct vma_edit *e, struct vmspace *vs, unsigned nodes)
+{
+	vma_edit_init(e, &vs->vmas, &vm_edit_ops);
+	return nodes ? vm_edit_begin_nodes(e, vs, nodes) : 0;
+}
 /* Under vs->lock for writing, once the tree has changed: dead VMAs leave their objects' lists. */
-void vm_edit_retire(struct vma_edit *e);
+void vm_edit_retire_dead(struct vma_edit *e);
+static inline void vm_edit_retire(struct vma_edit *e)
+{
+	if (e->dead)
+		vm_edit_retire_dead(e);
+}
 /* Without vs->lock: frees spare and dead VMAs, dropping objects and files (which may sleep, and
  * take locks of any rank). */
-void vm_edit_end(struct vma_edit *e);
+void vm_edit_free(struct vma_edit *e);
+static inline void vm_edit_end(struct vma_edit *e)
+{
+	if (e->spare || e->dead)
+		vm_edit_free(e);
+}
 
 /* Adds (or with a negative count takes away) `pages` with the attributes of v to the space's
  * counts. */
@@ -112,6 +128,19 @@ static inline unsigned vm_private_flags(const struct vma *v)
 	unsigned flags = vm_pte_flags(v->prot) | PTE_DIRTY;
 
 	return v->prot & PROT_WRITE ? flags | PTE_WRITE : flags;
+}
+/*
+ * The same as leaves, by protection: what a page of an object is mapped with, and a private one. A
+ * leaf is these bits and its frame. Immutable after fault_init().
+ */
+extern pte_t vm_object_bits[8], vm_private_bits[8], vm_accessed_bit;
+static inline pte_t vm_private_leaf(const struct vma *v, paddr_t pa)
+{
+	return pa | vm_private_bits[v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)];
+}
+static inline pte_t vm_object_leaf(const struct vma *v, paddr_t pa)
+{
+	return pa | vm_object_bits[v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)];
 }
 /* Puts `new` into the slot if it still holds `old`. */
 static inline bool pte_install(_Atomic pte_t *slot, pte_t old, pte_t new)

@@ -59,7 +59,7 @@ static void vma_grown(struct vma *v)
 	spin_unlock(&o->mappings_lock);
 }
 
-static const struct vma_edit_ops edit_ops = { .born = vma_born, .grown = vma_grown };
+const struct vma_edit_ops vm_edit_ops = { .born = vma_born, .grown = vma_grown };
 
 static void vma_retire(struct vma *v)
 {
@@ -86,11 +86,10 @@ static void vma_release(struct vma *v)
 	slab_free(vma_cache, v);
 }
 
-int vm_edit_begin(struct vma_edit *e, struct vmspace *vs, unsigned nodes)
+int vm_edit_begin_nodes(struct vma_edit *e, struct vmspace *vs, unsigned nodes)
 {
-	vma_edit_init(e, &vs->vmas, &edit_ops);
 	/* However a range comes to be cut, it counts; what needs no nodes goes on working. */
-	if (UNLIKELY(nodes && vs->vmas.count + nodes > vm_max_map_count))
+	if (UNLIKELY(vs->vmas.count + nodes > vm_max_map_count))
 		return -ENOMEM;
 	while (nodes-- > 0) {
 		struct vma *v = slab_alloc(vma_cache);
@@ -104,13 +103,13 @@ int vm_edit_begin(struct vma_edit *e, struct vmspace *vs, unsigned nodes)
 	return 0;
 }
 
-void vm_edit_retire(struct vma_edit *e)
+void vm_edit_retire_dead(struct vma_edit *e)
 {
 	for (struct vma *v = e->dead; v; v = v->chain)
 		vma_retire(v);
 }
 
-void vm_edit_end(struct vma_edit *e)
+void vm_edit_free(struct vma_edit *e)
 {
 	struct vma *v, *next;
 
@@ -125,7 +124,7 @@ void vm_edit_end(struct vma_edit *e)
 	e->spare = e->dead = NULL;
 }
 
-void vm_account(struct vmspace *vs, const struct vma *v, int64_t pages)
+static inline void account(struct vmspace *vs, const struct vma *v, int64_t pages)
 {
 	vs->total_pages += (uint64_t)pages;
 	if (v->flags & VMA_GROWSDOWN)
@@ -138,6 +137,11 @@ void vm_account(struct vmspace *vs, const struct vma *v, int64_t pages)
 		vs->shared_pages += (uint64_t)pages;
 	if (v->flags & VMA_LOCKED)
 		vs->locked_pages += (uint64_t)pages;
+}
+
+void vm_account(struct vmspace *vs, const struct vma *v, int64_t pages)
+{
+	account(vs, v, pages);
 	vs->hiwater_total = MAX(vs->hiwater_total, vs->total_pages);
 }
 
@@ -146,7 +150,7 @@ void vm_unaccount_range(struct vmspace *vs, struct vma *v, uint64_t start, uint6
 	for (; v && v->start < end; v = vma_next(v)) {
 		int64_t pages = (int64_t)((MIN(end, v->end) - MAX(start, v->start)) >> PAGE_SHIFT);
 
-		vm_account(vs, v, -pages);
+		account(vs, v, -pages);
 		if (v->flags & VMA_ACCOUNTED)
 			vm_uncommit((uint64_t)pages);
 	}
@@ -202,7 +206,7 @@ static void destroy(struct vmspace *vs)
 	struct vma_edit e;
 
 	vm_lazyfree_forget(vs);
-	vma_edit_init(&e, &vs->vmas, &edit_ops);
+	vma_edit_init(&e, &vs->vmas, &vm_edit_ops);
 	for (struct vma *v = vma_last(&vs->vmas); v; v = vma_prev(v)) {
 		if (v->flags & VMA_ACCOUNTED)
 			vm_uncommit(vma_pages(v));
