@@ -196,8 +196,6 @@ static int start(struct tcp_sock *t, const void *addr, uint32_t len)
 		spin_unlock(&t->lock);
 		return err;
 	}
-	pkt_free_list(&t->rcvq);
-	t->rcvq_bytes = 0;
 	start_locked(t, now);
 	tcps_unlock_driven(t, now);
 	return 0;

@@ -93,6 +93,8 @@ static void copy_queue(struct reading *r)
 	size_t put;
 
 	spin_lock(&t->lock);
+	if (!r->peek || !r->copied)
+		r->seq = t->copied;
 	while (u->resid && !r->fault && (p = next_locked(r, p, &n))) {
 		spin_unlock(&t->lock);
 		if (UNLIKELY(r->m->flags & MSG_TRUNC)) {
@@ -205,8 +207,6 @@ static ssize64_t receive(struct reading *r, nsec_t deadline) NO_TSA
 
 	for (;;) {
 		mutex_lock(&t->reading);
-		if (!r->copied || !r->peek)
-			r->seq = t->copied;
 		copy_queue(r);
 		mutex_unlock(&t->reading);
 		if (r->fault || !r->m->uio->resid)

@@ -179,7 +179,6 @@ int tcps_disconnect(struct tcp_sock *t)
 
 	if (t->phase == TCPS_LISTEN)
 		tcps_listener_close(t);
-	mutex_lock(&t->writing);
 	spin_lock(&t->lock);
 	if (t->phase == TCPS_OPEN) {
 		if (t->c.state == TCP_SYN_SENT)
@@ -192,9 +191,14 @@ int tcps_disconnect(struct tcp_sock *t)
 	t->shut = 0;
 	t->has_copied = t->has_path = false;
 	t->urg = TCPS_URG_NONE;
+	spin_unlock(&t->lock);
+	mutex_lock(&t->reading); /* whoever reads has done with the packets then */
+	spin_lock(&t->lock);
 	list_splice_tail(&rcvq, &t->rcvq);
 	t->rcvq_bytes = 0;
 	spin_unlock(&t->lock);
+	mutex_unlock(&t->reading);
+	mutex_lock(&t->writing);
 	sendq_free(t);
 	mutex_unlock(&t->writing);
 	pkt_free_list(&rcvq);

@@ -133,8 +133,11 @@ bool tcps_replace(struct tcp_ep *old, struct tcp_ep *new)
 	new->hash = old->hash;
 	spin_lock(l);
 	if ((was = atomic_load_explicit(&old->hashed, memory_order_relaxed))) {
-		insert_locked(new); /* in front of it: readers find one of them at any time */
-		remove_locked(old);
+		/* In its very place: a reader on the way finds one or the other. */
+		__atomic_store_n(&new->next, old->next, __ATOMIC_RELEASE);
+		atomic_store_explicit(&new->hashed, true, memory_order_relaxed);
+		__atomic_store_n(find_place(old), new, __ATOMIC_RELEASE);
+		atomic_store_explicit(&old->hashed, false, memory_order_relaxed);
 	}
 	spin_unlock(l);
 	return was;

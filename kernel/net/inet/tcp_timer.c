@@ -51,7 +51,8 @@ void tcps_timer_init(struct tcps_timer *t, void (*fire)(struct tcps_timer *t, ns
 
 void tcps_timer_set(struct tcps_timer *t, nsec_t deadline)
 {
-	if (atomic_load_explicit(&t->deadline, memory_order_relaxed) == deadline)
+	if (atomic_load_explicit(&t->deadline, memory_order_relaxed) == deadline &&
+	    atomic_load_explicit(&t->armed, memory_order_relaxed) <= deadline)
 		return;
 	atomic_store(&t->deadline, deadline);
 	if (deadline < atomic_load(&t->armed)) {
