@@ -32,6 +32,7 @@
 #include "net/socket.h"
 #include "net/inet/inet.h"
 #include "net/netif.h"
+#include "net/netlink/diag.h"
 #include "net/netlink/rtnetlink.h"
 #include "net/netlink/uevent.h"
 #include "net/unix/unix.h"
@@ -179,6 +180,7 @@ static void init_network(void)
 	uevent_init();
 	netif_init();
 	inet_init();
+	sock_diag_init();
 }
 
 void kernel_main(void)

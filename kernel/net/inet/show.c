@@ -46,6 +46,7 @@ void inet_show_common(const struct inet_sock *i, struct inet_shown *out)
 		.ifindex = i->s.bound_if,
 		.tos = i->tos,
 		.v6only = i->v6only,
+		.auto_port = i->auto_port,
 	};
 }
 

@@ -27,7 +27,7 @@ struct inet_shown {
 	uint64_t cookie;       /* SO_COOKIE's */
 	int ifindex;           /* bound to, or 0 */
 	uint8_t tos, shutdown; /* 1: receiving, 2: sending */
-	bool v6only;
+	bool v6only, auto_port;
 	/* TCP */
 	uint8_t timer;  /* 1 retransmission, 2 keep-alive, 3 TIME-WAIT, 4 zero window */
 	nsec_t expires; /* from now */

@@ -107,6 +107,7 @@ struct nldump {
 	uint8_t header[16] ALIGNED(8); /* of the request, for filters */
 	uint32_t filter[4];            /* what else it asks for; the protocol's */
 	uint16_t type;
+	void *data; /* the protocol's, from kmalloc(); the socket frees it */
 	uint32_t seq, portid;
 	int error; /* what it ends with at once, and why: as nlrequest has it */
 	const char *why;

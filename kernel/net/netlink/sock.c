@@ -375,9 +375,12 @@ static int start_dump(struct netlink_sock *n, const struct nldump *d)
 
 	mutex_lock(&n->reading);
 	if (!n->dumping) {
+		kfree(n->dump.data);
 		n->dump = *d;
 		n->dumping = true;
 		err = dump_chunk(n);
+	} else {
+		kfree(d->data);
 	}
 	mutex_unlock(&n->reading);
 	return err;
@@ -408,6 +411,8 @@ static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, struct v
 			    (uint32_t)sizeof(struct abi_nlattr);
 	if (!err && d.more)
 		err = start_dump(n, &d);
+	else
+		kfree(d.data);
 	if (reply && !enqueue(n, reply, false))
 		nlmsgs_free(reply);
 	return err;
@@ -743,6 +748,7 @@ static void nl_destroy(struct socket *s)
 
 	while (!list_is_empty(&n->queue))
 		dequeue(n, list_first(&n->queue, struct nlmsgs, node));
+	kfree(n->dump.data);
 	kfree(n);
 }
 

@@ -3,7 +3,7 @@
  */
 #include "net/tcp/tcp_priv.h"
 
-enum { ADV_HEADERS = 40, INFINITE_SSTHRESH = 0x7fffffff };
+enum { INITIAL_CWND = 10 /* RFC 6928 */, ADV_HEADERS = 40, INFINITE_SSTHRESH = 0x7fffffff };
 
 static uint32_t ms_since(nsec_t then, nsec_t now)
 {
@@ -68,6 +68,15 @@ static void fill_sender(const struct tcp_conn *c, struct abi_tcp_info *i)
 
 void tcp_info(const struct tcp_conn *c, nsec_t now, struct abi_tcp_info *i)
 {
+	if (!c->mss) { /* no connection yet: a listener, or a new socket */
+		*i = (struct abi_tcp_info){ .tcpi_state = c->state,
+					    .tcpi_snd_ssthresh = INFINITE_SSTHRESH,
+					    .tcpi_snd_cwnd = INITIAL_CWND,
+					    .tcpi_reordering = 3,
+					    .tcpi_pacing_rate = UINT64_MAX,
+					    .tcpi_max_pacing_rate = UINT64_MAX };
+		return;
+	}
 	*i = (struct abi_tcp_info){
 		.tcpi_state = c->state,
 		.tcpi_ca_state = c->ca,

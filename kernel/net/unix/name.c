@@ -45,7 +45,10 @@ void unix_names_init(void)
 
 void unix_list_add(struct unix_sock *u)
 {
+	static uint64_t last; /* names_lock */
+
 	spin_lock(&names_lock);
+	u->all.number = ++last;
 	list_add_tail(&all_sockets, &u->all.node);
 	spin_unlock(&names_lock);
 }
@@ -55,6 +58,24 @@ void unix_list_remove(struct unix_sock *u)
 	spin_lock(&names_lock);
 	list_remove(&u->all.node);
 	spin_unlock(&names_lock);
+}
+
+bool unix_list_walk(uint64_t *from, bool (*fn)(struct unix_sock *u, void *ctx), void *ctx)
+{
+	struct unix_all *all;
+	bool stopped = false;
+
+	spin_lock(&names_lock);
+	list_for_each (all, &all_sockets, node) {
+		if (all->is_mark || all->number < *from)
+			continue;
+		*from = all->number;
+		if ((stopped = !fn(container_of(all, struct unix_sock, all), ctx)))
+			break;
+		*from = all->number + 1;
+	}
+	spin_unlock(&names_lock);
+	return stopped;
 }
 
 /* --- addresses --- */

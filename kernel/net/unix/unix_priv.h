@@ -55,6 +55,7 @@ enum { UNIX_INLINE = 1920, UNIX_CHUNK = 32768, UNIX_OVERHEAD = 768, UNIX_BLOCK_O
 /* A place in the list of all sockets, or a reader's mark there. */
 struct unix_all {
 	struct list node;
+	uint64_t number; /* rises along the list; a mark has none */
 	bool is_mark;
 };
 
@@ -163,6 +164,9 @@ int unix_getname(struct socket *s, void *addr, bool peer);
 uint32_t unix_put_name(struct unix_sock *u, void *out);
 void unix_list_add(struct unix_sock *u);
 void unix_list_remove(struct unix_sock *u);
+/* Calls fn, under names_lock, for the sockets from number *from on until it returns false (which is
+ * the result, *from then that socket's number); else *from is behind the last. */
+bool unix_list_walk(uint64_t *from, bool (*fn)(struct unix_sock *u, void *ctx), void *ctx);
 void unix_names_init(void);
 
 /* connect.c */

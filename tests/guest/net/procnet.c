@@ -324,6 +324,13 @@ static int tcp_connect(const char *addr, int port)
 	return fd;
 }
 
+static void wait_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	CHECK_EQ(poll(&p, 1, 5000), 1);
+}
+
 /* Fields of a line of tcp or tcp6: ports, state, queues. */
 static void tcp_fields(const char *file, int fd, unsigned f[5])
 {
@@ -347,6 +354,7 @@ TEST(tcp_sockets_have_lines)
 	CHECK_EQ(f[1], 0);
 	CHECK_EQ(f[2], 10);
 	c = tcp_connect("127.0.0.1", 7200);
+	wait_readable(l);
 	tcp_fields("tcp", l, f); /* one waits to be accepted */
 	CHECK_EQ(f[4], 1);
 	CHECK_OK(a = accept(l, NULL, NULL));
@@ -359,6 +367,7 @@ TEST(tcp_sockets_have_lines)
 	CHECK_EQ(f[0], 7200);
 	CHECK_EQ(f[2], 1);
 	CHECK_EQ(write(c, "hello", 5), 5);
+	wait_readable(a);
 	tcp_fields("tcp", a, f);
 	CHECK_EQ(f[3], 0);
 	CHECK_EQ(f[4], 5);
@@ -383,6 +392,7 @@ TEST(tcp6_sockets_have_lines)
 	lo_up();
 	l = tcp_listener("::1", 7201);
 	c = tcp_connect("::1", 7201);
+	wait_readable(l);
 	tcp_fields("tcp6", l, f);
 	CHECK_EQ(f[0], 7201);
 	CHECK_EQ(f[2], 10);

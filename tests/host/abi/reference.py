@@ -9,12 +9,12 @@ UAPI = """
     asm/stat.h asm/statfs.h asm/termbits.h asm/termios.h asm/ucontext.h linux/auxvec.h
     linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h
     linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/sockios.h linux/fs.h linux/futex.h
-    linux/hdreg.h linux/inotify.h linux/ioctl.h linux/kd.h linux/limits.h linux/magic.h
-    linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/nsfs.h linux/openat2.h
+    linux/genetlink.h linux/hdreg.h linux/inet_diag.h linux/inotify.h linux/ioctl.h linux/kd.h linux/limits.h linux/magic.h
+    linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/netlink_diag.h linux/nsfs.h linux/openat2.h
     linux/personality.h linux/pidfd.h linux/prctl.h linux/random.h linux/reboot.h
     linux/resource.h linux/rseq.h linux/rtc.h linux/sched.h linux/sched/types.h linux/seccomp.h
-    linux/securebits.h linux/signal.h linux/signalfd.h linux/stat.h linux/sysinfo.h linux/time.h
-    linux/timerfd.h linux/times.h linux/timex.h linux/tty.h linux/uio.h linux/un.h linux/utime.h
+    linux/securebits.h linux/signal.h linux/signalfd.h linux/sock_diag.h linux/stat.h linux/sysinfo.h linux/time.h
+    linux/timerfd.h linux/times.h linux/timex.h linux/tty.h linux/uio.h linux/un.h linux/unix_diag.h linux/utime.h
     linux/utsname.h linux/wait.h linux/xattr.h
 """.split()
 LIBC = """
@@ -74,6 +74,19 @@ STRUCTS = {
     "abi_sockaddr_in": ("netinet/in.h", "struct sockaddr_in", {"sin_addr": "sin_addr.s_addr"}),
     "abi_sockaddr_in6": ("netinet/in.h", "struct sockaddr_in6", {}),
     "abi_ifinfomsg": ("linux/rtnetlink.h", "struct ifinfomsg", {"pad": None}),
+    "abi_inet_diag_bc_op": ("linux/inet_diag.h", "struct inet_diag_bc_op", {}),
+    "abi_inet_diag_hostcond": ("linux/inet_diag.h", "struct inet_diag_hostcond", {}),
+    "abi_inet_diag_markcond": ("linux/inet_diag.h", "struct inet_diag_markcond", {}),
+    "abi_inet_diag_meminfo": ("linux/inet_diag.h", "struct inet_diag_meminfo", {}),
+    "abi_inet_diag_msg": ("linux/inet_diag.h", "struct inet_diag_msg", {}),
+    "abi_inet_diag_req_v2": ("linux/inet_diag.h", "struct inet_diag_req_v2", {}),
+    "abi_inet_diag_sockid": ("linux/inet_diag.h", "struct inet_diag_sockid", {}),
+    "abi_netlink_diag_msg": ("linux/netlink_diag.h", "struct netlink_diag_msg", {}),
+    "abi_netlink_diag_req": ("linux/netlink_diag.h", "struct netlink_diag_req", {}),
+    "abi_unix_diag_msg": ("linux/unix_diag.h", "struct unix_diag_msg", {}),
+    "abi_unix_diag_req": ("linux/unix_diag.h", "struct unix_diag_req", {}),
+    "abi_unix_diag_rqlen": ("linux/unix_diag.h", "struct unix_diag_rqlen", {}),
+    "abi_unix_diag_vfs": ("linux/unix_diag.h", "struct unix_diag_vfs", {}),
     "abi_io_event": ("linux/aio_abi.h", "struct io_event", {}),
     "abi_iocb": ("linux/aio_abi.h", "struct iocb", {}),
     "abi_nlattr": ("linux/netlink.h", "struct nlattr", {}),
