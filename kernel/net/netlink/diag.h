@@ -14,7 +14,7 @@ struct diag_family {
 	uint32_t request_bytes; /* of the header that it wants */
 	/* Sets a dump up: d->more, d->header or d->data. 0 or -errno. */
 	int (*dump)(struct nlrequest *r, struct nldump *d);
-	/* One socket, into m (NULL: SOCK_DESTROY it). 0; -ENOENT; -ESTALE; … */
+	/* One socket, into m (NULL: SOCK_DESTROY it, if the caller may). 0; -ENOENT; -ESTALE; … */
 	int (*one)(struct nlrequest *r, struct nlmsgs *m);
 	struct diag_family *next;
 };

@@ -251,9 +251,9 @@ static int one(struct nlrequest *r, struct nlmsgs *m)
 	if (!find_one(shower, &q.req, &s, &info))
 		return -ENOENT;
 	if (!diag_cookie_is(q.req.id.idiag_cookie, s.cookie))
-		return -ESTALE;
+		return -ENOENT;
 	if (m == NULL)
-		return shower->destroy(&s);
+		return q.admin ? shower->destroy(&s) : -EPERM;
 	return put_message(m, &s, &info, &q, 0, r->seq, r->portid) ? 0 : -EMSGSIZE;
 }
 
