@@ -249,7 +249,7 @@ def run_programs(options: Options, tally: Tally) -> None:
         (networked if net else plain).append(one)
     _run_suites(plain, options, tally, judge_program)
     if networked:
-        deps.require(*netkit.TOOLS)
+        deps.require(*netkit.TOOLS, *netkit.CLIENTS)
         with netkit.running() as within:
             for one in networked:
                 one.net, one.within = netkit.network(), within
