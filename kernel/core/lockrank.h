@@ -53,6 +53,7 @@
 	X(FUTEX, 105, "S futex hash bucket")                                                 \
 	X(PAGECACHE, 107, "S vmobject->tree_lock: index to page")                            \
 	X(INETQ, 106, "S queue of one Internet socket")                                      \
+	X(INETERR, 106, "S errors that one Internet socket keeps")                           \
 	X(PORTS, 108, "S who has which port, of one transport protocol")                     \
 	X(FRAGS, 109, "S packets being put together")                                        \
 	X(SIGNAL, 110, "I signal state of a thread group")                                   \

@@ -65,14 +65,29 @@ static void answer_echo(struct pkt *p, bool v6)
 	send_icmp(reply, &i.dst, &i.src, p->dev, TTL);
 }
 
+/* Who sent the packet at p's transport header is told. */
+static void tell_protocol(const struct ip_info *sent, const struct pkt *p, const struct ip_error *e)
+{
+	const struct ip_protocol *proto = ip_protocol_find(sent->proto);
+
+	if (proto && proto->icmp)
+		proto->icmp(sent, p, e);
+	else if (proto && proto->error)
+		proto->error(sent, p->data, p->linear, e->err, e->hard, e->mtu);
+}
+
 /* An error: whose packet was it? */
 static void handle_error(struct pkt *p, const struct icmp_header *h, bool v6)
 {
 	struct ip_info sent = { .to = ROUTE_UNICAST };
-	const struct ip_protocol *proto;
+	struct ip_error e = { .type = h->type,
+			      .code = h->code,
+			      .mtu = icmp_mtu(h, v6),
+			      .offender = ip_info(p)->src,
+			      .dev = p->dev };
 	uint32_t header;
-	bool hard = false;
-	int err = icmp_errno(h->type, h->code, v6, &hard);
+
+	e.err = icmp_errno(h->type, h->code, v6, &e.hard);
 
 	pkt_pull(p, ICMP_HEADER);
 	(void)!pkt_need(p, MIN(p->len, 120u));
@@ -97,11 +112,10 @@ static void handle_error(struct pkt *p, const struct icmp_header *h, bool v6)
 		sent.dst = addr_from4(be32_get(p->data + 16));
 		sent.proto = p->data[9];
 	}
-	if (header > p->linear || p->linear - header < 8)
+	if (header > p->linear || p->linear - header < 8 || !e.err)
 		return;
-	if (err && (proto = ip_protocol_find(sent.proto)) && proto->error)
-		proto->error(&sent, p->data + header, p->linear - header, err, hard,
-			     icmp_mtu(h, v6));
+	pkt_pull(p, header);
+	tell_protocol(&sent, p, &e);
 }
 
 static void icmp4_input(struct pkt *p)
@@ -227,7 +241,7 @@ void ip_send_unreachable(const struct pkt *p, enum ip_unreachable why)
 {
 	const struct ip_info *i = ip_info(p);
 	bool v4 = addr_is4(&i->src);
-	uint32_t header = p->transport - p->network, quote;
+	uint32_t header = p->transport - p->network;
 	struct icmp_header h = { 0 };
 	struct pkt *n;
 
@@ -238,29 +252,30 @@ void ip_send_unreachable(const struct pkt *p, enum ip_unreachable why)
 		net_count(v4 ? STAT_Icmp_OutRateLimitGlobal : STAT_Icmp6_OutRateLimitHost);
 		return;
 	}
-	if (!(n = pkt_alloc()))
+	if (!(n = pkt_clone(p)))
 		return;
+	/* The data's pages are shared; the headers are written anew, in the clone's own room. */
+	if (!pkt_unshare_head(n, MIN(n->linear, (uint32_t)UDP_HEADER))) {
+		pkt_free(n);
+		return;
+	}
+	n->csum = PKT_CSUM_NONE;
 	h.type = v4 ? ICMP_UNREACH : why == IP_UNREACH_PORT ? ICMPV6_UNREACH : ICMPV6_PARAM_PROBLEM;
 	if (v4)
 		h.code = why == IP_UNREACH_PORT ? ICMP_UNREACH_PORT : ICMP_UNREACH_PROTO;
 	else
 		h.code = why == IP_UNREACH_PORT ? 4 : 1;
-	/* As much as fits the room: the headers and the beginning of the data. */
-	quote = MIN(p->len, PKT_ROOM - 100 - ICMP_HEADER - header);
-	n->data -= quote;
-	n->linear += quote;
-	n->len += quote;
-	pkt_copy(p, 0, n->data, quote);
 	memcpy(pkt_push(n, header), pkt_network(p), header);
+	pkt_trim(n, (v4 ? QUOTE4 : QUOTE6));
 	icmp_build(pkt_push(n, ICMP_HEADER), &h);
 	send_icmp(n, &i->dst, &i->src, p->dev, TTL);
 }
 
-void ip_report_unreachable(const struct pkt *p)
+void ip_report_unreachable(struct pkt *p)
 {
-	const struct ip_protocol *proto;
 	struct ip_info sent = { 0 };
 	const uint8_t *ip = p->data;
+	struct ip_error e = { .err = EHOSTUNREACH, .hard = true, .local = true, .dev = p->dev };
 	uint32_t header;
 
 	if (p->linear < IPV4_HEADER)
@@ -270,6 +285,8 @@ void ip_report_unreachable(const struct pkt *p)
 		sent.src = addr_from4(be32_get(ip + 12));
 		sent.dst = addr_from4(be32_get(ip + 16));
 		sent.proto = ip[9];
+		e.type = ICMP_UNREACH;
+		e.code = ICMP_UNREACH_HOST;
 	} else {
 		if (p->linear < IPV6_HEADER)
 			return;
@@ -277,9 +294,14 @@ void ip_report_unreachable(const struct pkt *p)
 		memcpy(sent.src.b, ip + 8, 16);
 		memcpy(sent.dst.b, ip + 24, 16);
 		sent.proto = ip[6];
+		e.type = ICMPV6_UNREACH;
+		e.code = 3;
 	}
-	if (header + 8 <= p->linear && (proto = ip_protocol_find(sent.proto)) && proto->error)
-		proto->error(&sent, ip + header, p->linear - header, EHOSTUNREACH, true, 0);
+	e.offender = sent.src;
+	if (header + 8 > p->linear)
+		return;
+	pkt_pull(p, header);
+	tell_protocol(&sent, p, &e);
 }
 
 void icmp_init(void)

@@ -122,11 +122,15 @@ static inline struct ip_info *ip_info(const struct pkt *p)
 	return (struct ip_info *)(uintptr_t)p->cb;
 }
 
+enum ip_cut { IP_CUT_UNLESS_DF, IP_CUT, IP_CUT_NEVER };
+
 /* How a packet is sent. */
 struct ip_send {
 	const struct ip_path *path;
 	struct ipv6_addr src, dst;
 	uint8_t proto, ttl, tos;
+	uint8_t cut;  /* enum ip_cut: whether it may leave in fragments */
+	uint32_t mtu; /* 0: the path's */
 	bool dont_fragment;
 	bool no_loop; /* multicast: not to our own sockets */
 };
@@ -146,6 +150,17 @@ void ip_set_checksum(struct pkt *p, const struct ip_send *s, uint16_t offset);
 /* True when the transport checksum of a received p is right (or has been proved so). */
 bool ip_checksum_ok(const struct pkt *p);
 
+/* Why a packet of ours was not delivered. */
+struct ip_error {
+	int err;
+	bool hard;          /* it ends a connection that is being set up */
+	bool local;         /* found here: the next hop does not answer */
+	uint8_t type, code; /* of the ICMP message */
+	uint32_t mtu;       /* what the packet was too large for; 0: that was not it */
+	struct ipv6_addr offender;
+	struct netdev *dev;
+};
+
 /* Takes packets of a transport protocol: p->data at its header, p->transport set, ip_info() filled.
  * Consumes p. */
 struct ip_protocol {
@@ -155,6 +170,9 @@ struct ip_protocol {
 	 * that came back. err: errno; hard: it ends a connection that is being set up. */
 	void (*error)(const struct ip_info *sent, const uint8_t *data, uint32_t n, int err,
 		      bool hard, uint32_t mtu);
+	/* The same with all that is known, asked instead of error(): back is what came back, at the
+	 * transport header, of which n bytes are linear; it stays the caller's. */
+	void (*icmp)(const struct ip_info *sent, const struct pkt *back, const struct ip_error *e);
 	struct ip_protocol *next;
 };
 void ip_protocol_register(struct ip_protocol *p); /* boot */

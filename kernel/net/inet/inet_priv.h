@@ -42,14 +42,19 @@ void neighbour_heard(struct netdev *d, const struct ipv6_addr *from, const uint8
 void ndp_solicit(struct netdev *d, const struct ipv6_addr *target, const uint8_t *mac);
 
 /* input.c, icmp.c */
-/* p, at its network header, cannot be delivered: its sender is told. p stays the caller's. */
-void ip_report_unreachable(const struct pkt *p);
+/* p, at its network header, cannot be delivered: its sender is told. p stays the caller's, without
+ * its header. */
+void ip_report_unreachable(struct pkt *p);
 void ip_input_init(void);
 void icmp_init(void);
 bool ip_protocol_deliver(struct pkt *p); /* false: nobody takes this protocol; p stays */
 const struct ip_protocol *ip_protocol_find(uint8_t proto);
 
-/* output.c: `sum` and all bytes of p */
+/* output.c: bytes [offset, offset+len) of p as a packet of its own: pages shared, the rest copied.
+ * NULL: no memory. */
+MUST_CHECK struct pkt *ip_piece(const struct pkt *p, uint32_t offset, uint32_t len);
+
+/* `sum` and all bytes of p */
 uint32_t ip_sum(const struct pkt *p, uint32_t sum);
 
 /* raw.c: shows p, at its transport header, to raw sockets; true: one took it */

@@ -215,6 +215,7 @@ static void finish(struct neighbour *n, struct todo *t)
 		if (t->actions & NEIGH_FLUSH) {
 			(void)ether_send(p, n->dev, t->mac, p->protocol);
 		} else {
+			p->dev = n->dev;
 			ip_report_unreachable(p);
 			pkt_free(p);
 		}

@@ -86,7 +86,7 @@ static void push_header(struct pkt *p, const struct ip_send *s, uint16_t id, uin
 			.id = id,
 			.frag = frag,
 			.more = more,
-			.dont = s->dont_fragment,
+			.dont = s->dont_fragment && !frag && !more,
 			.tos = s->tos,
 			.ttl = s->ttl,
 			.proto = s->proto,
@@ -115,8 +115,7 @@ static int transmit(struct pkt *p, const struct ip_send *s)
 
 /* --- fragments --- */
 
-/* Bytes [offset, offset+len) of p as a packet of its own: pages shared, the rest copied. */
-static struct pkt *piece_of(const struct pkt *p, uint32_t offset, uint32_t len)
+struct pkt *ip_piece(const struct pkt *p, uint32_t offset, uint32_t len)
 {
 	struct pkt *n = pkt_alloc();
 	uint32_t linear, at = p->linear;
@@ -163,10 +162,10 @@ static int send_fragments(struct pkt *p, const struct ip_send *s, uint32_t heade
 	uint32_t id = (uint32_t)random_u64(), offset, len;
 	struct frag_cut cut;
 	struct pkt *n;
-	int err = frag_cut_init(&cut, p->len, header, s->path->mtu);
+	int err = frag_cut_init(&cut, p->len, header, s->mtu ? s->mtu : s->path->mtu);
 
 	while (!err && frag_cut_next(&cut, &offset, &len, &more)) {
-		if (!(n = piece_of(p, offset, len))) {
+		if (!(n = ip_piece(p, offset, len))) {
 			err = -ENOBUFS;
 			break;
 		}
@@ -226,7 +225,7 @@ static void count_group(const struct pkt *p, const struct ip_send *s, uint32_t h
 int ip_output(struct pkt *p, const struct ip_send *s)
 {
 	bool v4 = addr_is4(&s->dst);
-	uint32_t header = v4 ? IPV4_HEADER : IPV6_HEADER;
+	uint32_t header = v4 ? IPV4_HEADER : IPV6_HEADER, mtu = s->mtu ? s->mtu : s->path->mtu;
 
 	net_count_ip(!v4, OutRequests);
 	net_count_ip_add(!v4, OutOctets, p->len + header);
@@ -236,8 +235,8 @@ int ip_output(struct pkt *p, const struct ip_send *s)
 		pkt_free(p);
 		return -EMSGSIZE;
 	}
-	if (UNLIKELY(!p->gso && p->len + header > s->path->mtu)) {
-		if (s->dont_fragment) {
+	if (UNLIKELY(!p->gso && p->len + header > mtu)) {
+		if (s->cut == IP_CUT_NEVER || (s->cut == IP_CUT_UNLESS_DF && s->dont_fragment)) {
 			net_count_ip(!v4, FragFails);
 			pkt_free(p);
 			return -EMSGSIZE;

@@ -19,7 +19,7 @@
 #include "vfs/cred.h"
 #include "vm/usercopy.h"
 
-enum { PORT_LOW = 32768, PORT_HIGH = 60999, PRIVILEGED = 1024 };
+int inet_port_low = 32768, inet_port_high = 60999, inet_port_unprivileged = 1024;
 
 void inet_table_init(struct inet_table *t, bool is_stream)
 {
@@ -34,9 +34,12 @@ void inet_sock_init(struct inet_sock *i, const struct socket_ops *ops, int famil
 	socket_init(&i->s, ops, family, type, protocol);
 	i->table = t;
 	i->local = i->remote = inet_any(i);
-	i->ttl = i->mc_ttl = -1;
-	i->mc_loop = i->mc_all = true;
-	i->pmtu_mode = IP_PMTUDISC_WANT;
+	i->ttl = i->hops = i->mc_ttl = i->mc_hops = -1;
+	i->mc_loop = i->mc_loop6 = i->mc_all6 = true;
+	i->mc_all = family == AF_INET;
+	i->mc_source = addr_from4(0);
+	i->pmtu_mode = i->pmtu_mode6 = IP_PMTUDISC_WANT;
+	inet_errq_init(&i->errq);
 	i->uid = current_cred()->euid;
 }
 
@@ -128,11 +131,17 @@ static bool overlap(const struct inet_sock *a, const struct ipv6_addr *local,
 	return addr_is4(local) == addr_is4(&b->local);
 }
 
+/* Of a group of one user's sockets that share the load of a port. */
+static bool share_group(const struct inet_sock *a, const struct inet_sock *b)
+{
+	return socket_has(&a->s, SOB_REUSEPORT) && socket_has(&b->s, SOB_REUSEPORT) &&
+	       a->uid == b->uid;
+}
+
 static bool may_share(const struct inet_table *t, const struct inet_sock *a,
 		      const struct inet_sock *b)
 {
-	if (socket_has(&a->s, SOB_REUSEPORT) && socket_has(&b->s, SOB_REUSEPORT) &&
-	    a->uid == b->uid)
+	if (share_group(a, b))
 		return true;
 	return socket_has(&a->s, SOB_REUSEADDR) && socket_has(&b->s, SOB_REUSEADDR) &&
 	       !(t->is_stream && (a->is_listening || b->is_listening));
@@ -142,10 +151,15 @@ static bool is_free_locked(const struct inet_sock *i, const struct ipv6_addr *lo
 {
 	const struct inet_sock *b = *inet_bucket(i->table, port);
 
-	for (; b; b = b->bind_next)
-		if (b != i && b->lport == port && overlap(i, local, b) &&
-		    !may_share(i->table, i, b))
+	for (; b; b = b->bind_next) {
+		if (b == i || b->lport != port || !overlap(i, local, b))
+			continue;
+		if (!may_share(i->table, i, b))
 			return false;
+		/* Who has the same address could share with all the others. */
+		if (share_group(i, b) && ipv6_eq(local, &b->local))
+			return true;
+	}
 	return true;
 }
 
@@ -155,6 +169,9 @@ static void insert_locked(struct inet_sock *i, uint16_t port)
 
 	i->lport = port;
 	i->bind_next = *at;
+	i->bind_at = at;
+	if (*at)
+		(*at)->bind_at = &i->bind_next;
 	__atomic_store_n(at, i, __ATOMIC_RELEASE);
 }
 
@@ -181,15 +198,11 @@ void inet_share_port(struct inet_sock *i, uint16_t port)
 
 void inet_release_port(struct inet_sock *i)
 {
-	struct inet_sock **at;
-
 	spin_lock(&i->table->lock);
 	if (i->lport) {
-		at = &i->table->bucket[i->lport % INET_BUCKETS];
-		while (*at && *at != i)
-			at = &(*at)->bind_next;
-		if (*at)
-			__atomic_store_n(at, i->bind_next, __ATOMIC_RELEASE);
+		if (i->bind_next)
+			i->bind_next->bind_at = i->bind_at;
+		__atomic_store_n(i->bind_at, i->bind_next, __ATOMIC_RELEASE);
 		i->lport = 0;
 	}
 	spin_unlock(&i->table->lock);
@@ -225,7 +238,8 @@ static int choose_locked(struct inet_sock *i, const struct ipv6_addr *local, por
 	f.rport = i->rport;
 	if (!i->rport) /* bind(2): nothing but the place in the sequence tells two apart */
 		f.ifindex = (uint32_t)random_u64();
-	err = port_choose(&i->table->chooser, &f, PORT_LOW, PORT_HIGH, test_port, &c, &port);
+	err = port_choose(&i->table->chooser, &f, (uint16_t)inet_port_low, (uint16_t)inet_port_high,
+			  test_port, &c, &port);
 	if (err)
 		return also ? -EADDRNOTAVAIL : -EADDRINUSE;
 	i->auto_port = true;
@@ -249,7 +263,7 @@ static int check_local(const struct inet_sock *i, const struct ipv6_addr *ip, in
 {
 	enum route_type type;
 
-	if (addr_is_any(ip) || i->freebind)
+	if (addr_is_any(ip) || i->freebind || i->transparent)
 		return 0;
 	type = ip_address_type(ip, NULL);
 	if (type == ROUTE_LOCAL)
@@ -269,11 +283,13 @@ int inet_bind(struct inet_sock *i, const void *addr, uint32_t len)
 		err = -EINVAL;
 	if (err || (err = check_local(i, &ip, scope)))
 		return err;
-	if (port && port < PRIVILEGED && !capable(CAP_NET_BIND_SERVICE))
+	if (port && port < inet_port_unprivileged && !capable(CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	spin_lock(&i->table->lock);
-	if (i->lport)
+	if (i->lport || i->rport)
 		err = -EINVAL;
+	else if (!port && i->bind_no_port)
+		err = 0;
 	else if (!port)
 		err = choose_locked(i, &ip, NULL, NULL);
 	else if (is_free_locked(i, &ip, port))
@@ -282,6 +298,7 @@ int inet_bind(struct inet_sock *i, const void *addr, uint32_t len)
 		err = -EADDRINUSE;
 	if (!err) {
 		i->local = ip;
+		i->explicit_local = !addr_is_any(&ip);
 		if (scope)
 			i->s.bound_if = scope;
 	}
@@ -325,14 +342,11 @@ size_t pkt_to_uio(const struct pkt *p, uint32_t offset, struct uio *u, size_t n)
 	return t.done;
 }
 
-int pkt_from_uio(struct pkt *p, struct uio *u, size_t n)
+static int add_pages(struct pkt *p, struct uio *u, size_t n)
 {
-	enum { INLINE = 96 };
 	size_t part;
 	struct page *page;
 
-	if (n <= INLINE && p->linear == 0)
-		return uio_get(u, pkt_push(p, (uint32_t)n), n) == n ? 0 : -EFAULT;
 	for (; n; n -= part) {
 		part = MIN(n, PAGE_SIZE);
 		if (!(page = page_alloc(0, PAGE_KERNEL, 0)))
@@ -347,216 +361,30 @@ int pkt_from_uio(struct pkt *p, struct uio *u, size_t n)
 	return 0;
 }
 
-/* --- options --- */
-
-static int set_recv(struct inet_sock *i, uint32_t bit, bool on)
+int pkt_from_uio(struct pkt *p, struct uio *u, size_t n)
 {
-	i->recv = on ? i->recv | bit : i->recv & ~bit;
-	return 0;
+	enum { INLINE = 96 };
+
+	if (n <= INLINE && p->linear == 0)
+		return uio_get(u, pkt_push(p, (uint32_t)n), n) == n ? 0 : -EFAULT;
+	return add_pages(p, u, n);
 }
 
-static int set_ttl(int16_t *ttl, int v, int least)
+int pkt_append_uio(struct pkt *p, struct uio *u, size_t n)
 {
-	if (v != -1 && (v < least || v > 255))
-		return -EINVAL;
-	*ttl = (int16_t)v;
-	return 0;
-}
+	struct pkt_frag *last = p->nfrags ? &p->frag[p->nfrags - 1] : NULL;
+	size_t part;
 
-static int set_ip(struct inet_sock *i, int name, int v)
-{
-	switch (name) {
-	case IP_TOS:
-		i->tos = (uint8_t)(i->s.type == SOCK_STREAM ? (v & ~3) | (i->tos & 3) : v);
-		return 0;
-	case IP_TTL:
-		return set_ttl(&i->ttl, v, 1);
-	case IP_MULTICAST_TTL:
-		return set_ttl(&i->mc_ttl, v, 0);
-	case IP_MULTICAST_LOOP:
-		i->mc_loop = v;
-		return 0;
-	case IP_MULTICAST_ALL:
-		i->mc_all = v;
-		return v == 0 || v == 1 ? 0 : -EINVAL;
-	case IP_PKTINFO:
-		return set_recv(i, INET_RECV_PKTINFO, v);
-	case IP_RECVTTL:
-		return set_recv(i, INET_RECV_TTL, v);
-	case IP_RECVTOS:
-		return set_recv(i, INET_RECV_TOS, v);
-	case IP_FREEBIND:
-		i->freebind = v;
-		return 0;
-	case IP_MTU_DISCOVER:
-		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_PROBE)
-			return -EINVAL;
-		i->pmtu_mode = (uint8_t)v;
-		return 0;
-	}
-	return -ENOPROTOOPT;
-}
-
-static int set_ipv6(struct inet_sock *i, int name, int v)
-{
-	switch (name) {
-	case IPV6_V6ONLY:
-		if (i->lport)
-			return -EINVAL;
-		i->v6only = v;
-		return 0;
-	case IPV6_UNICAST_HOPS:
-		return set_ttl(&i->ttl, v, 0);
-	case IPV6_MULTICAST_HOPS:
-		return set_ttl(&i->mc_ttl, v, 0);
-	case IPV6_MULTICAST_LOOP:
-		i->mc_loop = v;
-		return 0;
-	case IPV6_RECVPKTINFO:
-		return set_recv(i, INET_RECV_PKTINFO, v);
-	case IPV6_RECVHOPLIMIT:
-		return set_recv(i, INET_RECV_TTL, v);
-	case IPV6_RECVTCLASS:
-		return set_recv(i, INET_RECV_TOS, v);
-	case IPV6_TCLASS:
-		if (v < -1 || v > 255)
-			return -EINVAL;
-		i->tos = v == -1 ? 0 : (uint8_t)v;
-		return 0;
-	case IPV6_FREEBIND:
-		i->freebind = v;
-		return 0;
-	case IPV6_MTU_DISCOVER:
-		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_PROBE)
-			return -EINVAL;
-		i->pmtu_mode = (uint8_t)v;
-		return 0;
-	}
-	return -ENOPROTOOPT;
-}
-
-int inet_setsockopt(struct inet_sock *i, int level, int name, uaddr_t val, uint32_t len)
-{
-	uint32_t v = 0;
-	uint8_t byte;
-
-	if (level != SOL_IP && (level != SOL_IPV6 || i->s.family != AF_INET6))
-		return -ENOPROTOOPT;
-	if (len >= 4) {
-		if (get_user_u32(&v, val))
+	if (last && last->offset + last->bytes < PAGE_SIZE) {
+		part = MIN(n, PAGE_SIZE - last->offset - last->bytes);
+		if (uio_get(u, (uint8_t *)page_va(last->page) + last->offset + last->bytes, part) !=
+		    part)
 			return -EFAULT;
-	} else if (len && level == SOL_IP) { /* ip(7): many take a char as well */
-		if (copy_from_user(&byte, val, 1))
-			return -EFAULT;
-		v = byte;
-	} else {
-		return -EINVAL;
+		last->bytes += (uint32_t)part;
+		p->len += (uint32_t)part;
+		n -= part;
 	}
-	return level == SOL_IP ? set_ip(i, name, (int)v) : set_ipv6(i, name, (int)v);
-}
-
-static bool get_ip(const struct inet_sock *i, int name, int *v)
-{
-	switch (name) {
-	case IP_TOS:
-		*v = i->tos;
-		return true;
-	case IP_TTL:
-		*v = i->ttl == -1 ? 64 : i->ttl;
-		return true;
-	case IP_MULTICAST_TTL:
-		*v = i->mc_ttl == -1 ? 1 : i->mc_ttl;
-		return true;
-	case IP_MULTICAST_LOOP:
-		*v = i->mc_loop;
-		return true;
-	case IP_MULTICAST_ALL:
-		*v = i->mc_all;
-		return true;
-	case IP_PKTINFO:
-		*v = !!(i->recv & INET_RECV_PKTINFO);
-		return true;
-	case IP_RECVTTL:
-		*v = !!(i->recv & INET_RECV_TTL);
-		return true;
-	case IP_RECVTOS:
-		*v = !!(i->recv & INET_RECV_TOS);
-		return true;
-	case IP_FREEBIND:
-		*v = i->freebind;
-		return true;
-	case IP_MTU_DISCOVER:
-		*v = i->pmtu_mode;
-		return true;
-	}
-	return false;
-}
-
-static bool get_ipv6(const struct inet_sock *i, int name, int *v)
-{
-	switch (name) {
-	case IPV6_V6ONLY:
-		*v = i->v6only;
-		return true;
-	case IPV6_UNICAST_HOPS:
-		return get_ip(i, IP_TTL, v);
-	case IPV6_MULTICAST_HOPS:
-		return get_ip(i, IP_MULTICAST_TTL, v);
-	case IPV6_MULTICAST_LOOP:
-		return get_ip(i, IP_MULTICAST_LOOP, v);
-	case IPV6_RECVPKTINFO:
-		return get_ip(i, IP_PKTINFO, v);
-	case IPV6_RECVHOPLIMIT:
-		return get_ip(i, IP_RECVTTL, v);
-	case IPV6_RECVTCLASS:
-		return get_ip(i, IP_RECVTOS, v);
-	case IPV6_TCLASS:
-		return get_ip(i, IP_TOS, v);
-	case IPV6_FREEBIND:
-		return get_ip(i, IP_FREEBIND, v);
-	case IPV6_MTU_DISCOVER:
-		return get_ip(i, IP_MTU_DISCOVER, v);
-	}
-	return false;
-}
-
-int inet_getsockopt(struct inet_sock *i, int level, int name, void *val, uint32_t *len)
-{
-	bool known = false;
-	int v = 0;
-
-	if (level == SOL_IP)
-		known = get_ip(i, name, &v);
-	else if (level == SOL_IPV6 && i->s.family == AF_INET6)
-		known = get_ipv6(i, name, &v);
-	if (!known)
-		return -ENOPROTOOPT;
-	*len = MIN(*len, 4u);
-	memcpy(val, &v, *len);
-	return 0;
-}
-
-void inet_put_ancillary(struct inet_sock *i, const struct pkt *p, struct sockmsg *m)
-{
-	const struct ip_info *info = ip_info(p);
-	struct abi_in_pktinfo info4 = { .ipi_ifindex = p->dev->index };
-	struct abi_in6_pktinfo info6 = { .ipi6_ifindex = (uint32_t)p->dev->index };
-	bool v4 = addr_is4(&info->dst);
-	int ttl = info->ttl, tos = info->tos;
-
-	if (!i->recv)
-		return;
-	if ((i->recv & INET_RECV_PKTINFO) && v4 && i->s.family == AF_INET) {
-		info4.ipi_addr = info4.ipi_spec_dst = __builtin_bswap32(addr_to4(&info->dst));
-		sockmsg_put_control(m, SOL_IP, IP_PKTINFO, &info4, sizeof(info4));
-	} else if (i->recv & INET_RECV_PKTINFO) {
-		memcpy(info6.ipi6_addr, info->dst.b, sizeof(info6.ipi6_addr));
-		sockmsg_put_control(m, SOL_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
-	}
-	if (i->recv & INET_RECV_TTL)
-		sockmsg_put_control(m, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl,
-				    sizeof(ttl));
-	if (i->recv & INET_RECV_TOS)
-		sockmsg_put_control(m, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &tos,
-				    v4 ? 1 : sizeof(tos));
+	if (!n)
+		return 0;
+	return p->len ? add_pages(p, u, n) : pkt_from_uio(p, u, n);
 }

@@ -1,0 +1,155 @@
+/*
+ * UDP out: one call, one datagram; or several calls with MSG_MORE or UDP_CORK; or one call and many
+ * datagrams with UDP_SEGMENT.
+ *
+ * Source: RFC 768, udp(7), send(2).
+ */
+
+#include "abi/errno.h"
+#include "abi/in.h"
+#include "lib/string.h"
+#include "net/inet/inet_priv.h"
+#include "net/inet/stats.h"
+#include "net/inet/udp.h"
+#include "net/netif.h"
+#include "net/parse.h"
+#include "vm/uio.h"
+
+enum { CHECKSUM_AT = 6, LEN_MAX = 65535, SEGMENTS_MAX = 64 };
+
+/* Sends the payload p; consumes it. */
+static int transmit(struct udp_sock *u, struct pkt *p, const struct dgram_send *to,
+		    const struct ip_send *how)
+{
+	const struct inet_sock *i = &u->d.i;
+	bool v4 = addr_is4(&how->dst);
+	int err;
+
+	(void)pkt_push(p, UDP_HEADER);
+	udp_build(p->data, i->lport, to->port, (uint16_t)p->len);
+	pkt_set_transport(p);
+	if (LIKELY(!(v4 ? socket_has(&i->s, SOB_NO_CHECK) : u->no_check6_tx)))
+		ip_set_checksum(p, how, CHECKSUM_AT);
+	p->mark = to->c.mark;
+	p->priority = i->s.priority;
+	err = dgram_output(&u->d, p, how);
+	if (LIKELY(!err))
+		net_count_udp(!v4, OutDatagrams);
+	else if (err == -ENOBUFS)
+		net_count_udp(!v4, SndbufErrors);
+	return err;
+}
+
+/* UDP_SEGMENT: p in datagrams of `size` bytes, the last one perhaps shorter. Consumes p. */
+static int transmit_segments(struct udp_sock *u, struct pkt *p, const struct dgram_send *to,
+			     const struct ip_send *how, uint32_t size)
+{
+	uint32_t header = UDP_HEADER + (addr_is4(&how->dst) ? IPV4_HEADER : IPV6_HEADER);
+	struct pkt *part;
+	int err = 0;
+
+	if (size + header > how->mtu || p->len > size * SEGMENTS_MAX) {
+		pkt_free(p);
+		return -EINVAL;
+	}
+	for (uint32_t at = 0; at < p->len && !err; at += size) {
+		part = ip_piece(p, at, MIN(size, p->len - at));
+		err = part ? transmit(u, part, to, how) : -ENOBUFS;
+	}
+	pkt_free(p);
+	return err;
+}
+
+/* Sends the whole payload p of one message; consumes it. */
+static int send_message(struct udp_sock *u, struct pkt *p, const struct dgram_send *to)
+{
+	uint32_t gso = to->c.gso ? to->c.gso : u->gso;
+	struct ip_send how;
+	int err;
+
+	dgram_set_send(&u->d, to, IPPROTO_UDP_, &how);
+	if (UNLIKELY(gso && p->len > gso))
+		return transmit_segments(u, p, to, &how, gso);
+	if ((err = dgram_check_size(&u->d, to, &how, p->len + (size_t)UDP_HEADER))) {
+		pkt_free(p);
+		return err;
+	}
+	return transmit(u, p, to, &how);
+}
+
+/* --- more than one call for a datagram --- */
+
+static int push_pending_locked(struct udp_sock *u)
+{
+	struct pkt *p = u->pending;
+
+	u->pending = NULL;
+	return p ? send_message(u, p, &u->to) : 0;
+}
+
+int udp_push_pending(struct udp_sock *u)
+{
+	int err;
+
+	mutex_lock(&u->sending);
+	err = push_pending_locked(u);
+	mutex_unlock(&u->sending);
+	return err;
+}
+
+/* The address and options of the first call count. */
+static int begin_locked(struct udp_sock *u, const struct sockmsg *m)
+{
+	int err = dgram_prepare(&u->d, m, &u->to);
+
+	if (err || (err = dgram_wait_for_room(&u->d, m->flags)))
+		return err;
+	u->pending = pkt_alloc();
+	return u->pending ? 0 : -ENOBUFS;
+}
+
+static NOINLINE ssize64_t send_corked(struct udp_sock *u, struct sockmsg *m)
+{
+	bool more = u->cork || m->flags & MSG_MORE;
+	size_t len = m->uio->resid;
+	int err = 0;
+
+	mutex_lock(&u->sending);
+	if (!u->pending)
+		err = begin_locked(u, m);
+	if (!err && u->pending->len + len > LEN_MAX - UDP_HEADER)
+		err = -EMSGSIZE;
+	else if (!err)
+		err = pkt_append_uio(u->pending, m->uio, len);
+	if (err) {
+		pkt_free(u->pending);
+		u->pending = NULL;
+	} else if (!more) {
+		err = push_pending_locked(u);
+	}
+	mutex_unlock(&u->sending);
+	return err ? err : (ssize64_t)len;
+}
+
+ssize64_t udp_send(struct socket *s, struct sockmsg *m)
+{
+	struct udp_sock *u = udp_of(s);
+	size_t len = m->uio->resid;
+	struct dgram_send to;
+	struct pkt *p;
+	int err;
+
+	if (UNLIKELY(len > LEN_MAX))
+		return -EMSGSIZE;
+	if (UNLIKELY(m->flags & MSG_MORE || u->cork || u->pending) && !(m->flags & MSG_OOB))
+		return send_corked(u, m);
+	if ((err = dgram_prepare(&u->d, m, &to)) || (err = dgram_wait_for_room(&u->d, m->flags)))
+		return err;
+	if (UNLIKELY(!(p = pkt_alloc())))
+		return -ENOBUFS;
+	if (LIKELY(!(err = pkt_from_uio(p, m->uio, len))))
+		err = send_message(u, p, &to);
+	else
+		pkt_free(p);
+	return err ? err : (ssize64_t)len;
+}
