@@ -59,10 +59,10 @@ class Guest:
     def __init__(self, k: int, wire: Wire, root: Path, words: list[str]):
         device = f"-netdev {wire.netdev(k)} -device virtio-net-pci,netdev=wire,host_mtu=9000,mac=52:54:00:00:09:0{k + 1}"
         self._shell = subprocess.Popen(
-            [str(TOP / "kevlar"), "run", "--root", str(root), "--memory", "512M", *words, "--qemu", device,
+            [str(TOP / "kevlar"), "run", "--net", "none", "--root", str(root), "--memory", "512M", *words, "--qemu", device,
              "--", "/bin/sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.address = f"10.9.0.{k + 1}", f"fd09::{k + 1}"
-        self.run("if [ -d /modules ]; then for m in $(cat /modules/order); do insmod /modules/$m.ko; done; fi")
+        self.run("if [ -d /modules ]; then for m in $(cat /modules/order); do insmod /modules/$m.ko 2>/dev/null; done; fi")
         self.run("for i in 1 2 3 4 5 6 7 8 9; do [ -e /sys/class/net/eth0 ] && break; sleep 1; done")
         self.run("echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad")
         self.run(f"ip addr add {self.address[0]}/24 dev eth0; ip link set lo up; ip link set eth0 up")
