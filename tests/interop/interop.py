@@ -94,7 +94,7 @@ def make_root(where: Path, modules: Path | None) -> Path:
         (where / name).mkdir(parents=True)
     with packages.unpacked("busybox-static") as tree:
         shutil.copy(next(p for p in tree.rglob("bin/busybox")), where / "bin/busybox")
-    for applet in ("sh", "ip", "ifconfig", "insmod", "sleep", "cat", "kill", "echo", "ls", "netstat", "nc", "ping", "mount"):
+    for applet in ("sh", "ip", "ifconfig", "insmod", "sleep", "cat", "kill", "echo", "grep", "ls", "netstat", "nc", "ping", "mount"):
         (where / "bin" / applet).symlink_to("busybox")
     subprocess.run(["gcc", "-std=gnu11", "-O2", "-static", "-w", "-o", str(where / "bin/pour"),
                     str(TOP / "tests/interop/pour.c")], check=True, stderr=subprocess.DEVNULL)
@@ -110,7 +110,7 @@ def expert(path: Path) -> str:
     """What tshark finds wrong with the capture: errors and warnings, by kind."""
     if shutil.which("tshark") is None:
         return "no tshark"
-    out = subprocess.run(["tshark", "-r", str(path), "-q", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
+    out = subprocess.run(["tshark", "-r", str(path), "-q", "--disable-protocol", "thrift", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
                           "-o", "udp.check_checksum:TRUE", "-z", "expert"], capture_output=True, text=True, check=False).stdout
     kinds, level = [], ""
     for line in out.splitlines():
@@ -125,6 +125,7 @@ def play(scene: Scene, wire: Wire, guests: list[Guest], scale: float, captures: 
     wire.shape = Shape()
     for guest in guests:
         guest.run(f"ip link set eth0 mtu {scene.mtu}")
+        guest.run(f"ip -6 addr add {guest.address[1]}/64 dev eth0 2>/dev/null")  # an MTU below 1280 took it
     wire.shape = scene.shape
     mib, results = max(1, round(scene.mib * scale)), []
     for caller, server in ((0, 1), (1, 0)):
@@ -168,7 +169,8 @@ def main() -> int:
                   Guest(1, wire, make_root(scratch / "b", options.modules), ["--kernel", options.linux])]
         for guest in guests:
             stack.callback(guest.close)
-            guest.run("pour serve 43210 >/dev/null & pour udp-serve 43211 >/dev/null &")
+            guest.run("pour serve 43210 >/tmp/tcp & pour udp-serve 43211 >/tmp/udp &")
+            guest.run("until grep -q ready /tmp/tcp && grep -q ready /tmp/udp; do sleep 0.1; done")
         begin = time.monotonic()
         for scene in SCENES:
             if options.only not in scene.name:
