@@ -44,10 +44,17 @@ uint32_t ip_sum(const struct pkt *p, uint32_t sum)
 	return s.sum;
 }
 
+/* 0 in a UDP header means that there is none (RFC 768). */
+static uint16_t finish_for(uint8_t proto, uint32_t sum)
+{
+	uint16_t c = csum_finish(sum);
+
+	return c == 0 && proto == IPPROTO_UDP_ ? 0xffff : c;
+}
+
 void ip_set_checksum(struct pkt *p, const struct ip_send *s, uint16_t offset)
 {
 	uint32_t ps = pseudo(&s->src, &s->dst, s->proto, p->len);
-	uint16_t c;
 
 	csum_put(p->data + offset, 0);
 	if (s->path->dev->features & NETDEV_CSUM) {
@@ -57,8 +64,7 @@ void ip_set_checksum(struct pkt *p, const struct ip_send *s, uint16_t offset)
 		csum_put(p->data + offset, (uint16_t)~csum_finish(ps));
 		return;
 	}
-	c = csum_finish(ip_sum(p, ps));
-	csum_put(p->data + offset, c == 0 ? 0xffff : c); /* 0 would mean: none (RFC 768) */
+	csum_put(p->data + offset, finish_for(s->proto, ip_sum(p, ps)));
 }
 
 bool ip_checksum_ok(const struct pkt *p)
@@ -185,14 +191,11 @@ static int send_fragments(struct pkt *p, const struct ip_send *s, uint32_t heade
 }
 
 /* A device cannot complete the checksum of a packet that is cut. */
-static void complete_checksum(struct pkt *p)
+static void complete_checksum(struct pkt *p, uint8_t proto)
 {
-	uint16_t c;
-
 	if (p->csum != PKT_CSUM_PARTIAL)
 		return;
-	c = csum_finish(ip_sum(p, 0));
-	csum_put(pkt_base(p) + p->csum_start + p->csum_offset, c == 0 ? 0xffff : c);
+	csum_put(pkt_base(p) + p->csum_start + p->csum_offset, finish_for(proto, ip_sum(p, 0)));
 	p->csum = PKT_CSUM_NONE;
 }
 
@@ -241,7 +244,7 @@ int ip_output(struct pkt *p, const struct ip_send *s)
 			pkt_free(p);
 			return -EMSGSIZE;
 		}
-		complete_checksum(p);
+		complete_checksum(p, s->proto);
 		return send_fragments(p, s, v4 ? header : header + IPV6_FRAG_HEADER);
 	}
 	push_header(p, s, s->dont_fragment ? 0 : (uint16_t)random_u64(), 0, false);
