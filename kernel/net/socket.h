@@ -63,6 +63,7 @@ struct socket_ops {
 	 * getsockopt: val has room for *len bytes. NULL or -ENOPROTOOPT: there is no such one. */
 	int (*setsockopt)(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
 	int (*getsockopt)(struct socket *s, int level, int name, void *val, uint32_t *len);
+	void (*bit_changed)(struct socket *s, uint32_t bit); /* an option of enum socket_bits */
 	int64_t (*ioctl)(struct socket *s, unsigned cmd, uint64_t arg); /* -ENOTTY: unknown */
 	void (*show_fdinfo)(struct socket *s, struct textbuf *t);
 	unsigned flags; /* enum socket_ops_flags */

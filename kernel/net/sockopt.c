@@ -240,6 +240,8 @@ static int set_socket_level(struct socket *s, int name, uaddr_t val, uint32_t le
 	if (name == SO_REUSEPORT && v && s->family != AF_INET && s->family != AF_INET6)
 		return -EOPNOTSUPP;
 	set_bits(s, b->bit, v);
+	if (s->ops->bit_changed)
+		s->ops->bit_changed(s, b->bit);
 	return 0;
 }
 

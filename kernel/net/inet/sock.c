@@ -160,7 +160,7 @@ static bool is_free_locked(const struct inet_sock *i, const struct ipv6_addr *lo
 		if (share_group(i, b) && ipv6_eq(local, &b->local))
 			return true;
 	}
-	return true;
+	return !i->table->is_blocked || i->is_listening || !i->table->is_blocked(i, local, port);
 }
 
 static void insert_locked(struct inet_sock *i, uint16_t port)

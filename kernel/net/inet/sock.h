@@ -33,6 +33,8 @@ struct inet_table {
 	struct spinlock lock; /* PORTS */
 	struct inet_sock *bucket[INET_BUCKETS];
 	struct port_chooser chooser;
+	/* Something besides sockets that keeps a port from being bound to; NULL: nothing. */
+	bool (*is_blocked)(const struct inet_sock *i, const struct ipv6_addr *local, uint16_t port);
 	bool is_stream; /* SO_REUSEADDR does not allow two listeners */
 };
 

@@ -14,6 +14,7 @@
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "net/netif.h"
+#include "vfs/cred.h"
 #include "vm/usercopy.h"
 
 enum { KEEPIDLE_MAX = 32767, KEEPINTVL_MAX = 32767, KEEPCNT_MAX = 127, SYNCNT_MAX = 127 };
@@ -30,6 +31,27 @@ static int set_seconds(nsec_t *out, int v, int max)
 		return -EINVAL;
 	*out = v * NSEC_PER_SEC;
 	return 0;
+}
+
+/* What is taken and has no effect here, as in a Linux where it is switched off. */
+static int set_rare_locked(struct tcp_sock *t, int name, int v)
+{
+	switch (name) {
+	case TCP_FASTOPEN: /* tcp_fastopen has no server's bit */
+		if (v < 0 || t->phase == TCPS_OPEN)
+			return -EINVAL;
+		t->fastopen = v;
+		return 0;
+	case TCP_FASTOPEN_CONNECT:
+		return v < 0 || v > 1 ? -EINVAL : -EOPNOTSUPP;
+	case TCP_THIN_DUPACK: /* RACK made it so for all */
+		return in_range(v, 0, 1);
+	case TCP_TIMESTAMP:
+		return -EPERM; /* only while repairing */
+	case TCP_REPAIR:
+		return capable(CAP_NET_ADMIN) ? -ENOPROTOOPT : -EPERM;
+	}
+	return -ENOPROTOOPT;
 }
 
 /* Lock held. */
@@ -89,8 +111,12 @@ static int set_locked(struct tcp_sock *t, int name, int v, nsec_t now)
 	case TCP_NOTSENT_LOWAT:
 		t->notsent_lowat = (uint32_t)v;
 		return 0;
+	case TCP_INQ:
+		if (!(err = in_range(v, 0, 1)))
+			t->inq = v;
+		return err;
 	}
-	return -ENOPROTOOPT;
+	return set_rare_locked(t, name, v);
 }
 
 static int set_congestion(struct tcp_sock *t, uaddr_t val, uint32_t len)
@@ -119,6 +145,8 @@ static int set_tcp(struct tcp_sock *t, int name, uaddr_t val, uint32_t len)
 
 	if (name == TCP_CONGESTION)
 		return set_congestion(t, val, len);
+	if (name == TCP_ULP) /* there is none */
+		return len < 1 ? -EINVAL : -ENOENT;
 	if (len < sizeof(v))
 		return -EINVAL;
 	if (get_user_u32(&v, val))
@@ -130,6 +158,22 @@ static int set_tcp(struct tcp_sock *t, int name, uaddr_t val, uint32_t len)
 	else
 		tcps_unlock_driven(t, now); /* what was held back may go now */
 	return err;
+}
+
+void tcps_bit_changed(struct socket *s, uint32_t bit)
+{
+	struct tcp_sock *t = tcps_of(s);
+	nsec_t now = clock_mono();
+
+	if (bit != SOB_KEEPALIVE)
+		return;
+	spin_lock(&t->lock);
+	if (t->phase != TCPS_OPEN) {
+		spin_unlock(&t->lock);
+		return;
+	}
+	tcp_set_keepalive(&t->c, socket_has(s, SOB_KEEPALIVE), now);
+	tcps_unlock_driven(t, now);
 }
 
 int tcps_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len)
@@ -191,6 +235,20 @@ static int get_word(struct tcp_sock *t, int name, int *v)
 		return 0;
 	case TCP_NOTSENT_LOWAT:
 		*v = (int)t->notsent_lowat;
+		return 0;
+	case TCP_INQ:
+		*v = t->inq;
+		return 0;
+	case TCP_FASTOPEN:
+		*v = t->fastopen;
+		return 0;
+	case TCP_FASTOPEN_CONNECT:
+	case TCP_THIN_DUPACK:
+	case TCP_REPAIR:
+		*v = 0;
+		return 0;
+	case TCP_TIMESTAMP:
+		*v = (int)((uint32_t)(clock_mono() / NSEC_PER_MSEC) + t->c.ts_offset);
 		return 0;
 	}
 	return -ENOPROTOOPT;

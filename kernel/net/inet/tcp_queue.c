@@ -6,7 +6,7 @@
  */
 
 #include "abi/errno.h"
-#include "dev/net/pkt.h"
+#include "dev/net/netdev.h"
 #include "lib/string.h"
 #include "net/inet/tcp_sock.h"
 #include "net/tcp/seq.h"
@@ -214,17 +214,74 @@ static bool make_place(struct tcp_sock *t, struct tcp_cb *cb, struct list **afte
 	return cb->seq != cb->end;
 }
 
+/* What packets cost besides their bytes is bounded by copying: when the queue weighs more than it
+ * may, small ones are put together in a page. A reader may be at the last packet; it knows how much
+ * of it there was. */
+static bool append_to(struct pkt *last, struct pkt *p)
+{
+	struct tcp_cb *to = tcp_cb(last), *cb = tcp_cb(p);
+	uint32_t n = cb->end - cb->seq;
+	struct pkt_frag *f;
+
+	if (to->end != cb->seq || to->room < n)
+		return false;
+	f = &last->frag[last->nfrags - 1];
+	pkt_copy(p, cb->skip, (uint8_t *)page_va(f->page) + f->offset + f->bytes, n);
+	f->bytes += n;
+	last->len += n;
+	to->room -= n;
+	to->end = cb->end;
+	pkt_free(p);
+	return true;
+}
+
+/* p's bytes, in a page that has room for more. p itself when there is no memory. */
+static struct pkt *repack(struct pkt *p)
+{
+	struct tcp_cb *cb = tcp_cb(p);
+	uint32_t n = cb->end - cb->seq;
+	struct page *page = page_alloc(0, PAGE_KERNEL, ALLOC_ATOMIC);
+	struct pkt *fresh = page ? pkt_alloc() : NULL;
+
+	if (!fresh) {
+		if (page)
+			page_put(page);
+		return p;
+	}
+	pkt_copy(p, cb->skip, page_va(page), n);
+	(void)!pkt_add_frag(fresh, page, 0, n);
+	*tcp_cb(fresh) = (struct tcp_cb){ .seq = cb->seq,
+					  .end = cb->end,
+					  .charge = (uint32_t)(sizeof(*p) + PAGE_SIZE),
+					  .room = (uint32_t)PAGE_SIZE - n };
+	pkt_free(p);
+	return fresh;
+}
+
+static uint32_t weight(const struct pkt *p)
+{
+	if (p->dev && p->dev->features & NETDEV_LOOPBACK) /* pages are the sender's */
+		return (uint32_t)sizeof(*p) + p->len;
+	return (uint32_t)(sizeof(*p) + (p->nfrags + !!p->head) * PAGE_SIZE);
+}
+
 void rcvq_insert(struct tcp_sock *t, struct pkt *p, uint32_t skip, uint32_t seq, uint32_t len)
 {
 	struct list *after = t->rcvq.prev;
 	struct tcp_cb *cb = tcp_cb(p);
 
-	*cb = (struct tcp_cb){ seq, seq + len, skip, (uint32_t)sizeof(*p) + p->len };
+	*cb = (struct tcp_cb){ seq, seq + len, skip, weight(p), 0 };
 	if (UNLIKELY(after != &t->rcvq &&
 		     tcp_cb(list_entry(after, struct pkt, node))->end != seq) &&
 	    !make_place(t, cb, &after)) {
 		pkt_free(p);
 		return;
+	}
+	if (UNLIKELY(t->rcvq_bytes > t->i.s.rcvbuf / 2) && cb->end - cb->seq <= PAGE_SIZE / 2) {
+		if (after != &t->rcvq && append_to(list_entry(after, struct pkt, node), p))
+			return;
+		p = repack(p);
+		cb = tcp_cb(p);
 	}
 	list_insert_between(&p->node, after, after->next);
 	t->rcvq_bytes += cb->charge;

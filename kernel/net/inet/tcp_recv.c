@@ -6,6 +6,7 @@
  */
 
 #include "abi/errno.h"
+#include "abi/in.h"
 #include "core/clock.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/tcp_sock.h"
@@ -272,5 +273,8 @@ ssize64_t tcps_recvmsg(struct socket *s, struct sockmsg *m)
 	if (n > 0 && !r.peek)
 		made_room(t);
 	pkt_free_list(&r.spent);
+	if (UNLIKELY(t->inq) && n >= 0)
+		sockmsg_put_control(m, IPPROTO_TCP, TCP_CM_INQ,
+				    &(int32_t){ (int32_t)tcps_readable(t) }, sizeof(int32_t));
 	return n;
 }

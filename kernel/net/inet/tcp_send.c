@@ -173,6 +173,8 @@ ssize64_t tcps_sendmsg(struct socket *s, struct sockmsg *m)
 	struct tcp_sock *t = tcps_of(s);
 	ssize64_t n;
 
+	if (UNLIKELY(m->flags & MSG_FASTOPEN)) /* tcp_fastopen is 0 */
+		return -EOPNOTSUPP;
 	mutex_lock(&t->writing);
 	if (UNLIKELY(m->uio->resid == 0 && !is_open(t)))
 		n = why_not(t);

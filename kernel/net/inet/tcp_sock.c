@@ -256,9 +256,10 @@ static int bind(struct socket *s, const void *addr, uint32_t len)
 
 	if (t->phase != TCPS_IDLE && t->phase != TCPS_DONE)
 		return -EINVAL;
-	if (!(err = inet_bind(&t->i, addr, len)))
-		t->bound_addr = !addr_is_any(&t->i.local);
-	return err;
+	if ((err = inet_bind(&t->i, addr, len)))
+		return err;
+	t->bound_addr = !addr_is_any(&t->i.local);
+	return 0;
 }
 
 /* --- readiness --- */
@@ -324,6 +325,7 @@ static const struct socket_ops tcp_ops = {
 	.recv = tcps_recvmsg,
 	.poll = poll,
 	.setsockopt = tcps_setsockopt,
+	.bit_changed = tcps_bit_changed,
 	.getsockopt = tcps_getsockopt,
 	.ioctl = tcps_ioctl,
 	.flags = SOCKET_SIGPIPE,
@@ -334,6 +336,9 @@ static void set_limits(void)
 {
 	int64_t pages = (int64_t)pmm_total_pages() / 8;
 
+	/* One connection's buffers: at most a 128th of memory. */
+	tcp_rmem[2] = (int)MIN(MAX(pages * 256, (int64_t)131072), (int64_t)tcp_rmem[2]);
+	tcp_wmem[2] = (int)MIN(MAX(pages * 256, (int64_t)65536), (int64_t)tcp_wmem[2]);
 	tcp_mem[1] = MAX(pages, (int64_t)128);
 	tcp_mem[0] = tcp_mem[1] / 4 * 3;
 	tcp_mem[2] = tcp_mem[0] * 2;
@@ -346,6 +351,7 @@ void tcp_init(void)
 {
 	sock_cache = slab_cache_create("TCP", sizeof(struct tcp_sock), 64, NULL);
 	inet_table_init(&ports, true);
+	ports.is_blocked = tcps_timewait_blocks;
 	set_limits();
 	tcps_table_init();
 	tcps_timewait_init();

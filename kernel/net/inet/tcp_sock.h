@@ -81,6 +81,7 @@ struct tcp_cb {
 	uint32_t seq, end; /* payload bytes that count */
 	uint32_t skip;     /* they begin here in the packet */
 	uint32_t charge;   /* bytes of memory, about */
+	uint32_t room;     /* bytes free behind the last one, in a page of its own */
 };
 static inline struct tcp_cb *tcp_cb(const struct pkt *p)
 {
@@ -142,6 +143,7 @@ struct tcp_sock {
 	uint8_t syn_retries, defer_accept; /* 0: the default; seconds */
 	uint16_t maxseg;                   /* 0: none */
 	uint32_t notsent_lowat;            /* 0: the default */
+	int fastopen;                      /* as was set: nothing is done */
 
 	/* a listener */
 	struct list requests, children; /* struct tcp_request; struct tcp_sock by child_node */
@@ -266,12 +268,16 @@ void tcps_timewait_init(void);
 void tcps_timewait_enter(struct tcp_sock *t, nsec_t now); /* takes t's place in the table */
 bool tcps_timewait_input(struct tcp_ep *ep, const struct tcp_seg *s, uint32_t *isn_min);
 nsec_t tcps_timewait_deadline(const struct tcp_ep *ep); /* for /proc/net: racy */
+/* bind(2): connections that are over, but not long ago, have this port and would not share it. */
+MUST_CHECK bool tcps_timewait_blocks(const struct inet_sock *i, const struct ipv6_addr *local,
+				     uint16_t port);
 /* connect(2) may take ep's ports over: it is gone then. */
 MUST_CHECK bool tcps_timewait_yield(struct tcp_ep *ep, bool loopback, uint32_t *isn_min);
 
 /* tcp_send.c, tcp_recv.c, tcp_option.c */
 ssize64_t tcps_sendmsg(struct socket *s, struct sockmsg *m);
 ssize64_t tcps_recvmsg(struct socket *s, struct sockmsg *m);
+void tcps_bit_changed(struct socket *s, uint32_t bit);
 int tcps_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
 int tcps_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len);
 int64_t tcps_ioctl(struct socket *s, unsigned cmd, uint64_t arg);

@@ -14,11 +14,14 @@
 #include "net/inet/tcp_sysctl.h"
 #include "pmm/slab.h"
 
+enum { PORT_BUCKETS = 1024 };
+
 struct timewait {
 	struct tcp_ep ep;
-	struct list node;
-	struct tcp_timewait tw; /* tw_lock */
-	bool dead;              /* tw_lock */
+	struct list node, port_node; /* tw_lock */
+	uint32_t bits;               /* SO_REUSEADDR and SO_REUSEPORT, as the socket had them */
+	struct tcp_timewait tw;      /* tw_lock */
+	bool dead;                   /* tw_lock */
 	uint8_t tos;
 	int32_t ifindex;
 	struct epoch_head epoch;
@@ -28,6 +31,7 @@ static struct slab_cache *cache;
 static struct spinlock tw_lock = SPINLOCK(TCPWAIT);
 static struct list all = LIST_INIT(all); /* tw_lock, as count */
 static int count;
+static struct list by_port[PORT_BUCKETS]; /* tw_lock: for bind(2) */
 static struct tcps_timer timer;
 
 static void free_now(struct epoch_head *h)
@@ -42,6 +46,7 @@ static bool kill_locked(struct timewait *w)
 		return false;
 	w->dead = true;
 	list_remove(&w->node);
+	list_remove(&w->port_node);
 	count--;
 	return true;
 }
@@ -61,6 +66,7 @@ void tcps_timewait_enter(struct tcp_sock *t, nsec_t now)
 	w->ep.kind = TCP_EP_TIMEWAIT;
 	w->tos = t->i.tos;
 	w->ifindex = t->i.s.bound_if;
+	w->bits = atomic_load(&t->i.s.bits) & (SOB_REUSEADDR | SOB_REUSEPORT);
 	list_init(&w->node);
 	tcp_tw_init(&w->tw, &t->c, now);
 	spin_lock(&tw_lock);
@@ -70,6 +76,7 @@ void tcps_timewait_enter(struct tcp_sock *t, nsec_t now)
 		return;
 	}
 	list_add_tail(&all, &w->node);
+	list_add_tail(&by_port[w->ep.key.lport % PORT_BUCKETS], &w->port_node);
 	net_count(STAT_TcpExt_TW);
 	if (count++ == 0)
 		tcps_timer_set(&timer, w->tw.deadline);
@@ -126,6 +133,24 @@ bool tcps_timewait_yield(struct tcp_ep *ep, bool loopback, uint32_t *isn_min)
 	return may;
 }
 
+bool tcps_timewait_blocks(const struct inet_sock *i, const struct ipv6_addr *local, uint16_t port)
+{
+	const struct list *head = &by_port[port % PORT_BUCKETS];
+	uint32_t bits = atomic_load(&i->s.bits);
+	struct timewait *w;
+	bool blocks = false;
+
+	spin_lock(&tw_lock);
+	list_for_each (w, head, port_node)
+		if (w->ep.key.lport == port && !(w->bits & bits) &&
+		    (addr_is_any(local) || ipv6_eq(local, &w->ep.key.local))) {
+			blocks = true;
+			break;
+		}
+	spin_unlock(&tw_lock);
+	return blocks;
+}
+
 static void expire(struct tcps_timer *timer_, nsec_t now)
 {
 	struct timewait *w;
@@ -149,4 +174,6 @@ void tcps_timewait_init(void)
 {
 	cache = slab_cache_create("tw_sock_TCP", sizeof(struct timewait), 0, NULL);
 	tcps_timer_init(&timer, expire);
+	for (unsigned i = 0; i < PORT_BUCKETS; i++)
+		list_init(&by_port[i]);
 }
