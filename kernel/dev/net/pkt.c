@@ -105,26 +105,32 @@ static void consume_frags(struct pkt *p, uint32_t n)
 
 /*
  * The n bytes, the whole linear part among them, go to the end of the room; the rest stays in its
- * pages. Headers before data are lost: nobody needs them after a pull.
+ * pages. The network header before the data goes along, if it fits: raw sockets and ICMP errors
+ * look at it.
  */
 bool pkt_need_slow(struct pkt *p, uint32_t n)
 {
 	uint8_t bytes[PKT_ROOM];
-	uint32_t rest;
+	uint32_t rest, keep;
 
 	if (n <= p->linear)
 		return true;
 	if (n > p->len || n > PKT_ROOM)
 		return false;
 	rest = n - p->linear;
-	pkt_copy(p, 0, bytes, n);
+	keep = pkt_headroom(p) - p->network;
+	if (p->network > pkt_headroom(p) || keep > PKT_ROOM - n)
+		keep = 0;
+	memcpy(bytes, p->data - keep, keep);
+	pkt_copy(p, 0, bytes + keep, n);
 	consume_frags(p, rest);
 	if (p->head)
 		page_put(p->head);
 	p->head = NULL;
 	p->linear = n;
 	p->data = p->room + PKT_ROOM - n;
-	memcpy(p->data, bytes, n);
+	memcpy(p->data - keep, bytes, keep + n);
+	p->network = (uint16_t)(PKT_ROOM - n - keep);
 	return true;
 }
 

@@ -274,7 +274,7 @@ void dgram_icmp_error(struct dgram_sock *d, const struct ip_info *sent, uint16_t
 		inet_errq_add(&d->i, &q, back);
 	} else {
 		pkt_free(back);
-		if (!hard || !d->i.rport)
+		if (!hard || addr_is_any(&d->i.remote))
 			return;
 	}
 	atomic_store(&d->i.s.error, e->err);
@@ -322,6 +322,11 @@ int dgram_wait_for_room(struct dgram_sock *d, uint32_t flags)
 	return err;
 }
 
+static bool has_peer(const struct dgram_sock *d)
+{
+	return d->i.rport || ((d->ops->no_ports || d->ops->any_port) && !addr_is_any(&d->i.remote));
+}
+
 static int find_destination(struct dgram_sock *d, const struct sockmsg *m, struct dgram_send *s)
 {
 	int scope = 0, err;
@@ -332,9 +337,9 @@ static int find_destination(struct dgram_sock *d, const struct sockmsg *m, struc
 		if (err)
 			return err;
 		s->c.oif = scope;
-		return s->port || d->ops->no_ports ? 0 : -EINVAL;
+		return s->port || d->ops->no_ports || d->ops->any_port ? 0 : -EINVAL;
 	}
-	if (!d->i.rport && !(d->ops->no_ports && !addr_is_any(&d->i.remote)))
+	if (!has_peer(d))
 		return -EDESTADDRREQ;
 	s->to = d->i.remote;
 	s->port = d->i.rport;
@@ -467,23 +472,42 @@ int dgram_check_size(struct dgram_sock *d, const struct dgram_send *s, const str
 	return -EMSGSIZE;
 }
 
+static void charge(struct dgram_sock *d, struct pkt *p, const struct ip_path *path)
+{
+	/* What goes through lo arrives before the call returns. */
+	if (path->dev->features & NETDEV_LOOPBACK)
+		return;
+	p->owner = d;
+	p->destroy = sent;
+	p->charged = pkt_weight(p);
+	atomic_fetch_add(&d->wmem, p->charged);
+}
+
+/* A full queue is the network's affair, unless the user wants to know: ip(7). */
+static int result(const struct dgram_sock *d, int err)
+{
+	return err == -ENOBUFS && !(d->i.recv & (INET_RECV_ERR | INET_RECV_ERR6)) ? 0 : err;
+}
+
 int dgram_output(struct dgram_sock *d, struct pkt *p, const struct ip_send *out)
 {
 	int err;
 
-	/* What goes through lo arrives before this returns. */
-	if (!(out->path->dev->features & NETDEV_LOOPBACK)) {
-		p->owner = d;
-		p->destroy = sent;
-		p->charged = pkt_weight(p);
-		atomic_fetch_add(&d->wmem, p->charged);
-	}
+	charge(d, p, out->path);
 	err = ip_output(p, out);
 	net_run_deferred();
-	/* A full queue is the network's affair, unless the user wants to know: ip(7). */
-	if (err == -ENOBUFS && !(d->i.recv & (INET_RECV_ERR | INET_RECV_ERR6)))
-		err = 0;
-	return err;
+	return LIKELY(!err) ? 0 : result(d, err);
+}
+
+int dgram_output_whole(struct dgram_sock *d, struct pkt *p, const struct ip_path *path,
+		       uint16_t type)
+{
+	int err;
+
+	charge(d, p, path);
+	err = neighbour_output(p, path, type);
+	net_run_deferred();
+	return result(d, err);
 }
 
 /* --- names --- */
@@ -579,7 +603,7 @@ int dgram_shutdown(struct socket *s, int how)
 
 	atomic_fetch_or(&d->shutdown, bits[how]);
 	socket_wake_state(s, EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLRDHUP);
-	return d->i.rport || (d->ops->no_ports && !addr_is_any(&d->i.remote)) ? 0 : -ENOTCONN;
+	return has_peer(d) ? 0 : -ENOTCONN;
 }
 
 int64_t dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg)

@@ -26,7 +26,8 @@ struct dgram_ops {
 	 * nothing to do. */
 	void (*place_locked)(struct dgram_sock *d);
 	int (*autobind)(struct dgram_sock *d); /* connect(2) and sends do so; NULL: no ports */
-	bool no_ports;                         /* addresses need no port */
+	bool no_ports;                         /* sockets have none */
+	bool any_port;                         /* a peer's may be 0 */
 	bool is_udp;                           /* counts as such */
 };
 
@@ -119,6 +120,10 @@ MUST_CHECK int dgram_output(struct dgram_sock *d, struct pkt *p, const struct ip
 
 /* Fills what /proc/net shows; the slot is the caller's. Under an epoch. */
 void dgram_show(const struct dgram_sock *d, struct inet_shown *out);
+
+/* The same for a packet with its network header, for the path. */
+MUST_CHECK int dgram_output_whole(struct dgram_sock *d, struct pkt *p, const struct ip_path *path,
+				  uint16_t type);
 
 /* --- names --- */
 

@@ -70,6 +70,7 @@ static void tell_protocol(const struct ip_info *sent, const struct pkt *p, const
 {
 	const struct ip_protocol *proto = ip_protocol_find(sent->proto);
 
+	raw_icmp(sent, p, e);
 	if (proto && proto->icmp)
 		proto->icmp(sent, p, e);
 	else if (proto && proto->error)
@@ -130,7 +131,9 @@ static void icmp4_input(struct pkt *p)
 		return;
 	}
 	net_count_icmp(false, false, h.type);
-	if (h.type == ICMP_ECHO)
+	if (h.type == ICMP_ECHO_REPLY)
+		ping_input(p);
+	else if (h.type == ICMP_ECHO)
 		answer_echo(p, false);
 	else if (h.type == ICMP_UNREACH || h.type == ICMP_TIME_EXCEEDED ||
 		 h.type == ICMP_PARAM_PROBLEM)
@@ -210,7 +213,9 @@ static void icmp6_input(struct pkt *p)
 		return;
 	}
 	net_count_icmp(true, false, h.type);
-	if (h.type == ICMPV6_ECHO)
+	if (h.type == ICMPV6_ECHO_REPLY)
+		ping_input(p);
+	else if (h.type == ICMPV6_ECHO)
 		answer_echo(p, true);
 	else if (h.type == NDP_NEIGHBOUR_SOLICIT || h.type == NDP_NEIGHBOUR_ADVERT)
 		ndp_input(p, h.type);
@@ -306,8 +311,12 @@ void ip_report_unreachable(struct pkt *p)
 
 void icmp_init(void)
 {
-	static struct ip_protocol v4 = { .proto = IPPROTO_ICMP_, .input = icmp4_input };
-	static struct ip_protocol v6 = { .proto = IPPROTO_ICMPV6_, .input = icmp6_input };
+	static struct ip_protocol v4 = { .proto = IPPROTO_ICMP_,
+					 .input = icmp4_input,
+					 .icmp = ping_icmp };
+	static struct ip_protocol v6 = { .proto = IPPROTO_ICMPV6_,
+					 .input = icmp6_input,
+					 .icmp = ping_icmp };
 
 	ip_protocol_register(&v4);
 	ip_protocol_register(&v6);

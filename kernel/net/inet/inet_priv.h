@@ -57,9 +57,26 @@ MUST_CHECK struct pkt *ip_piece(const struct pkt *p, uint32_t offset, uint32_t l
 /* `sum` and all bytes of p */
 uint32_t ip_sum(const struct pkt *p, uint32_t sum);
 
-/* raw.c: shows p, at its transport header, to raw sockets; true: one took it */
-bool raw_input(const struct pkt *p);
+/* raw.c: shows p, at its transport header, to raw sockets; true: it was for one. */
+extern _Atomic unsigned raw_sockets; /* how many there are */
+bool raw_input_slow(const struct pkt *p);
+static inline bool raw_input(const struct pkt *p)
+{
+	return UNLIKELY(atomic_load_explicit(&raw_sockets, memory_order_relaxed)) &&
+	       raw_input_slow(p);
+}
+void raw_icmp(const struct ip_info *sent, const struct pkt *back, const struct ip_error *e);
+
+/* ping.c: an answer, at its ICMP header of which ICMP_HEADER bytes are linear; an error about an
+ * ICMP message of ours. */
+void ping_input(const struct pkt *p);
+void ping_icmp(const struct ip_info *sent, const struct pkt *back, const struct ip_error *e);
+
+/* output.c: a number for IPv4's packets that may be cut */
+uint16_t ip_next_id(void);
 
 /* udp.c, tcp_*.c */
 void udp_init(void);
 void tcp_init(void);
+void raw_init(void);
+void ping_init(void);

@@ -22,7 +22,11 @@ static int create(int family, int type, int protocol, struct socket **out)
 	case SOCK_DGRAM:
 		if (protocol == IPPROTO_IP || protocol == IPPROTO_UDP)
 			return udp_create(family, out);
+		if (protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+			return ping_create(family, out);
 		return -EPROTONOSUPPORT;
+	case SOCK_RAW:
+		return raw_create(family, protocol, out);
 	}
 	return -ESOCKTNOSUPPORT;
 }
@@ -51,6 +55,8 @@ void inet_init(void)
 	ip_input_init();
 	icmp_init();
 	udp_init();
+	raw_init();
+	ping_init();
 	tcp_init();
 	net_family_register(&v4);
 	net_family_register(&v6);

@@ -11,6 +11,7 @@
 #include "core/random.h"
 #include "core/spinlock.h"
 #include "lib/string.h"
+#include "net/checksum.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/stats.h"
 #include "net/ip/frag.h"
@@ -20,7 +21,10 @@
 #include "pmm/page.h"
 #include "pmm/slab.h"
 
-enum { FRAG_BYTES_MAX = 4 << 20 };
+enum {
+	FRAG_BYTES_MAX = 4 << 20,
+	TRANSPORT_LOOK = 60, /* bytes of a transport header that protocols look at */
+};
 
 static struct ip_protocol *protocols; /* immutable after boot */
 static struct frag_table frags;
@@ -55,10 +59,16 @@ const struct ip_protocol *ip_protocol_find(uint8_t proto)
 static void deliver(struct pkt *p)
 {
 	const struct ip_protocol *proto = ip_protocol_find(ip_info(p)->proto);
+	bool heard = raw_input(p);
 
-	if (proto) {
+	if (LIKELY(proto)) {
 		net_count_ip(!addr_is4(&ip_info(p)->dst), InDelivers);
 		proto->input(p);
+		return;
+	}
+	if (heard) {
+		net_count_ip(!addr_is4(&ip_info(p)->dst), InDelivers);
+		pkt_free(p);
 		return;
 	}
 	net_count_ip(!addr_is4(&ip_info(p)->dst), InUnknownProtos);
@@ -102,12 +112,37 @@ static void place(struct pkt *piece, uint8_t **page_at, uint32_t total)
 	}
 }
 
+/* The network header of the first piece goes before p, as that of a packet which never was cut. */
+static void take_header(struct pkt *p, const struct pkt *first)
+{
+	uint32_t len = first->transport - first->network;
+	uint8_t *h;
+
+	p->dev = first->dev;
+	p->protocol = first->protocol;
+	p->type = first->type;
+	if (!pkt_need(p, MIN(p->len, (uint32_t)TRANSPORT_LOOK)) || len > pkt_headroom(p))
+		return;
+	h = pkt_push(p, len);
+	memcpy(h, pkt_network(first), len);
+	pkt_set_network(p);
+	if (h[0] >> 4 == 4) {
+		be16_put(h + 2, (uint16_t)p->len);
+		be16_put(h + 6, 0);
+		csum_put(h + 10, 0);
+		csum_put(h + 10, csum_finish(csum_add(0, h, len)));
+	} else {
+		be16_put(h + 4, (uint16_t)(p->len - IPV6_HEADER));
+	}
+	pkt_pull(p, len);
+}
+
 /* All pieces in one new packet, at its transport header. NULL: no memory. */
 static struct pkt *join(struct reassembly *r)
 {
 	uint8_t *page_at[PKT_FRAGS];
 	uint32_t total = r->q.total;
-	struct pkt *p = pkt_alloc(), *piece;
+	struct pkt *p = pkt_alloc(), *piece, *first = NULL;
 
 	if (!p)
 		return NULL;
@@ -122,10 +157,13 @@ static struct pkt *join(struct reassembly *r)
 		}
 		page_at[at / PAGE_SIZE] = page_va(page);
 	}
-	list_for_each (piece, &r->pkts, node)
+	list_for_each (piece, &r->pkts, node) {
 		place(piece, page_at, total);
-	p->dev = list_first(&r->pkts, struct pkt, node)->dev;
+		if (((struct piece *)(uintptr_t)piece->cb)->offset == 0)
+			first = piece;
+	}
 	*ip_info(p) = r->info;
+	take_header(p, first);
 	return p;
 }
 
@@ -201,7 +239,7 @@ static bool is_for_us(struct ip_info *i, const struct netdev *d)
 /* The transport header next; linear as far as protocols look. */
 static void to_transport(struct pkt *p)
 {
-	(void)!pkt_need(p, MIN(p->len, 60u));
+	(void)!pkt_need(p, MIN(p->len, (uint32_t)TRANSPORT_LOOK));
 	pkt_set_transport(p);
 	deliver(p);
 }
@@ -256,6 +294,7 @@ static void ipv4_input(struct pkt *p)
 	pkt_set_network(p);
 	pkt_pull(p, h.len);
 	if (UNLIKELY(h.more || h.frag)) {
+		pkt_set_transport(p);
 		memset(&key, 0, sizeof(key));
 		key.src = i->src;
 		key.dst = i->dst;
@@ -301,6 +340,7 @@ static void ipv6_input(struct pkt *p)
 	pkt_set_network(p);
 	pkt_pull(p, h.len);
 	if (UNLIKELY(h.has_frag && (h.frag || h.more))) {
+		pkt_set_transport(p);
 		memset(&key, 0, sizeof(key));
 		key.src = h.src;
 		key.dst = h.dst;

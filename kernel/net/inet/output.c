@@ -225,6 +225,11 @@ static void count_group(const struct pkt *p, const struct ip_send *s, uint32_t h
 	}
 }
 
+uint16_t ip_next_id(void)
+{
+	return (uint16_t)random_u64();
+}
+
 int ip_output(struct pkt *p, const struct ip_send *s)
 {
 	bool v4 = addr_is4(&s->dst);
@@ -247,7 +252,7 @@ int ip_output(struct pkt *p, const struct ip_send *s)
 		complete_checksum(p, s->proto);
 		return send_fragments(p, s, v4 ? header : header + IPV6_FRAG_HEADER);
 	}
-	push_header(p, s, s->dont_fragment ? 0 : (uint16_t)random_u64(), 0, false);
+	push_header(p, s, s->dont_fragment ? 0 : ip_next_id(), 0, false);
 	if (UNLIKELY(s->path->type >= ROUTE_BROADCAST) && !s->no_loop &&
 	    !(s->path->dev->features & NETDEV_LOOPBACK))
 		loop_back(p, s);

@@ -98,6 +98,7 @@ void inet_release_port(struct inet_sock *i);
 
 /* Ports that bind(2) chooses from, and those that need CAP_NET_BIND_SERVICE: net.ipv4.
  * ip_local_port_range, ip_unprivileged_port_start. */
+extern uint32_t inet_ping_group_low, inet_ping_group_high; /* net.ipv4.ping_group_range */
 extern int inet_port_low, inet_port_high, inet_port_unprivileged;
 
 /* What ip_output() is told of the options: TTL, TOS, fragments. dst, src and path are set. */
@@ -157,3 +158,4 @@ MUST_CHECK int pkt_append_uio(struct pkt *p, struct uio *u, size_t n);
 MUST_CHECK int udp_create(int family, struct socket **out);
 MUST_CHECK int tcp_create(int family, struct socket **out);
 MUST_CHECK int raw_create(int family, int protocol, struct socket **out);
+MUST_CHECK int ping_create(int family, struct socket **out);
