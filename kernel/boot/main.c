@@ -34,6 +34,7 @@
 #include "net/netif.h"
 #include "net/netlink/diag.h"
 #include "net/netlink/rtnetlink.h"
+#include "net/packet/packet.h"
 #include "net/netlink/uevent.h"
 #include "net/unix/unix.h"
 #include "pmm/kva.h"
@@ -181,6 +182,7 @@ static void init_network(void)
 	netif_init();
 	inet_init();
 	sock_diag_init();
+	packet_init();
 }
 
 void kernel_main(void)

@@ -353,6 +353,13 @@ static void socket_file_release(struct file *f)
 	s->ops->release(s);
 }
 
+static int socket_file_mmap(struct file *f, struct vm_map_args *a)
+{
+	struct socket *s = priv_socket(f);
+
+	return s->ops->mmap ? s->ops->mmap(s, a) : -ENODEV;
+}
+
 /* open(2) through /proc/PID/fd: a socket cannot be opened again. */
 static int socket_file_open(struct inode *i, struct file *f)
 {
@@ -377,8 +384,8 @@ static void socket_show_fdinfo(struct file *f, struct textbuf *t)
 	{                                                                                       \
 		.open = socket_file_open, .release = socket_file_release,                       \
 		.read = socket_file_read, .write = socket_file_write, .poll = socket_file_poll, \
-		.ioctl = socket_file_ioctl, .show_name = socket_show_name,                      \
-		.show_fdinfo = socket_show_fdinfo,                                              \
+		.ioctl = socket_file_ioctl, .mmap = socket_file_mmap,                           \
+		.show_name = socket_show_name, .show_fdinfo = socket_show_fdinfo,               \
 		.flags = FOP_STREAM | FOP_CAN_POLL | FOP_ASYNC | (more),                        \
 	}
 static const struct file_ops socket_file_ops = SOCKET_FILE_OPS(0);

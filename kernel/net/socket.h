@@ -24,6 +24,7 @@ struct slab_cache;
 struct socket;
 struct socket_filter;
 struct textbuf;
+struct vm_map_args;
 
 enum { SOCKADDR_MAX = sizeof(struct abi_sockaddr_storage) };
 
@@ -65,6 +66,7 @@ struct socket_ops {
 	int (*getsockopt)(struct socket *s, int level, int name, void *val, uint32_t *len);
 	void (*bit_changed)(struct socket *s, uint32_t bit); /* an option of enum socket_bits */
 	int64_t (*ioctl)(struct socket *s, unsigned cmd, uint64_t arg); /* -ENOTTY: unknown */
+	int (*mmap)(struct socket *s, struct vm_map_args *a); /* as file_ops.mmap; NULL: -ENODEV */
 	void (*show_fdinfo)(struct socket *s, struct textbuf *t);
 	unsigned flags; /* enum socket_ops_flags */
 };
@@ -73,6 +75,7 @@ enum socket_ops_flags {
 	SOCKET_PEEK_OFF = 2, /* has SO_PEEK_OFF */
 	SOCKET_TIMESTAMPS = 4, /* gives SO_TIMESTAMP and its kin with what it receives */
 	SOCKET_FILTERS = 8,    /* runs the filter on what it receives */
+	SOCKET_INOUT = 16,     /* getsockopt: val holds the user's bytes, as many as fit 8 */
 };
 
 /* Options that are one bit. */

@@ -309,7 +309,11 @@ static int get_option(struct socket *s, int level, int name, uaddr_t optval, uad
 	len = MIN(len, (uint32_t)OPTION_MAX);
 	if (len > sizeof(small) && (val = kmalloc(len)) == NULL)
 		return -ENOMEM;
-	err = socket_getsockopt(s, level, name, val, &len);
+	if (s->ops->flags & SOCKET_INOUT && level != SOL_SOCKET &&
+	    copy_from_user(val, optval, MIN(len, (uint32_t)sizeof(small[0]))))
+		err = -EFAULT;
+	else
+		err = socket_getsockopt(s, level, name, val, &len);
 	if ((!err && copy_to_user(optval, val, len)) ||
 	    ((!err || err == -ERANGE) && put_user_u32(optlen, len)))
 		err = -EFAULT;
