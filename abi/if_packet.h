@@ -109,7 +109,8 @@ struct abi_tpacket3_hdr {
 	uint16_t tp_vlan_tpid, tp_pad;
 	uint8_t tp_padding[8];
 };
-struct abi_tpacket_block_desc { /* with its struct tpacket_hdr_v1 */
+/* With its struct tpacket_hdr_v1. */
+struct abi_tpacket_block_desc {
 	uint32_t version, offset_to_priv;
 	uint32_t block_status, num_pkts, offset_to_first_pkt, blk_len;
 	uint64_t seq_num;
