@@ -76,6 +76,8 @@ enum {
 enum {
 	RTAX_LOCK = 1,
 	RTAX_MTU = 2,
+	RTAX_WINDOW = 3,
+	RTAX_RTT = 4,
 	RTAX_ADVMSS = 8,
 	RTAX_HOPLIMIT = 10,
 	RTAX_CC_ALGO = 16,

@@ -15,6 +15,13 @@ int proc_net_socks_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
 /* Sockets of a protocol and family (0: both) that there are now, in one of the states of a mask. */
 unsigned proc_net_count(uint8_t protocol, int family, unsigned states);
 
+/* proc_net_route.c */
+int proc_net_route_show(struct pinode *i, struct textbuf *t);
+int proc_net_ipv6_route_show(struct pinode *i, struct textbuf *t);
+int proc_net_rt_cache_show(struct pinode *i, struct textbuf *t);
+int proc_net_fib_trie_show(struct pinode *i, struct textbuf *t);
+int proc_net_arp_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+
 /* proc_net_stat.c */
 int proc_net_snmp_show(struct pinode *i, struct textbuf *t);
 int proc_net_snmp6_show(struct pinode *i, struct textbuf *t);

@@ -483,3 +483,67 @@ TEST(sockstat_counts_tcp)
 	CHECK_EQ(inuse2, inuse + 1);
 	CHECK(tw2 >= tw + 1);
 }
+
+TEST(routes_of_lo)
+{
+	char *text;
+
+	lo_up();
+	text = proc("route");
+	CHECK(strncmp(text, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT", 70) == 0);
+	CHECK_EQ(strcspn(text, "\n"), 127);
+	CHECK(strstr(proc("fib_trie"), "127.0.0.1\n") != NULL);
+	CHECK(strstr(proc("fib_trie"), "/32 host LOCAL\n") != NULL);
+	CHECK(strstr(proc("ipv6_route"), "00000000000000000000000000000001 80 00000000000000000000000000000000 00 "
+					 "00000000000000000000000000000000 00000000 ") != NULL);
+	CHECK(strstr(proc("ipv6_route"), " 80200001       lo\n") != NULL);
+	CHECK_STR(proc("arp"), "IP address       HW type     Flags       HW address            Mask     Device\n");
+}
+
+/* Adds (or removes) a route to dst/plen by lo. */
+static void route_by_lo(int type, const char *dst, int plen, int metric)
+{
+	struct {
+		struct nlmsghdr h;
+		struct rtmsg r;
+		char attr[64];
+		char answer[512];
+	} m = { .h = { .nlmsg_type = (unsigned short)type,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE },
+		.r = { .rtm_family = AF_INET, .rtm_dst_len = (unsigned char)plen, .rtm_table = RT_TABLE_MAIN,
+		       .rtm_protocol = RTPROT_BOOT, .rtm_scope = RT_SCOPE_LINK, .rtm_type = RTN_UNICAST } };
+	struct rtattr *a = (void *)m.attr;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), one = 1;
+
+	a->rta_type = RTA_DST;
+	a->rta_len = RTA_LENGTH(4);
+	CHECK_EQ(inet_pton(AF_INET, dst, RTA_DATA(a)), 1);
+	a = (void *)((char *)a + 8);
+	a->rta_type = RTA_OIF;
+	a->rta_len = RTA_LENGTH(4);
+	memcpy(RTA_DATA(a), &one, 4);
+	a = (void *)((char *)a + 8);
+	a->rta_type = RTA_PRIORITY;
+	a->rta_len = RTA_LENGTH(4);
+	memcpy(RTA_DATA(a), &metric, 4);
+	m.h.nlmsg_len = NLMSG_LENGTH(sizeof(m.r)) + 24;
+	CHECK_OK(fd);
+	CHECK_OK(send(fd, &m, m.h.nlmsg_len, 0));
+	CHECK_OK(recv(fd, &m, sizeof(m), 0));
+	CHECK_EQ(((struct nlmsgerr *)NLMSG_DATA(&m.h))->error, 0);
+	close(fd);
+}
+
+TEST(a_route_has_a_line)
+{
+	if (!test_is_root())
+		test_skip("needs root");
+	lo_up();
+	route_by_lo(RTM_NEWROUTE, "10.99.0.0", 16, 77);
+	CHECK(strstr(proc("route"), "lo\t0000630A\t00000000\t0001\t0\t0\t77\t0000FFFF\t0\t0\t0 ") != NULL);
+	route_by_lo(RTM_NEWROUTE, "10.98.1.2", 32, 0);
+	CHECK(strstr(proc("route"), "lo\t0201620A\t00000000\t0005\t0\t0\t0\tFFFFFFFF\t0\t0\t0 ") != NULL);
+	route_by_lo(RTM_DELROUTE, "10.99.0.0", 16, 77);
+	route_by_lo(RTM_DELROUTE, "10.98.1.2", 32, 0);
+	CHECK(strstr(proc("route"), "0000630A") == NULL);
+}

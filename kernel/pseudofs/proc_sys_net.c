@@ -1,0 +1,206 @@
+/*
+ * /proc/sys/net: a row for each variable, with its kind and limits. Only what something in the
+ * kernel looks at is here. Source: proc(5), tcp(7), ip(7), socket(7).
+ */
+
+#include "abi/errno.h"
+#include "lib/string.h"
+#include "net/inet/inet.h"
+#include "net/inet/tcp_sysctl.h"
+#include "net/socket.h"
+#include "net/unix/unix.h"
+#include "pseudofs/proc_net_priv.h"
+
+struct setting {
+	void *var;
+	uint8_t count;       /* of values: 1 or more, with tabs between them */
+	uint8_t bytes;       /* of each: 4 or 8 */
+	bool is_unsigned;    /* 4 bytes: up to UINT32_MAX */
+	int64_t least, most; /* of each */
+};
+
+static int64_t get(const struct setting *s, unsigned k)
+{
+	if (s->bytes == 8)
+		return ((const int64_t *)s->var)[k];
+	return s->is_unsigned ? (int64_t)((const uint32_t *)s->var)[k]
+			      : (int64_t)((const int32_t *)s->var)[k];
+}
+
+static void set(const struct setting *s, unsigned k, int64_t v)
+{
+	if (s->bytes == 8)
+		((int64_t *)s->var)[k] = v;
+	else
+		((int32_t *)s->var)[k] = (int32_t)v;
+}
+
+static int setting_show(struct pinode *i, struct textbuf *t)
+{
+	const struct setting *s = i->node->ptr;
+
+	for (unsigned k = 0; k < s->count; k++)
+		text_f(t, k ? "\t%ld" : "%ld", (long)get(s, k));
+	text_c(t, '\n');
+	return 0;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* The next number of *text; 1, 0 at the end, or -EINVAL. */
+static int next_number(const char **text, int64_t *out)
+{
+	bool minus;
+	uint64_t v = 0;
+
+	while (is_space(**text))
+		++*text;
+	if (**text == '\0')
+		return 0;
+	minus = **text == '-';
+	*text += minus;
+	if (**text < '0' || **text > '9')
+		return -EINVAL;
+	for (; **text >= '0' && **text <= '9'; ++*text) {
+		v = v * 10 + (uint64_t)(**text - '0');
+		if (v > 1ull << 62)
+			return -EINVAL;
+	}
+	if (**text != '\0' && !is_space(**text))
+		return -EINVAL;
+	*out = minus ? -(int64_t)v : (int64_t)v;
+	return 1;
+}
+
+/* All values are read before the first is set; those that are missing stay. */
+static ssize64_t setting_store(struct pinode *i, char *text, size_t n)
+{
+	const struct setting *s = i->node->ptr;
+	const char *at = text;
+	int64_t v[4];
+	unsigned k;
+	int res;
+
+	for (k = 0; k < s->count; k++) {
+		if ((res = next_number(&at, &v[k])) < 0)
+			return res;
+		if (res == 0)
+			break;
+		if (v[k] < s->least || v[k] > s->most)
+			return -EINVAL;
+	}
+	if (k == 0)
+		return -EINVAL;
+	while (k-- > 0)
+		set(s, k, v[k]);
+	return (ssize64_t)n;
+}
+
+/* --- congestion control --- */
+
+static int congestion_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%s\n", tcp_default_reno ? "reno" : "cubic");
+	return 0;
+}
+
+static ssize64_t congestion_store(struct pinode *i, char *text, size_t n)
+{
+	size_t len = strlen(text);
+
+	(void)i;
+	if (len > 0 && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	if (strcmp(text, "reno") != 0 && strcmp(text, "cubic") != 0)
+		return -ENOENT;
+	tcp_default_reno = text[0] == 'r';
+	return (ssize64_t)n;
+}
+
+static int congestion_list_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "reno cubic\n");
+	return 0;
+}
+
+/* --- rows --- */
+
+#define ROW(n, variable, values, size, u, lo, hi)                                                \
+	{                                                                                        \
+		.name = n, .mode = S_IFREG | 0644, .show = setting_show, .store = setting_store, \
+		.ptr = &(const struct setting)                                                   \
+		{                                                                                \
+			.var = &(variable), .count = values, .bytes = size, .is_unsigned = u,    \
+			.least = lo, .most = hi                                                  \
+		}                                                                                \
+	}
+#define INT(n, var, lo, hi)  ROW(n, var, 1, 4, false, lo, hi)
+#define INTS(n, var, lo, hi) ROW(n, var, ARRAY_SIZE(var), 4, false, lo, hi)
+#define DIR(n, c)                                                \
+	{                                                        \
+		.name = n, .mode = S_IFDIR | 0555, .children = c \
+	}
+enum { ANY = INT32_MIN, MOST = INT32_MAX, BYTE = 255 };
+
+static const struct pnode core_nodes[] = {
+	INT("optmem_max", net_optmem_max, 0, MOST),
+	INT("rmem_default", net_rmem_default, 2304, MOST),
+	INT("rmem_max", net_rmem_max, 2304, MOST),
+	INT("somaxconn", net_somaxconn, 0, MOST),
+	INT("wmem_default", net_wmem_default, 4608, MOST),
+	INT("wmem_max", net_wmem_max, 4608, MOST),
+	{ 0 },
+};
+
+static const struct pnode ipv4_nodes[] = {
+	INT("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, BYTE),
+	{ .name = "tcp_allowed_congestion_control",
+	  .mode = S_IFREG | 0444,
+	  .show = congestion_list_show },
+	{ .name = "tcp_available_congestion_control",
+	  .mode = S_IFREG | 0444,
+	  .show = congestion_list_show },
+	{ .name = "tcp_congestion_control",
+	  .mode = S_IFREG | 0644,
+	  .show = congestion_show,
+	  .store = congestion_store },
+	INT("tcp_ecn", tcp_ecn, 0, 2),
+	INT("tcp_fin_timeout", tcp_fin_timeout, ANY, MOST),
+	INT("tcp_keepalive_intvl", tcp_keepalive_intvl, ANY, MOST),
+	INT("tcp_keepalive_probes", tcp_keepalive_probes, 0, BYTE),
+	INT("tcp_keepalive_time", tcp_keepalive_time, ANY, MOST),
+	INT("tcp_max_orphans", tcp_max_orphans, ANY, MOST),
+	INT("tcp_max_syn_backlog", tcp_max_syn_backlog, ANY, MOST),
+	INT("tcp_max_tw_buckets", tcp_max_tw_buckets, ANY, MOST),
+	ROW("tcp_mem", tcp_mem, ARRAY_SIZE(tcp_mem), 8, false, 0, INT64_MAX),
+	INT("tcp_moderate_rcvbuf", tcp_moderate_rcvbuf, 0, 1),
+	ROW("tcp_notsent_lowat", tcp_notsent_lowat, 1, 4, true, 0, UINT32_MAX),
+	INT("tcp_retries2", tcp_retries2, 0, BYTE),
+	INTS("tcp_rmem", tcp_rmem, 1, MOST),
+	INT("tcp_sack", tcp_sack, 0, BYTE),
+	INT("tcp_syn_retries", tcp_syn_retries, 1, 127),
+	INT("tcp_synack_retries", tcp_synack_retries, 0, BYTE),
+	INT("tcp_syncookies", tcp_syncookies, 0, BYTE),
+	INT("tcp_timestamps", tcp_timestamps, 0, BYTE),
+	INT("tcp_tw_reuse", tcp_tw_reuse, 0, 2),
+	INT("tcp_window_scaling", tcp_window_scaling, 0, BYTE),
+	INTS("tcp_wmem", tcp_wmem, 1, MOST),
+	{ 0 },
+};
+
+static const struct pnode unix_nodes[] = {
+	INT("max_dgram_qlen", unix_max_dgram_qlen, 0, MOST),
+	{ 0 },
+};
+
+const struct pnode proc_sys_net_nodes[] = {
+	DIR("core", core_nodes),
+	DIR("ipv4", ipv4_nodes),
+	DIR("unix", unix_nodes),
+	{ 0 },
+};
