@@ -25,13 +25,15 @@ static int put_handle(const struct path *p, uaddr_t uhandle, uaddr_t umount)
 	struct abi_file_handle head;
 	bool fits;
 
-	if (i->sb->ops->find_inode == NULL)
+	if (i->sb->ops->note_handle == NULL)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&head, uhandle, sizeof(head)))
 		return -EFAULT;
 	if (head.handle_bytes > MAX_HANDLE_SZ)
 		return -EINVAL;
 	fits = head.handle_bytes >= sizeof(h);
+	if (fits)
+		i->sb->ops->note_handle(i);
 	head.handle_bytes = sizeof(h);
 	head.handle_type = fits ? HANDLE_INO32_GEN : HANDLE_INVALID;
 	if (put_user_u32(umount, (uint32_t)p->mnt->id) ||

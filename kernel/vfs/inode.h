@@ -140,7 +140,10 @@ struct super_ops {
 	int (*sync)(struct superblock *sb); /* NULL: nothing to write */
 	int (*remount)(struct superblock *sb, unsigned flags, const char *data);
 	void (*kill)(struct superblock *sb); /* unmounted for good: free everything */
-	/* The living inode of this number, counted; NULL: none. Missing: no file handles. */
+	/* A handle of i is being given out; from now on its number finds it. Missing: no file
+	 * handles. */
+	void (*note_handle)(struct inode *i);
+	/* The living inode of this number, counted; NULL: none that a handle was given out of. */
 	struct inode *(*find_inode)(struct superblock *sb, uint64_t ino);
 	void (*show_options)(struct superblock *sb,
 			     struct textbuf *t); /* ",size=1k" for /proc/mounts */

@@ -85,6 +85,7 @@ int tmpfs_inode_create(struct superblock *sb, struct inode *dir, uint32_t mode, 
 	inode_init(&t->vfs, sb, dir, mode, inode_next_ino());
 	list_init(&t->xattrs);
 	t->xattr_bytes = 0;
+	t->has_handle = false;
 	t->link = NULL;
 	set_operations(t, mode, rdev);
 	if (dir != NULL && UNLIKELY(atomic_load(&dir->default_acl) != NULL) &&
@@ -119,6 +120,8 @@ void tmpfs_free_inode(struct inode *i)
 
 	spin_lock(&s->lock);
 	list_remove(&t->all);
+	if (UNLIKELY(t->has_handle))
+		tmpfs_forget_handle_locked(s, t);
 	spin_unlock(&s->lock);
 	if (S_ISREG(i->mode))
 		vmobject_fini(&i->object);

@@ -143,6 +143,7 @@ static int fill_super(struct superblock *sb, const struct options *o, bool limit
 	s->limited = limited;
 	spin_init(&s->lock, RANK_DCACHE);
 	list_init(&s->inodes);
+	s->handles = (struct rbtree)RBTREE_INIT(NULL);
 	sb->priv = s;
 	sb->magic = limited ? TMPFS_MAGIC : RAMFS_MAGIC;
 	sb->has_acls = sb->has_flags = limited;
@@ -308,25 +309,62 @@ static void tmpfs_kill(struct superblock *sb)
 	kfree(s);
 }
 
-/* Handles are seldom opened: a walk over all inodes is what they cost. */
+/* --- file handles: few inodes ever have one, so these alone are in a tree --- */
+
+/* Where `ino` stands, or is to be linked below *parent. The lock is held. */
+static struct rbnode **handle_place(struct tmpfs_sb *s, uint64_t ino, struct rbnode **parent)
+{
+	struct rbnode **link = &s->handles.root;
+
+	*parent = NULL;
+	while (*link != NULL) {
+		uint64_t there = rb_entry(*link, struct tmpfs_inode, by_number)->vfs.ino;
+
+		if (there == ino)
+			break;
+		*parent = *link;
+		link = ino < there ? &(*link)->left : &(*link)->right;
+	}
+	return link;
+}
+
+static void tmpfs_note_handle(struct inode *i)
+{
+	struct tmpfs_sb *s = tmpfs_s(i->sb);
+	struct tmpfs_inode *t = tmpfs_i(i);
+	struct rbnode *parent, **link;
+
+	spin_lock(&s->lock);
+	if (!t->has_handle) {
+		link = handle_place(s, i->ino, &parent);
+		rb_insert(&s->handles, &t->by_number, parent, link);
+		t->has_handle = true;
+	}
+	spin_unlock(&s->lock);
+}
+
+void tmpfs_forget_handle_locked(struct tmpfs_sb *s, struct tmpfs_inode *t)
+{
+	rb_remove(&s->handles, &t->by_number);
+	t->has_handle = false;
+}
+
 static struct inode *tmpfs_find_inode(struct superblock *sb, uint64_t ino)
 {
 	struct tmpfs_sb *s = tmpfs_s(sb);
+	struct rbnode *parent, *n;
 	struct inode *found = NULL;
-	struct tmpfs_inode *t;
 
 	spin_lock(&s->lock);
-	list_for_each (t, &s->inodes, all)
-		if (t->vfs.ino == ino) {
-			if (ref_tryget(&t->vfs.ref))
-				found = &t->vfs;
-			break;
-		}
+	n = *handle_place(s, ino, &parent);
+	if (n != NULL && ref_tryget(&rb_entry(n, struct tmpfs_inode, by_number)->vfs.ref))
+		found = &rb_entry(n, struct tmpfs_inode, by_number)->vfs;
 	spin_unlock(&s->lock);
 	return found;
 }
 
 const struct super_ops tmpfs_super_ops = {
+	.note_handle = tmpfs_note_handle,
 	.find_inode = tmpfs_find_inode,
 	.free_inode = tmpfs_free_inode,
 	.statfs = tmpfs_statfs,

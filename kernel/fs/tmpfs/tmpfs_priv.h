@@ -5,6 +5,7 @@
 #include "fs/tmpfs/tmpfs.h"
 #include "vfs/dentry.h"
 #include "vfs/file.h"
+#include "lib/rbtree.h"
 #include "vfs/inode.h"
 
 /* The numbers of one mounted instance. A limit of 0 is none. */
@@ -14,8 +15,9 @@ struct tmpfs_sb {
 	uint64_t default_pages, default_inodes; /* shown only when they differ */
 	uint32_t mode, uid, gid;                /* of the root directory */
 	bool limited;                           /* statfs(2) tells numbers; false: ramfs */
-	struct spinlock lock;                   /* DCACHE: inodes */
+	struct spinlock lock;                   /* DCACHE: inodes, handles */
 	struct list inodes;
+	struct rbtree handles; /* by number, the inodes whose handle was given out */
 };
 
 /* A name in a directory. It holds its inode. */
@@ -50,7 +52,9 @@ enum { TMPFS_CHUNK = 16, TMPFS_LINEAR = 8 };
 
 struct tmpfs_inode {
 	struct inode vfs;
-	struct list all;    /* tmpfs_sb.inodes */
+	struct list all;         /* tmpfs_sb.inodes */
+	struct rbnode by_number; /* tmpfs_sb.handles, if has_handle; sb lock */
+	bool has_handle;
 	struct list xattrs; /* inode lock */
 	size_t xattr_bytes;
 	struct tmpfs_dir dir;
@@ -108,4 +112,5 @@ int tmpfs_removexattr(struct inode *i, const char *name);
 void tmpfs_xattrs_free(struct tmpfs_inode *t);
 
 /* super.c */
+void tmpfs_forget_handle_locked(struct tmpfs_sb *s, struct tmpfs_inode *t);
 extern const struct super_ops tmpfs_super_ops;
