@@ -12,7 +12,7 @@
  *	              auxiliary vector, envp[], argv[]
  *	sp            argc                             16-byte aligned
  *
- * It is written into the new address space in pieces of at most a page. Source: x86-64 psABI 3.4.1,
+ * It is written into the new address space page by page. Source: x86-64 psABI 3.4.1,
  *getauxval(3).
  */
 
@@ -23,48 +23,68 @@
 #include "abi/mman.h"
 #include "core/random.h"
 #include "lib/string.h"
-#include "pmm/slab.h"
+#include "pmm/page.h"
 #include "vfs/cred.h"
 #include "vm/vmspace.h"
 
-enum {
-	AUXV_MAX = 32,
-	WRITER_BYTES = 2048,
-	STACK_EXTRA = 128 << 10,
-	RSEQ_FEATURE_SIZE = 20,
-	RSEQ_ALIGN = 32
-};
+enum { AUXV_MAX = 32, STACK_EXTRA = 128 << 10, RSEQ_FEATURE_SIZE = 20, RSEQ_ALIGN = 32 };
 
-/* Collects words and writes them upwards. */
-struct writer {
+/* Where the new stack is being written: one of its pages at a time, through the kernel's own
+ * mapping.
+ */
+struct window {
 	struct vmspace *vs;
-	uint64_t addr; /* of buf[0] */
-	size_t n;      /* bytes in buf */
+	struct page *page; /* counted; NULL: none yet */
+	uint64_t base;     /* the user's address of that page */
+	char *va;
+	uint64_t next; /* where the next word goes */
 	int err;
-	uint64_t *buf; /* WRITER_BYTES */
 };
 
-static int write_mem(struct vmspace *vs, uint64_t addr, const void *p, size_t n)
+static void window_close(struct window *w)
 {
-	ssize64_t done = n == 0 ? 0 : vm_access(vs, addr, (void *)(uintptr_t)p, n, true, true);
-
-	return done == (ssize64_t)n ? 0 : done < 0 && done != -EFAULT ? (int)done : -ENOMEM;
+	if (w->page != NULL)
+		page_put(w->page);
+	w->page = NULL;
 }
 
-static void writer_flush(struct writer *w)
+static NOINLINE bool window_move(struct window *w, uint64_t addr)
 {
-	if (w->err == 0 && w->n > 0)
-		w->err = write_mem(w->vs, w->addr, w->buf, w->n);
-	w->addr += w->n;
-	w->n = 0;
+	window_close(w);
+	if (w->err == 0)
+		w->err = vm_pin_new_page(w->vs, addr, &w->page, &w->va);
+	w->base = page_round_down(addr);
+	return w->err == 0;
 }
 
-static void put_word(struct writer *w, uint64_t v)
+/* True: the page of addr is there to be written. */
+static inline bool window_at(struct window *w, uint64_t addr)
 {
-	w->buf[w->n / sizeof(v)] = v;
-	w->n += sizeof(v);
-	if (w->n == WRITER_BYTES)
-		writer_flush(w);
+	return LIKELY(w->page != NULL && page_round_down(addr) == w->base) || window_move(w, addr);
+}
+
+static int write_mem(struct window *w, uint64_t addr, const void *p, size_t n)
+{
+	const char *from = p;
+
+	while (n > 0) {
+		size_t off = addr & PAGE_MASK, part = MIN(n, PAGE_SIZE - off);
+
+		if (!window_at(w, addr))
+			return w->err;
+		memcpy(w->va + off, from, part);
+		addr += part;
+		from += part;
+		n -= part;
+	}
+	return 0;
+}
+
+static void put_word(struct window *w, uint64_t v)
+{
+	if (window_at(w, w->next))
+		*(uint64_t *)(void *)(w->va + (w->next & PAGE_MASK)) = v;
+	w->next += sizeof(v);
 }
 
 struct places {
@@ -92,7 +112,7 @@ static void find_places(struct exec *x, struct places *p)
 
 /* --- strings --- */
 
-static int write_stream(struct exec *x, uint64_t addr, uint64_t skip)
+static int write_stream(struct exec *x, struct window *w, uint64_t addr, uint64_t skip)
 {
 	struct exec_cursor c;
 	const char *p;
@@ -103,14 +123,14 @@ static int write_stream(struct exec *x, uint64_t addr, uint64_t skip)
 	if (skip > 0)
 		exec_cursor_skip_string(&c);
 	while ((n = exec_cursor_next(&c, PAGE_SIZE, &p)) != 0) {
-		if ((err = write_mem(x->vs, addr, p, n)))
+		if ((err = write_mem(w, addr, p, n)))
 			return err;
 		addr += n;
 	}
 	return 0;
 }
 
-static int write_strings(struct exec *x, const struct places *p)
+static int write_strings(struct exec *x, struct window *w, const struct places *p)
 {
 	const struct exec_strings *s = &x->strings;
 	uint64_t addr = p->args;
@@ -120,18 +140,18 @@ static int write_strings(struct exec *x, const struct places *p)
 	for (unsigned i = 0; i < s->nhead; i++) {
 		size_t n = strlen(s->head[i]) + 1;
 
-		if ((err = write_mem(x->vs, addr, s->head[i], n)))
+		if ((err = write_mem(w, addr, s->head[i], n)))
 			return err;
 		addr += n;
 	}
-	if ((err = write_stream(x, addr, p->skip)))
+	if ((err = write_stream(x, w, addr, p->skip)))
 		return err;
-	if ((err = write_mem(x->vs, p->execfn, x->filename, strlen(x->filename) + 1)))
+	if ((err = write_mem(w, p->execfn, x->filename, strlen(x->filename) + 1)))
 		return err;
-	if ((err = write_mem(x->vs, p->platform, ARCH_ELF_PLATFORM, sizeof(ARCH_ELF_PLATFORM))))
+	if ((err = write_mem(w, p->platform, ARCH_ELF_PLATFORM, sizeof(ARCH_ELF_PLATFORM))))
 		return err;
 	random_bytes(random, sizeof(random));
-	return write_mem(x->vs, p->random, random, sizeof(random));
+	return write_mem(w, p->random, random, sizeof(random));
 }
 
 /* --- vectors --- */
@@ -176,7 +196,7 @@ static void make_auxv(struct exec *x, const struct places *p)
 	put_aux(vs, AT_NULL, 0);
 }
 
-static void put_pointers(struct writer *w, struct exec_cursor *c, uint64_t *addr, uint64_t n)
+static void put_pointers(struct window *w, struct exec_cursor *c, uint64_t *addr, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++) {
 		put_word(w, *addr);
@@ -185,7 +205,7 @@ static void put_pointers(struct writer *w, struct exec_cursor *c, uint64_t *addr
 	put_word(w, 0);
 }
 
-static void put_vectors(struct exec *x, const struct places *p, struct writer *w)
+static void put_vectors(struct exec *x, const struct places *p, struct window *w)
 {
 	const struct exec_strings *s = &x->strings;
 	struct exec_cursor c;
@@ -203,19 +223,6 @@ static void put_vectors(struct exec *x, const struct places *p, struct writer *w
 	put_pointers(w, &c, &addr, p->envc);
 	for (unsigned i = 0; i < x->vs->nauxv; i++)
 		put_word(w, x->vs->auxv[i]);
-	writer_flush(w);
-}
-
-static int write_vectors(struct exec *x, const struct places *p)
-{
-	struct writer w = { .vs = x->vs, .addr = x->sp };
-
-	w.buf = kmalloc(WRITER_BYTES);
-	if (w.buf == NULL)
-		return -ENOMEM;
-	put_vectors(x, p, &w);
-	kfree(w.buf);
-	return w.err;
 }
 
 /* --- the mapping --- */
@@ -244,6 +251,7 @@ int exec_build_stack(struct exec *x)
 {
 	struct vmspace *vs = x->vs;
 	struct places p;
+	struct window w = { .vs = vs };
 	uint64_t words;
 	int err;
 
@@ -253,10 +261,14 @@ int exec_build_stack(struct exec *x)
 	vs->env_end = p.execfn;
 	words = 1 + p.argc + 1 + p.envc + 1 + 2 * AUXV_MAX;
 	x->sp = ALIGN_DOWN(p.random - words * sizeof(uint64_t), 16ul);
+	w.next = x->sp;
 	if ((err = map_stack(x)))
 		return err;
 	make_auxv(x, &p);
-	if ((err = write_strings(x, &p)))
-		return err;
-	return write_vectors(x, &p);
+	if ((err = write_strings(x, &w, &p)) == 0) {
+		put_vectors(x, &p, &w);
+		err = w.err;
+	}
+	window_close(&w);
+	return err;
 }

@@ -117,6 +117,20 @@ ssize64_t vm_access(struct vmspace *vs, uint64_t addr, void *buf, size_t n, bool
 	return done || !n ? (ssize64_t)done : -EFAULT;
 }
 
+int vm_pin_new_page(struct vmspace *vs, uint64_t addr, struct page **out, char **va) NO_TSA
+{
+	struct vm_fault f = { .vs = vs, .write = true };
+	struct pinned p;
+
+	if (!pin(&f, addr, &p))
+		return -ENOMEM;
+	read_unlock(&vs->lock);
+	KASSERT(p.page && p.page->kind == PAGE_ANON);
+	*out = p.page;
+	*va = p.va;
+	return 0;
+}
+
 /* Anonymous memory that nobody has written to: not read, which would make it there. */
 static bool is_untouched(struct vmspace *vs, uint64_t va)
 {

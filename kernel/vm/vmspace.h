@@ -22,6 +22,7 @@
 #include "sched/work.h"
 #include "vm/vma.h"
 
+struct page;
 struct textbuf;
 struct thread;
 
@@ -148,6 +149,14 @@ MUST_CHECK int vm_populate(struct vmspace *vs, uint64_t addr, uint64_t len, bool
  */
 MUST_CHECK ssize64_t vm_access(struct vmspace *vs, uint64_t addr, void *buf, size_t n, bool write,
 			       bool force);
+
+/*
+ * The page at addr, made to be written, of a space that nobody else reaches yet: exec builds a stack
+ * in it.
+ *   out, va      counted; its memory
+ *   returns      0; -ENOMEM
+ */
+MUST_CHECK int vm_pin_new_page(struct vmspace *vs, uint64_t addr, struct page **out, char **va);
 
 /*
  * Reads one page for a core file, whatever its protection.
