@@ -180,8 +180,10 @@ int64_t sys_io_submit(uint64_t ctx, int64_t nr, uaddr_t iocbpp)
 /* Nothing is ever on its way. */
 int64_t sys_io_cancel(uint64_t ctx, uaddr_t iocb, uaddr_t result)
 {
-	(void)ctx, (void)iocb, (void)result;
-	return -EINVAL;
+	uint32_t key;
+
+	(void)ctx, (void)result;
+	return get_user_u32(&key, uaddr_add(iocb, offsetof(struct abi_iocb, aio_key))) ?: -EINVAL;
 }
 
 static int64_t get_events(uint64_t ctx, int64_t min, int64_t nr, uaddr_t events, nsec_t deadline)

@@ -20,7 +20,7 @@ int64_t sys_mq_open(uaddr_t uname, uint32_t oflag, uint32_t mode, uaddr_t uattr)
 	struct file *f;
 	int fd, err;
 
-	if (oflag & O_CREAT && !uaddr_is_null(uattr)) {
+	if (!uaddr_is_null(uattr)) {
 		if (copy_from_user(&attr, uattr, sizeof(attr)))
 			return -EFAULT;
 		wanted = &attr;

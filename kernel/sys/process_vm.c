@@ -152,7 +152,7 @@ static bool is_harmless(int advice)
 	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED;
 }
 
-static int space_of_pidfd(int fd, struct vmspace **out)
+static int space_of_pidfd(int fd, int advice, struct vmspace **out)
 {
 	struct fdref r = fdref_get(fd);
 	struct pid *pid = r.file ? pidfd_pid(r.file) : NULL;
@@ -160,7 +160,7 @@ static int space_of_pidfd(int fd, struct vmspace **out)
 	int err = pid ? -ESRCH : -EBADF;
 
 	if (t) {
-		err = task_may_access(t, ACCESS_READ);
+		err = is_harmless(advice) ? task_may_access(t, ACCESS_READ) : -EINVAL;
 		if (!err && !(*out = task_get_vmspace(t)))
 			err = -ESRCH;
 		task_put(t);
@@ -181,11 +181,9 @@ int64_t sys_process_madvise(int pidfd, uaddr_t iov, uint64_t vlen, int32_t advic
 		return -EINVAL;
 	if ((err = import_remote(iov, vlen, &ranges)))
 		return err;
-	if ((err = space_of_pidfd(pidfd, &vs)))
+	if ((err = space_of_pidfd(pidfd, advice, &vs)))
 		goto free;
-	if (!is_harmless(advice))
-		err = -EINVAL;
-	else if (vs != curthread()->vmspace && !capable(CAP_SYS_NICE))
+	if (vs != curthread()->vmspace && !capable(CAP_SYS_NICE))
 		err = -EPERM;
 	for (uint64_t i = 0; i < vlen && !err; i++)
 		if (!(err = vm_advise(vs, ranges[i].base, ranges[i].len, advice)))

@@ -86,9 +86,10 @@ static int open_pair(struct socket *s[2], unsigned flags, struct file *f[2])
 	return err;
 }
 
-static int install_pair(struct file *f[2], bool cloexec, uaddr_t sv)
+/* Two numbers, told to the user before there is anything behind them: a pointer that is no good is
+ * the first thing that socketpair(2) complains about. */
+static int reserve_pair(int32_t fd[2], bool cloexec, uaddr_t sv)
 {
-	int32_t fd[2];
 	int err;
 
 	if ((fd[0] = fd_reserve(0, cloexec)) < 0)
@@ -97,10 +98,8 @@ static int install_pair(struct file *f[2], bool cloexec, uaddr_t sv)
 		err = fd[1];
 		goto first;
 	}
-	if ((err = copy_to_user(sv, fd, sizeof(fd))))
+	if ((err = copy_to_user(sv, fd, 2 * sizeof(*fd))))
 		goto second;
-	fd_install(fd[0], f[0]);
-	fd_install(fd[1], f[1]);
 	return 0;
 second:
 	fd_unreserve(fd[1]);
@@ -112,20 +111,24 @@ first:
 int64_t sys_socketpair(int32_t domain, int32_t type, int32_t protocol, uaddr_t sv)
 {
 	unsigned flags = (uint32_t)type & ~(uint32_t)SOCK_TYPE_MASK;
-	int err;
 	struct socket *s[2];
 	struct file *f[2];
+	int32_t fd[2];
+	int err;
 
 	if (flags & ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
-	if ((err = socket_create_pair(domain, type & SOCK_TYPE_MASK, protocol, s)) ||
-	    (err = open_pair(s, file_flags(flags), f)))
+	if ((err = reserve_pair(fd, flags & SOCK_CLOEXEC, sv)))
 		return err;
-	if ((err = install_pair(f, flags & SOCK_CLOEXEC, sv))) {
-		file_put(f[0]);
-		file_put(f[1]);
+	if ((err = socket_create_pair(domain, type & SOCK_TYPE_MASK, protocol, s)) ||
+	    (err = open_pair(s, file_flags(flags), f))) {
+		fd_unreserve(fd[1]);
+		fd_unreserve(fd[0]);
+		return err;
 	}
-	return err;
+	fd_install(fd[0], f[0]);
+	fd_install(fd[1], f[1]);
+	return 0;
 }
 
 int64_t sys_bind(int32_t sockfd, uaddr_t addr, int32_t addrlen)
@@ -148,8 +151,8 @@ int64_t sys_connect(int32_t sockfd, uaddr_t addr, int32_t addrlen)
 	struct sockref r;
 	int err = sock_get(sockfd, &r);
 
-	if (err)
-		return err;
+	if (err) /* of a file that is no socket the address is looked at first */
+		return err == -ENOTSOCK ? sockaddr_get(&name, addr, addrlen) ?: err : err;
 	if ((err = sockaddr_get(&name, addr, addrlen)) == 0)
 		err = socket_connect(r.s, &name, (uint32_t)addrlen, sock_is_nonblock(r));
 	sock_put(r);
@@ -267,12 +270,11 @@ int64_t sys_setsockopt(int32_t sockfd, int32_t level, int32_t optname, uaddr_t o
 		       int32_t optlen)
 {
 	struct sockref r;
-	int err = sock_get(sockfd, &r);
+	int err = optlen < 0 ? -EINVAL : sock_get(sockfd, &r);
 
 	if (err)
 		return err;
-	err = optlen < 0 ? -EINVAL
-			 : socket_setsockopt(r.s, level, optname, optval, (uint32_t)optlen);
+	err = socket_setsockopt(r.s, level, optname, optval, (uint32_t)optlen);
 	sock_put(r);
 	return err;
 }

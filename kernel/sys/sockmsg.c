@@ -45,9 +45,12 @@ int64_t sys_sendto(int32_t sockfd, uaddr_t buf, uint64_t len, uint32_t flags, ua
 	struct uio u;
 	int64_t n;
 
+	len = MIN(len, (uint64_t)MAX_RW);
+	if (!user_range_ok(buf, len))
+		return -EFAULT;
 	if ((n = sock_get(sockfd, &r)))
 		return n;
-	uio_init_user(&u, buf, MIN(len, (uint64_t)MAX_RW));
+	uio_init_user(&u, buf, len);
 	m.uio = &u;
 	m.flags |= nonblock(r);
 	if (!uaddr_is_null(dest_addr)) {
@@ -71,9 +74,12 @@ int64_t sys_recvfrom(int32_t sockfd, uaddr_t buf, uint64_t len, uint32_t flags, 
 	int64_t n;
 	int err;
 
+	len = MIN(len, (uint64_t)MAX_RW);
+	if (!user_range_ok(buf, len))
+		return -EFAULT;
 	if ((n = sock_get(sockfd, &r)))
 		return n;
-	uio_init_user(&u, buf, MIN(len, (uint64_t)MAX_RW));
+	uio_init_user(&u, buf, len);
 	m.uio = &u;
 	m.flags |= nonblock(r);
 	if (!uaddr_is_null(src_addr))
@@ -165,7 +171,7 @@ static int64_t send_msg(struct sockref r, uaddr_t msg, uint32_t flags)
 int64_t sys_sendmsg(int32_t sockfd, uaddr_t msg, uint32_t flags)
 {
 	struct sockref r;
-	int64_t n = sock_get(sockfd, &r);
+	int64_t n = flags & MSG_CMSG_COMPAT ? -EINVAL : sock_get(sockfd, &r);
 
 	if (n)
 		return n;
@@ -212,7 +218,7 @@ static int64_t recv_msg(struct sockref r, uaddr_t msg, uint32_t flags)
 int64_t sys_recvmsg(int32_t sockfd, uaddr_t msg, uint32_t flags)
 {
 	struct sockref r;
-	int64_t n = sock_get(sockfd, &r);
+	int64_t n = flags & MSG_CMSG_COMPAT ? -EINVAL : sock_get(sockfd, &r);
 
 	if (n)
 		return n;
@@ -237,7 +243,7 @@ int64_t sys_sendmmsg(int32_t sockfd, uaddr_t msgvec, uint32_t vlen, uint32_t fla
 {
 	struct sockref r;
 	uint32_t done = 0;
-	int64_t n = sock_get(sockfd, &r);
+	int64_t n = flags & MSG_CMSG_COMPAT ? -EINVAL : sock_get(sockfd, &r);
 
 	if (n)
 		return n;
@@ -284,6 +290,8 @@ int64_t sys_recvmmsg(int32_t sockfd, uaddr_t msgvec, uint32_t vlen, uint32_t fla
 	int64_t n;
 	int err;
 
+	if (flags & MSG_CMSG_COMPAT)
+		return -EINVAL;
 	if (!uaddr_is_null(timeout)) {
 		if ((err = get_user_timespec(&span, timeout)))
 			return err;

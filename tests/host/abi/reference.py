@@ -307,6 +307,7 @@ ABSENT = {
     "MFD_NAME_MAX": "memfd_create(2)",
     "MFD_NOEXEC_SEAL": NEWER,
     "MQUEUE_MAGIC": "statfs(2)",
+    "MSG_CMSG_COMPAT": "the flag by which 32-bit programs are told apart",
     "OPEN_HOW_SIZE_VER0": "openat2(2): the size of the first struct open_how",
     "PIDFD_SIGNAL_PROCESS_GROUP": NEWER,
     "PIDFD_SIGNAL_THREAD": NEWER,
