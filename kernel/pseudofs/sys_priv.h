@@ -19,3 +19,13 @@ int sys_pci_root_find(struct pinode *dir, const char *name, size_t len, const st
 bool sys_pci_root_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
 		       const struct pnode **node);
 extern const struct pnode sys_bus_nodes[];
+
+/* A mask of CPUs as sysfs writes one: as many digits as there are CPUs for, in groups of 32 bits.
+ */
+int sys_mask_show(struct textbuf *t, uint64_t mask);
+
+/* sys_cache.c: below a CPU's directory. */
+int sys_cache_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		   struct psubject *s);
+bool sys_cache_next(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		    const struct pnode **node);

@@ -36,8 +36,7 @@ static int subject_number_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
-/* As many digits as there are CPUs for, in groups of 32 bits. */
-static int mask_show(struct textbuf *t, uint64_t mask)
+int sys_mask_show(struct textbuf *t, uint64_t mask)
 {
 	if (ncpus > 32)
 		text_f(t, "%0*x,%08x\n", (int)(ncpus - 32 + 3) / 4, (unsigned)(mask >> 32),
@@ -49,13 +48,13 @@ static int mask_show(struct textbuf *t, uint64_t mask)
 
 static int core_mask_show(struct pinode *i, struct textbuf *t)
 {
-	return mask_show(t, 1ul << i->subject.number);
+	return sys_mask_show(t, 1ul << i->subject.number);
 }
 
 static int cpu_mask_show(struct pinode *i, struct textbuf *t)
 {
 	(void)i;
-	return mask_show(t, ncpus < 64 ? (1ul << ncpus) - 1 : ~0ul);
+	return sys_mask_show(t, ncpus < 64 ? (1ul << ncpus) - 1 : ~0ul);
 }
 
 #define TEXT(n, fn)                                           \
@@ -93,7 +92,12 @@ static const struct pnode topology[] = {
 	TEXT("package_cpus_list", cpu_list_show),
 	{ 0 },
 };
-static const struct pnode one_cpu[] = { DIR("topology", topology), NUMBER("online", 1), { 0 } };
+static const struct pnode one_cpu[] = {
+	DIR("topology", topology),
+	{ .name = "cache", .mode = S_IFDIR | 0755, .find = sys_cache_find, .list = sys_cache_next },
+	NUMBER("online", 1),
+	{ 0 },
+};
 static const struct pnode cpu_dir = { .name = "", .mode = S_IFDIR | 0755, .children = one_cpu };
 
 static int cpu_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,

@@ -286,6 +286,38 @@ TEST(proc_mem_of_self)
 }
 
 /* lscpu(1) compares the masks of every CPU, and trusts that they are there. */
+static const char *cache_text(int index, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, name);
+	return test_slurp(path);
+}
+
+TEST(sysfs_tells_the_caches_of_a_cpu)
+{
+	int n;
+
+	for (n = 0;; n++) {
+		char dir[64], type[16];
+		long bytes;
+
+		snprintf(dir, sizeof(dir), "/sys/devices/system/cpu/cpu0/cache/index%d", n);
+		if (access(dir, F_OK))
+			break;
+		bytes = atol(cache_text(n, "number_of_sets"));
+		bytes *= atol(cache_text(n, "ways_of_associativity"));
+		bytes *= atol(cache_text(n, "coherency_line_size"));
+		CHECK_EQ(bytes, atol(cache_text(n, "size")) * 1024);
+		snprintf(type, sizeof(type), "%s", cache_text(n, "type"));
+		CHECK(!strcmp(type, "Data\n") || !strcmp(type, "Instruction\n") || !strcmp(type, "Unified\n"));
+		CHECK(atoi(cache_text(n, "level")) >= 1);
+		CHECK(strtoul(cache_text(n, "shared_cpu_map"), NULL, 16) & 1);
+		CHECK_EQ(cache_text(n, "shared_cpu_list")[0], '0');
+	}
+	CHECK(n >= 3);
+}
+
 TEST(sysfs_tells_the_topology_of_a_cpu)
 {
 	static const char *const masks[][2] = { { "thread_siblings", "core_cpus" },

@@ -84,6 +84,16 @@ void arch_backtrace(void);
 /* Another CPU is to log its registers and backtrace, whatever it does: by NMI. */
 void arch_backtrace_of(unsigned cpu);
 
+/* One of the CPU's caches, the nearest first. The same on every CPU. */
+struct arch_cache {
+	unsigned level, sets, ways, line; /* line: bytes */
+	enum { CACHE_DATA = 1, CACHE_INSTRUCTION, CACHE_UNIFIED } type;
+};
+/* The nth; false: there are no more. */
+bool arch_cpu_cache(unsigned n, struct arch_cache *out);
+/* The CPUs, `cpu` among them, that share its nth cache. */
+uint64_t arch_cpu_cache_sharers(unsigned cpu, unsigned n);
+
 /* Text of /proc/cpuinfo for one CPU. */
 struct textbuf;
 void arch_cpuinfo(struct textbuf *t, unsigned cpu);
