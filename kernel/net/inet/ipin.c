@@ -24,6 +24,7 @@
 enum {
 	FRAG_BYTES_MAX = 4 << 20,
 	TRANSPORT_LOOK = 60, /* bytes of a transport header that protocols look at */
+	IPV6_NEXT_AT = 6,
 };
 
 static struct ip_protocol *protocols; /* immutable after boot */
@@ -239,7 +240,9 @@ static bool is_for_us(struct ip_info *i, const struct netdev *d)
 /* The transport header next; linear as far as protocols look. */
 static void to_transport(struct pkt *p)
 {
-	(void)!pkt_need(p, MIN(p->len, (uint32_t)TRANSPORT_LOOK));
+	/* TCP looks for itself: its payload stays in its pages. */
+	if (ip_info(p)->proto != IPPROTO_TCP_)
+		(void)!pkt_need(p, MIN(p->len, (uint32_t)TRANSPORT_LOOK));
 	pkt_set_transport(p);
 	deliver(p);
 }
@@ -317,7 +320,9 @@ static void ipv6_input(struct pkt *p)
 
 	net_count(STAT_Ip6_InReceives);
 	net_count_add(STAT_Ip6_InOctets, p->len);
-	if (!pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM - 20)) || p->linear < IPV6_HEADER ||
+	if (!pkt_need(p, IPV6_HEADER) ||
+	    (p->data[IPV6_NEXT_AT] != IPPROTO_TCP_ &&
+	     !pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM - 20))) ||
 	    ipv6_parse(p->data, p->len, &h, &problem)) {
 		net_count(STAT_Ip6_InHdrErrors);
 		pkt_drop(p, NET_DROP_ip_header);

@@ -51,7 +51,7 @@ void tcps_config(const struct tcp_sock *t, const struct ip_path *path, const str
 	if (t->maxseg)
 		mss = MIN(mss, (uint32_t)t->maxseg);
 	*cfg = (struct tcp_config){
-		.ts_offset = tcps_hash(key) * 2654435761u,
+		.ts_offset = (uint32_t)(siphash(tcps_secret(), key, sizeof(*key)) >> 32),
 		.mss = (uint16_t)mss,
 		.path_mss = (uint16_t)mss,
 		.recv_space = t->i.s.rcvbuf / 2,

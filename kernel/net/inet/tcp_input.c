@@ -113,8 +113,8 @@ static void input(struct pkt *p)
 	size_t header;
 
 	net_count(STAT_Tcp_InSegs);
-	if (UNLIKELY(i->to != ROUTE_LOCAL || p->linear < TCP_HEADER ||
-		     (p->data[12] >> 4) * 4u > p->linear ||
+	if (UNLIKELY(i->to != ROUTE_LOCAL || !pkt_need(p, TCP_HEADER) ||
+		     !pkt_need(p, (p->data[12] >> 4) * 4u) ||
 		     tcp_seg_parse(p->data, p->len, &s, &header))) {
 		net_count(STAT_Tcp_InErrs);
 		pkt_drop(p, NET_DROP_tcp_header);

@@ -122,12 +122,15 @@ static void drop_request(struct tcp_sock *l, struct tcp_request *r)
 
 static void reply_of(const struct tcp_sock *l, const struct tcp_request *r, struct tcps_reply *out)
 {
+	bool v4 = addr_is4(&r->ep.key.remote);
+	int16_t ttl = v4 ? l->i.ttl : l->i.hops;
+
 	*out = (struct tcps_reply){
 		.key = &r->ep.key,
 		.ifindex = r->ifindex,
 		.mark = l->i.s.mark,
-		.tos = l->i.tos,
-		.ttl = (uint8_t)(l->i.ttl < 0 ? TTL_DEFAULT : l->i.ttl),
+		.tos = v4 ? l->i.tos : l->i.tclass,
+		.ttl = (uint8_t)(ttl < 0 ? TTL_DEFAULT : ttl),
 	};
 }
 
@@ -256,8 +259,14 @@ static void inherit(struct tcp_sock *c, const struct tcp_sock *l)
 	c->i.v6only = l->i.v6only;
 	c->i.freebind = l->i.freebind;
 	c->i.tos = l->i.tos;
+	c->i.tclass = l->i.tclass;
 	c->i.ttl = l->i.ttl;
+	c->i.hops = l->i.hops;
+	c->i.min_ttl = l->i.min_ttl;
+	c->i.min_hops = l->i.min_hops;
 	c->i.pmtu_mode = l->i.pmtu_mode;
+	c->i.pmtu_mode6 = l->i.pmtu_mode6;
+	c->i.mtu6 = l->i.mtu6;
 	c->i.recv = l->i.recv;
 	c->tune = l->tune;
 	c->nodelay = l->nodelay;

@@ -32,10 +32,11 @@ static void send_packet(struct tcp_sock *t, struct pkt *p, const struct tcp_seg 
 		.src = t->i.local,
 		.dst = t->i.remote,
 		.proto = IPPROTO_TCP,
-		.ttl = (uint8_t)(t->i.ttl < 0 ? TTL_DEFAULT : t->i.ttl),
-		.tos = (uint8_t)((t->i.tos & ~3u) | s->ip_ecn),
-		.dont_fragment = t->i.pmtu_mode != IP_PMTUDISC_DONT,
 	};
+
+	inet_set_send(&t->i, &out);
+	out.tos = (uint8_t)((out.tos & ~3u) | s->ip_ecn);
+	out.cut = IP_CUT_UNLESS_DF;
 
 	net_count(STAT_Tcp_OutSegs);
 	if (UNLIKELY(s->flags & TCP_RST))

@@ -105,6 +105,7 @@ static void destroy(struct socket *s)
 
 	tcps_timer_cancel(&t->timer);
 	inet_release_port(&t->i);
+	inet_errq_purge(&t->i.errq);
 	pkt_free_list(&t->rcvq);
 	sendq_free(t);
 	epoch_free(&t->i.epoch, free_now);

@@ -64,7 +64,7 @@ void tcps_timewait_enter(struct tcp_sock *t, nsec_t now)
 	if (count >= tcp_max_tw_buckets || !(w = slab_zalloc(cache)))
 		return; /* tcp(7) tcp_max_tw_buckets: it is destroyed */
 	w->ep.kind = TCP_EP_TIMEWAIT;
-	w->tos = t->i.tos;
+	w->tos = addr_is4(&t->i.remote) ? t->i.tos : t->i.tclass;
 	w->ifindex = t->i.s.bound_if;
 	w->bits = atomic_load(&t->i.s.bits) & (SOB_REUSEADDR | SOB_REUSEPORT);
 	list_init(&w->node);
