@@ -219,3 +219,14 @@ enum {
 	NUD_NOARP = 64,
 	NUD_PERMANENT = 128
 };
+
+/* Options of router advertisements for user space. */
+struct abi_nduseroptmsg {
+	uint8_t nduseropt_family, nduseropt_pad1;
+	uint16_t nduseropt_opts_len;
+	int32_t nduseropt_ifindex;
+	uint8_t nduseropt_icmp_type, nduseropt_icmp_code;
+	uint16_t nduseropt_pad2;
+	uint32_t nduseropt_pad3;
+};
+enum { NDUSEROPT_SRCADDR = 1 };

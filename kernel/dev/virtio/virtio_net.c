@@ -434,7 +434,9 @@ static int command(struct nic *nic, uint8_t class, uint8_t cmd, const void *data
 static int set_flags(struct netdev *d, unsigned flags)
 {
 	struct nic *nic = d->priv;
-	uint8_t promisc = (flags & IFF_PROMISC) != 0, allmulti = (flags & IFF_ALLMULTI) != 0;
+	/* The device is not told which groups are wanted: it gives all, while it is up. */
+	uint8_t promisc = (flags & IFF_PROMISC) != 0,
+		allmulti = (flags & (IFF_ALLMULTI | IFF_UP)) != 0;
 
 	if (!virtio_has(nic->virtio, NET_CTRL_RX))
 		return 0; /* it delivers everything */

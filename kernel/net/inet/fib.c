@@ -267,8 +267,8 @@ static bool has_hop(const struct fib_route *f, const struct fib_hop *h)
 /* IPv6 routes of one metric through gateways are one route with several hops. */
 static bool joins(bool v4, const struct fib_route *first, const struct fib_config *c)
 {
-	return !v4 && c->f.r.type == ROUTE_UNICAST && first->r.type == ROUTE_UNICAST &&
-	       first->r.has_gateway && c->hop[0].has_gateway &&
+	return !v4 && c->f.r.protocol != RTPROT_RA && c->f.r.type == ROUTE_UNICAST &&
+	       first->r.type == ROUTE_UNICAST && first->r.has_gateway && c->hop[0].has_gateway &&
 	       first->nhops + c->f.nhops <= FIB_HOPS_MAX;
 }
 
@@ -371,6 +371,20 @@ static bool is_like(bool v4, const struct fib_route *f, const struct fib_config 
 		if (!found)
 			return false;
 	}
+	return true;
+}
+
+bool fib_refresh(bool v4, const struct fib_config *c)
+{
+	struct fib_table *table = find_table(c->f.table);
+	struct route *r = table ? route_find(&table->t[v4], &c->f.r.prefix, c->f.r.plen) : NULL;
+
+	while (r && !is_like(v4, route_at(r), c))
+		r = r->next;
+	if (!r)
+		return false;
+	route_at(r)->expires = c->f.expires;
+	expiring |= c->f.expires != 0;
 	return true;
 }
 

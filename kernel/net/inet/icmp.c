@@ -157,6 +157,27 @@ static void send_ndp(struct netdev *d, uint8_t type, const struct ndp_neighbour 
 	send_icmp(p, src, dst, d, NDP_HOPS);
 }
 
+void icmp6_send_from(struct netdev *d, const void *m, uint32_t n, const struct ipv6_addr *src,
+		     const struct ipv6_addr *dst)
+{
+	struct ip_path path = {
+		.dev = d, .next_hop = *dst, .mtu = d->mtu, .type = ROUTE_MULTICAST
+	};
+	struct ip_send s = { .path = &path,
+			     .src = *src,
+			     .dst = *dst,
+			     .proto = IPPROTO_ICMPV6_,
+			     .ttl = NDP_HOPS,
+			     .no_loop = true };
+	struct pkt *p = pkt_alloc();
+
+	if (!p)
+		return;
+	memcpy(pkt_push(p, n), m, n);
+	ip_set_checksum(p, &s, CHECKSUM_AT);
+	(void)!ip_output(p, &s);
+}
+
 void ndp_solicit(struct netdev *d, const struct ipv6_addr *target, const uint8_t *mac)
 {
 	struct ipv6_addr all = ipv6_solicited_node(target), none = { { 0 } };
@@ -174,8 +195,11 @@ static void solicited(struct pkt *p, const struct ndp_neighbour *m)
 					.solicited = !probe,
 					.override = true };
 
-	if (ip_address_type(&m->target, p->dev) != ROUTE_LOCAL)
+	if (ip_address_type(&m->target, p->dev) != ROUTE_LOCAL) {
+		if (probe) /* both of us are checking it */
+			(void)autoconf_heard(p->dev, &m->target);
 		return;
+	}
 	if (!probe && m->mac)
 		neighbour_heard(p->dev, &i->src, m->mac, NULL, true);
 	answer.mac = p->dev->addr;
@@ -191,7 +215,7 @@ static void ndp_input(struct pkt *p, uint8_t type)
 		return;
 	if (type == NDP_NEIGHBOUR_SOLICIT) {
 		solicited(p, &m);
-	} else {
+	} else if (!autoconf_heard(p->dev, &m.target)) {
 		struct neigh_answer a = { .mac = m.mac,
 					  .solicited = m.solicited,
 					  .override = m.override,
@@ -219,6 +243,8 @@ static void icmp6_input(struct pkt *p)
 		answer_echo(p, true);
 	else if (h.type == NDP_NEIGHBOUR_SOLICIT || h.type == NDP_NEIGHBOUR_ADVERT)
 		ndp_input(p, h.type);
+	else if (h.type == NDP_ROUTER_ADVERT)
+		autoconf_advert(p);
 	else if (h.type < ICMPV6_ECHO)
 		handle_error(p, &h, true);
 	pkt_free(p);

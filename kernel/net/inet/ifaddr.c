@@ -235,6 +235,30 @@ struct ifaddr *ifaddr_find(const struct netdev *d, const struct ipv6_addr *addr,
 	return NULL;
 }
 
+bool ifaddr_is_tentative(const struct netdev *d, const struct ipv6_addr *addr)
+{
+	bool found = false;
+
+	epoch_enter();
+	for (struct list *n = __atomic_load_n(&ifaddrs.next, __ATOMIC_ACQUIRE); n != &ifaddrs;
+	     n = __atomic_load_n(&n->next, __ATOMIC_ACQUIRE)) {
+		const struct ifaddr *a = addr_at(n);
+
+		found |= a->dev == d && a->flags & IFA_F_TENTATIVE && ipv6_eq(&a->addr, addr);
+	}
+	epoch_exit();
+	return found;
+}
+
+uint8_t ifaddr_scope6(const struct ipv6_addr *a)
+{
+	if (ipv6_is_link_local(a))
+		return RT_SCOPE_LINK;
+	if (ipv6_is_loopback(a))
+		return RT_SCOPE_HOST;
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0xc0 ? RT_SCOPE_SITE : RT_SCOPE_UNIVERSE;
+}
+
 static int check(const struct ifaddr *like)
 {
 	bool v4 = addr_is4(&like->addr);
@@ -329,10 +353,9 @@ int ifaddr_remove(const struct ifaddr *like)
 void ifaddr_change(struct ifaddr *a, uint32_t flags, uint32_t valid, uint32_t preferred,
 		   uint32_t metric)
 {
-	bool again =
-		a->routed &&
-		((a->flags ^ flags) & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_NOPREFIXROUTE) ||
-		 a->metric != metric);
+	bool routed = a->routed,
+	     again = routed && ((a->flags ^ flags) & IFA_F_NOPREFIXROUTE || a->metric != metric),
+	     is_checked = routed && a->flags & IFA_F_TENTATIVE && !(flags & IFA_F_TENTATIVE);
 
 	if (again)
 		remove_routes(a);
@@ -341,7 +364,7 @@ void ifaddr_change(struct ifaddr *a, uint32_t flags, uint32_t valid, uint32_t pr
 	a->preferred = preferred;
 	a->metric = metric;
 	a->updated = clock_mono();
-	if (again)
+	if (again || is_checked)
 		(void)!add_routes(a);
 	fib_changed();
 	rtnl_report_addr(a, RTM_NEWADDR);

@@ -10,6 +10,9 @@ void fib_changed(void);
 /* Routes that go through no other device; those whose source an address was. net_config_lock. */
 void fib_remove_device(bool v4, int ifindex, bool also_local);
 void fib_remove_source(bool v4, const struct ipv6_addr *key);
+struct fib_config;
+/* Gives the route that c describes c's lifetime. False: there is none. net_config_lock. */
+bool fib_refresh(bool v4, const struct fib_config *c);
 nsec_t fib_expire(nsec_t now); /* removes what is over; when to come again. net_config_lock */
 struct ipv6_addr fib_key(const struct ipv6_addr *a); /* as the tables have it */
 
@@ -22,7 +25,12 @@ void ifaddr_choose(struct ip_path *path, const struct ipv6_addr *dst);
 void autoconf_init(void);
 void autoconf_changed(struct netdev *d);
 void autoconf_routes_changed(nsec_t expires); /* a route came; 0: for ever */
-void autoconf_prepare(struct ifaddr *a);      /* before ifaddr_add(): is it to be checked (DAD)? */
+void autoconf_advert(const struct pkt *p);    /* a router advertisement; not consumed */
+/* Somebody claims addr. True: it is one of d's that is still being checked. Threads. */
+bool autoconf_heard(struct netdev *d, const struct ipv6_addr *addr);
+uint8_t ifaddr_scope6(const struct ipv6_addr *a); /* RT_SCOPE_* */
+bool ifaddr_is_tentative(const struct netdev *d, const struct ipv6_addr *addr); /* any thread */
+void autoconf_prepare(struct ifaddr *a); /* before ifaddr_add(): is it to be checked (DAD)? */
 
 void inet_ioctl_init(void);
 
@@ -38,7 +46,9 @@ struct neigh_answer;
 void neighbour_heard(struct netdev *d, const struct ipv6_addr *from, const uint8_t *mac,
 		     const struct neigh_answer *answer, bool make);
 
-/* icmp6.c */
+/* icmp.c: the ICMPv6 message m, its checksum still to be made, from exactly this address */
+void icmp6_send_from(struct netdev *d, const void *m, uint32_t n, const struct ipv6_addr *src,
+		     const struct ipv6_addr *dst);
 void ndp_solicit(struct netdev *d, const struct ipv6_addr *target, const uint8_t *mac);
 
 /* input.c, icmp.c */

@@ -272,7 +272,7 @@ static int64_t address6_ioctl(unsigned cmd, uint64_t arg)
 		return -EINVAL;
 	memcpy(a.addr.b, r.ifr6_addr, sizeof(a.addr.b));
 	a.plen = (uint8_t)r.ifr6_prefixlen;
-	a.scope = ipv6_is_link_local(&a.addr) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	a.scope = ifaddr_scope6(&a.addr);
 	mutex_lock(&net_config_lock);
 	if ((a.dev = netif_find_index(r.ifr6_ifindex))) {
 		if (cmd == SIOCSIFADDR) {

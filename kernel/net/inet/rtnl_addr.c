@@ -156,15 +156,6 @@ static uint32_t flags_of(const struct abi_ifaddrmsg *i, const struct nlattr *t, 
 				    IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN | IFA_F_OPTIMISTIC);
 }
 
-static uint8_t scope6(const struct ipv6_addr *a)
-{
-	if (ipv6_is_link_local(a))
-		return RT_SCOPE_LINK;
-	if (ipv6_is_loopback(a))
-		return RT_SCOPE_HOST;
-	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0xc0 ? RT_SCOPE_SITE : RT_SCOPE_UNIVERSE;
-}
-
 /* What a request describes, into *a; t: its attributes. */
 static int read_addr(struct nlrequest *r, bool v4, struct nlattr *t, struct ifaddr *a)
 {
@@ -181,7 +172,7 @@ static int read_addr(struct nlrequest *r, bool v4, struct nlattr *t, struct ifad
 	if (!(a->dev = netif_find_index((int)i->ifa_index)))
 		return -ENODEV;
 	a->plen = i->ifa_prefixlen;
-	a->scope = v4 ? i->ifa_scope : scope6(&a->addr);
+	a->scope = v4 ? i->ifa_scope : ifaddr_scope6(&a->addr);
 	a->flags = flags_of(i, t, v4);
 	if (t[IFA_PROTO].data && t[IFA_PROTO].len)
 		a->proto = *(const uint8_t *)t[IFA_PROTO].data;

@@ -10,6 +10,7 @@
 #include "net/inet/rtnl.h"
 #include "net/inet/rtnl_priv.h"
 #include "net/netif.h"
+#include "net/parse.h"
 
 struct header { /* of the message that is built */
 	uint16_t type, flags;
@@ -221,6 +222,44 @@ void rtnl_report_neigh(const struct neighbour_info *n, unsigned type)
 		netlink_report(NETLINK_ROUTE, RTNLGRP_NEIGH, m);
 	else
 		nlmsgs_free(m);
+}
+
+static void report_option(const struct netdev *d, const struct ndp_option_iter *o,
+			  const struct ipv6_addr *router)
+{
+	struct nlmsgs *m = nlmsgs_alloc(NLMSGS_SMALL);
+	struct abi_nduseroptmsg *i;
+	uint32_t at;
+	void *opt;
+
+	if (!m)
+		return;
+	if ((i = nlmsg_begin(m, RTM_NEWNDUSEROPT, 0, 0, 0, sizeof(*i))))
+		*i = (struct abi_nduseroptmsg){ .nduseropt_family = AF_INET6,
+						.nduseropt_opts_len = (uint16_t)o->len,
+						.nduseropt_ifindex = d->index,
+						.nduseropt_icmp_type = NDP_ROUTER_ADVERT };
+	if ((opt = nlmsg_reserve(m, (uint32_t)o->len, &at)))
+		memcpy(opt, o->option, o->len);
+	nlattr_put(m, NDUSEROPT_SRCADDR, router->b, sizeof(router->b));
+	if (nlmsg_end(m))
+		netlink_report(NETLINK_ROUTE, RTNLGRP_ND_USEROPT, m);
+	else
+		nlmsgs_free(m);
+}
+
+void rtnl_report_ndp_options(const struct netdev *d, const uint8_t *advert, uint32_t n,
+			     const struct ipv6_addr *router)
+{
+	enum { FIXED = 16, DNSSL = 31 };
+	struct ndp_option_iter o;
+
+	if (n < FIXED || !netlink_has_listeners(NETLINK_ROUTE, RTNLGRP_ND_USEROPT))
+		return;
+	ndp_options(&o, advert + FIXED, n - FIXED);
+	while (ndp_next(&o))
+		if (o.option[0] == NDP_OPT_RDNSS || o.option[0] == DNSSL)
+			report_option(d, &o, router);
 }
 
 void rtnl_neigh_init(void)

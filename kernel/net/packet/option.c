@@ -65,13 +65,12 @@ static void remove_member(struct packet_member **at)
 	kfree(n);
 }
 
+/* One that is not there is no error, as on Linux. */
 static int drop_member(struct packet_sock *k, const struct abi_packet_mreq *m)
 {
 	struct packet_member **at = find_member(k, m);
 
-	if (!*at)
-		return -EADDRNOTAVAIL;
-	if (--(*at)->count == 0)
+	if (*at && --(*at)->count == 0)
 		remove_member(at);
 	return 0;
 }

@@ -67,6 +67,7 @@ STRUCTS = {
     "abi_in6_ifreq": ("linux/ipv6.h", "struct in6_ifreq", {"ifr6_addr": "ifr6_addr.s6_addr"}),
     "abi_in6_rtmsg": ("linux/ipv6_route.h", "struct in6_rtmsg", {}),
     "abi_nda_cacheinfo": ("linux/neighbour.h", "struct nda_cacheinfo", {}),
+    "abi_nduseroptmsg": ("linux/rtnetlink.h", "struct nduseroptmsg", {}),
     "abi_rta_cacheinfo": ("linux/rtnetlink.h", "struct rta_cacheinfo", {}),
     "abi_rtentry": ("net/route.h", "struct rtentry", {"rt_pad4": None}),
     "abi_rtnexthop": ("linux/rtnetlink.h", "struct rtnexthop", {}),
