@@ -33,6 +33,7 @@
 #include "net/inet/inet.h"
 #include "net/netif.h"
 #include "net/netlink/diag.h"
+#include "net/netlink/genl.h"
 #include "net/netlink/rtnetlink.h"
 #include "net/packet/packet.h"
 #include "net/netlink/uevent.h"
@@ -183,6 +184,7 @@ static void init_network(void)
 	inet_init();
 	sock_diag_init();
 	packet_init();
+	genl_init();
 }
 
 void kernel_main(void)

@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "lib/string.h"
 #include "net/inet/inet.h"
+#include "net/inet/sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "net/socket.h"
 #include "net/unix/unix.h"
@@ -99,6 +100,54 @@ static ssize64_t setting_store(struct pinode *i, char *text, size_t n)
 	return (ssize64_t)n;
 }
 
+/* The range of ports that bind(2) chooses from is in order, and needs no privilege. */
+static ssize64_t port_range_store(struct pinode *i, char *text, size_t n)
+{
+	const char *at = text;
+	int64_t low, high;
+	int res;
+
+	(void)i;
+	if ((res = next_number(&at, &low)) <= 0)
+		return res ? res : -EINVAL;
+	if ((res = next_number(&at, &high)) < 0)
+		return res;
+	if (res == 0)
+		high = inet_port_high;
+	if (low < 1 || low > UINT16_MAX || high < low || high > UINT16_MAX ||
+	    low < inet_port_unprivileged)
+		return -EINVAL;
+	inet_port_low = (int)low;
+	inet_port_high = (int)high;
+	return (ssize64_t)n;
+}
+
+static int port_range_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%d\t%d\n", inet_port_low, inet_port_high);
+	return 0;
+}
+
+static ssize64_t unprivileged_store(struct pinode *i, char *text, size_t n)
+{
+	const char *at = text;
+	int64_t v;
+
+	(void)i;
+	if (next_number(&at, &v) != 1 || v < 0 || v > UINT16_MAX || v > inet_port_low)
+		return -EINVAL;
+	inet_port_unprivileged = (int)v;
+	return (ssize64_t)n;
+}
+
+static int unprivileged_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%d\n", inet_port_unprivileged);
+	return 0;
+}
+
 /* --- congestion control --- */
 
 static int congestion_show(struct pinode *i, struct textbuf *t)
@@ -157,7 +206,18 @@ static const struct pnode core_nodes[] = {
 	{ 0 },
 };
 
+#define SPECIAL(n, get, put)                                                 \
+	{                                                                    \
+		.name = n, .mode = S_IFREG | 0644, .show = get, .store = put \
+	}
+
 static const struct pnode ipv4_nodes[] = {
+	INT("icmp_echo_ignore_all", icmp_echo_ignore_all, 0, 1),
+	INT("icmp_echo_ignore_broadcasts", icmp_echo_ignore_broadcasts, 0, 1),
+	INT("icmp_msgs_burst", icmp_msgs_burst, 0, MOST),
+	INT("icmp_msgs_per_sec", icmp_msgs_per_sec, 0, MOST),
+	SPECIAL("ip_local_port_range", port_range_show, port_range_store),
+	SPECIAL("ip_unprivileged_port_start", unprivileged_show, unprivileged_store),
 	INT("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, BYTE),
 	{ .name = "tcp_allowed_congestion_control",
 	  .mode = S_IFREG | 0444,
@@ -193,6 +253,17 @@ static const struct pnode ipv4_nodes[] = {
 	{ 0 },
 };
 
+static const struct pnode icmp6_nodes[] = {
+	INT("echo_ignore_all", icmp6_echo_ignore_all, 0, 1),
+	INT("echo_ignore_multicast", icmp6_echo_ignore_multicast, 0, 1),
+	{ 0 },
+};
+
+static const struct pnode ipv6_nodes[] = {
+	DIR("icmp", icmp6_nodes),
+	{ 0 },
+};
+
 static const struct pnode unix_nodes[] = {
 	INT("max_dgram_qlen", unix_max_dgram_qlen, 0, MOST),
 	{ 0 },
@@ -201,6 +272,7 @@ static const struct pnode unix_nodes[] = {
 const struct pnode proc_sys_net_nodes[] = {
 	DIR("core", core_nodes),
 	DIR("ipv4", ipv4_nodes),
+	DIR("ipv6", ipv6_nodes),
 	DIR("unix", unix_nodes),
 	{ 0 },
 };

@@ -16,8 +16,7 @@
 #include "net/parse.h"
 #include "net/trace.h"
 
-enum { TTL = 64, NDP_HOPS = 255, BURST = 50, QUOTE4 = 548, QUOTE6 = 1200, CHECKSUM_AT = 2 };
-#define TOKEN_TIME (NSEC_PER_MSEC)
+enum { TTL = 64, NDP_HOPS = 255, QUOTE4 = 548, QUOTE6 = 1200, CHECKSUM_AT = 2 };
 
 /* Sends the ICMP message p from src to dst, checksum filled in. */
 static void send_icmp(struct pkt *p, const struct ipv6_addr *src, const struct ipv6_addr *dst,
@@ -48,12 +47,25 @@ static void send_icmp(struct pkt *p, const struct ipv6_addr *src, const struct i
 	(void)!ip_output(p, &s);
 }
 
+int icmp_echo_ignore_all, icmp_echo_ignore_broadcasts = 1;
+int icmp_msgs_burst = 50, icmp_msgs_per_sec = 1000;
+int icmp6_echo_ignore_all, icmp6_echo_ignore_multicast;
+
+static bool may_answer_echo(const struct ip_info *i, bool v6)
+{
+	if (v6 ? icmp6_echo_ignore_all : icmp_echo_ignore_all)
+		return false;
+	return i->to == ROUTE_LOCAL ||
+	       (v6 ? !icmp6_echo_ignore_multicast : !icmp_echo_ignore_broadcasts);
+}
+
 static void answer_echo(struct pkt *p, bool v6)
 {
+	struct ipv6_addr none = v6 ? (struct ipv6_addr){ { 0 } } : addr_from4(0);
 	struct ip_info i = *ip_info(p);
 	struct pkt *reply;
 
-	if (i.to != ROUTE_LOCAL || !(reply = pkt_clone(p)))
+	if (!may_answer_echo(&i, v6) || !(reply = pkt_clone(p)))
 		return;
 	/* The payload's pages are shared, the eight bytes of the header are ours. */
 	if (reply->head && !pkt_unshare_head(reply, ICMP_HEADER)) {
@@ -62,7 +74,7 @@ static void answer_echo(struct pkt *p, bool v6)
 	}
 	reply->csum = PKT_CSUM_NONE;
 	reply->data[0] = v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY;
-	send_icmp(reply, &i.dst, &i.src, p->dev, TTL);
+	send_icmp(reply, i.to == ROUTE_LOCAL ? &i.dst : &none, &i.src, p->dev, TTL);
 }
 
 /* Who sent the packet at p's transport header is told. */
@@ -256,14 +268,17 @@ static bool take_token(void)
 {
 	static struct spinlock lock = SPINLOCK(ICMPRATE);
 	static nsec_t full_at; /* when the bucket will be full again */
-	nsec_t now = clock_mono();
+	nsec_t now = clock_mono(), each;
 	bool ok;
 
+	if (icmp_msgs_per_sec <= 0)
+		return false;
+	each = NSEC_PER_SEC / icmp_msgs_per_sec;
 	spin_lock(&lock);
 	full_at = MAX(full_at, now);
-	ok = full_at - now < BURST * TOKEN_TIME;
+	ok = full_at - now < icmp_msgs_burst * each;
 	if (ok)
-		full_at += TOKEN_TIME;
+		full_at += each;
 	spin_unlock(&lock);
 	return ok;
 }

@@ -179,5 +179,9 @@ void ip_protocol_register(struct ip_protocol *p); /* boot */
 
 /* Tells the sender of p (at its transport header) by ICMP why it was not delivered. p stays the
  * caller's. code: of "destination unreachable" of the family: enum below. */
+/* sysctl net.ipv4.icmp_*, net.ipv6.icmp.* */
+extern int icmp_echo_ignore_all, icmp_echo_ignore_broadcasts, icmp_msgs_burst, icmp_msgs_per_sec;
+extern int icmp6_echo_ignore_all, icmp6_echo_ignore_multicast;
+
 enum ip_unreachable { IP_UNREACH_PORT, IP_UNREACH_PROTO };
 void ip_send_unreachable(const struct pkt *p, enum ip_unreachable why);

@@ -41,6 +41,12 @@ TEST(values_have_limits)
 		{ "core/wmem_default", "8192", { "4000", NULL, NULL } },
 		{ "core/wmem_max", "100000", { "4000", NULL, NULL } },
 		{ "core/optmem_max", "20000", { "x", NULL, NULL } },
+		{ "ipv4/icmp_echo_ignore_all", "1", { "x", NULL, NULL } },
+		{ "ipv4/icmp_msgs_burst", "10", { "-1", NULL, NULL } },
+		{ "ipv4/icmp_msgs_per_sec", "100", { "-1", NULL, NULL } },
+		{ "ipv4/ip_local_port_range", "40000\t50000", { "0 100", "50000 40000", "50000 70000" } },
+		{ "ipv4/ip_unprivileged_port_start", "500", { "70000", "-1", NULL } },
+		{ "ipv6/icmp/echo_ignore_all", "1", { "x", NULL, NULL } },
 		{ "ipv4/tcp_abort_on_overflow", "1", { "-1", "256", NULL } },
 		{ "ipv4/tcp_ecn", "1", { "3", "-1", NULL } },
 		{ "ipv4/tcp_keepalive_probes", "5", { "256", "-1", NULL } },
@@ -55,8 +61,8 @@ TEST(values_have_limits)
 		{ "ipv4/tcp_sack", "0", { "256", "-1", NULL } },
 		{ "ipv4/tcp_window_scaling", "0", { "256", "-1", NULL } },
 		{ "ipv4/tcp_tw_reuse", "1", { "3", "-1", NULL } },
-		{ "ipv4/tcp_rmem", "4096\t100000\t2000000", { "0 1 2", "1 x", "-4" } },
-		{ "ipv4/tcp_wmem", "4096\t20000\t2000000", { "0 1 2", "1 x", "-4" } },
+		{ "ipv4/tcp_rmem", "4096\t100000\t2000000", { "0 1 2", "x", "-4" } },
+		{ "ipv4/tcp_wmem", "4096\t20000\t2000000", { "0 1 2", "x", "-4" } },
 		{ "ipv4/tcp_mem", "1000\t2000\t3000", { "x", "-1", NULL } },
 		{ "ipv4/tcp_notsent_lowat", "100000", { "-1", "4294967296", NULL } },
 		{ "ipv4/tcp_congestion_control", "reno", { "vegas!", NULL, NULL } },
@@ -146,4 +152,24 @@ TEST(values_are_roots_to_set)
 	if (!test_is_root())
 		test_skip("needs root");
 	test_wait_exit(test_fork(write_as_nobody, NULL), 0);
+}
+
+TEST(ports_come_from_the_range)
+{
+	struct name n = name4("127.0.0.1", 0), own;
+	char *old;
+	int fd;
+
+	if (!test_is_root())
+		test_skip("needs root");
+	lo_up();
+	old = strdup(value("ipv4/ip_local_port_range"));
+	CHECK(put("ipv4/ip_local_port_range", "45000 45010") > 0);
+	for (int i = 0; i < 5; i++) {
+		CHECK_OK(fd = socket(AF_INET, SOCK_DGRAM, 0));
+		CHECK_OK(bind(fd, &n.a, n.len));
+		own = local_name(fd);
+		CHECK(ntohs(own.in.sin_port) >= 45000 && ntohs(own.in.sin_port) <= 45010);
+	}
+	CHECK(put("ipv4/ip_local_port_range", old) > 0);
 }

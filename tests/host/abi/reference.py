@@ -75,6 +75,7 @@ STRUCTS = {
     "abi_sockaddr_in": ("netinet/in.h", "struct sockaddr_in", {"sin_addr": "sin_addr.s_addr"}),
     "abi_sockaddr_in6": ("netinet/in.h", "struct sockaddr_in6", {}),
     "abi_ifinfomsg": ("linux/rtnetlink.h", "struct ifinfomsg", {"pad": None}),
+    "abi_genlmsghdr": ("linux/genetlink.h", "struct genlmsghdr", {}),
     "abi_inet_diag_bc_op": ("linux/inet_diag.h", "struct inet_diag_bc_op", {}),
     "abi_inet_diag_hostcond": ("linux/inet_diag.h", "struct inet_diag_hostcond", {}),
     "abi_inet_diag_markcond": ("linux/inet_diag.h", "struct inet_diag_markcond", {}),
