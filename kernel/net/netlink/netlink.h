@@ -130,6 +130,20 @@ struct netlink_protocol_ops {
 	int (*request)(struct nlrequest *r, struct nlmsgs **reply, struct nldump *dump);
 	struct netlink_protocol_ops *next;
 };
+/* A netlink socket as /proc/net/netlink and sock_diag(7) show it. */
+struct netlink_shown {
+	uint8_t type;
+	uint16_t protocol;
+	uint32_t portid, peer_port, peer_groups;
+	uint64_t groups; /* bit n-1: listens to group n */
+	unsigned ngroups;
+	uint64_t ino;
+	uint32_t refs, rmem, rcvbuf, sndbuf;
+	bool dumping;
+};
+/* The first socket with a port at or behind *key (0: all), and the key behind it. False: none. */
+MUST_CHECK bool netlink_next(uint64_t *key, struct netlink_shown *out);
+
 void netlink_init(void); /* boot, after net_init() */
 void netlink_register(struct netlink_protocol_ops *p);
 

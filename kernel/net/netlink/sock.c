@@ -5,71 +5,26 @@
  *
  * Locks: `reading` (one reader, and whoever makes the next chunk), then `lock` (queue), then
  * names_lock (ports and listeners). A report is queued under names_lock, which keeps its receivers
- * there.
+ * there: names.c.
  */
 
 #include "abi/epoll.h"
 #include "abi/errno.h"
-#include "core/random.h"
-#include "core/spinlock.h"
 #include "lib/string.h"
-#include "net/netlink/netlink.h"
+#include "net/netlink/sock_priv.h"
 #include "pmm/slab.h"
-#include "sched/mutex.h"
 #include "vfs/cred.h"
 #include "vfs/lock.h"
 #include "vfs/poll.h"
 #include "vm/usercopy.h"
 
-enum { NHASH = 64, OVERHEAD = 256, SEND_MAX = 1 << 20 };
+enum { OVERHEAD = 256, SEND_MAX = 1 << 20 };
 
-enum {
-	OPT_PKTINFO = 1,
-	OPT_BROADCAST_ERROR = 2,
-	OPT_NO_ENOBUFS = 4,
-	OPT_CAP_ACK = 8,
-	OPT_EXT_ACK = 16,
-	OPT_STRICT = 32
-};
-
-struct netlink_sock {
-	struct socket s;                    /* first */
-	struct netlink_protocol_ops *proto; /* immutable */
-	uint32_t portid;                    /* 0: not bound; names_lock to set, once */
-	uint32_t peer_port, peer_groups;    /* of connect(2); racy */
-	_Atomic uint64_t groups;            /* bit n-1: listens to group n; names_lock to set */
-	_Atomic uint32_t options;           /* OPT_* */
-	struct mutex reading;               /* NLREAD */
-	struct spinlock lock;               /* NETLINK */
-	struct list queue;                  /* struct nlmsgs; lock */
-	uint32_t queued;                    /* bytes; lock */
-	bool overrun;                       /* lock: a report was lost, nobody was told yet */
-	bool dumping;                       /* reading */
-	uint32_t read_size;                 /* what the reader has room for */
-	struct nldump dump;                 /* reading */
-	struct netlink_sock *hash_next;     /* names_lock */
-	struct list listener;               /* names_lock; linked while groups != 0 */
-};
-
-static struct spinlock names_lock = SPINLOCK(NLNAMES);
-static struct netlink_sock *ports[NHASH];
-static struct list listeners = LIST_INIT(listeners);
 static struct netlink_protocol_ops *protocols; /* immutable after boot */
-
-static struct netlink_sock *nl_of(struct socket *s)
-{
-	return container_of(s, struct netlink_sock, s);
-}
-
-static bool has_option(const struct netlink_sock *n, uint32_t o)
-{
-	return atomic_load_explicit(&n->options, memory_order_relaxed) & o;
-}
 
 /* --- queues --- */
 
-/* True: queued. False: the queue is full, m is still the caller's. */
-static bool enqueue(struct netlink_sock *n, struct nlmsgs *m, bool limited)
+bool nl_enqueue(struct netlink_sock *n, struct nlmsgs *m, bool limited)
 {
 	uint32_t bytes = m->size + OVERHEAD;
 	bool fits;
@@ -79,151 +34,16 @@ static bool enqueue(struct netlink_sock *n, struct nlmsgs *m, bool limited)
 	if (fits) {
 		list_add_tail(&n->queue, &m->node);
 		n->queued += bytes;
-	} else if (!has_option(n, OPT_NO_ENOBUFS)) {
+	} else if (!nl_has_option(n, OPT_NO_ENOBUFS)) {
 		n->overrun = true;
 	}
 	spin_unlock(&n->lock);
 	return fits;
 }
 
-static void wake_reader(struct netlink_sock *n)
+void nl_wake_reader(struct netlink_sock *n)
 {
 	socket_wake(&n->s, &n->s.readable, EPOLLIN | EPOLLRDNORM);
-}
-
-static struct nlmsgs *copy_of(const struct nlmsgs *m)
-{
-	struct nlmsgs *c = nlmsgs_alloc(m->len);
-
-	if (!c)
-		return NULL;
-	c->len = m->len;
-	c->from = m->from;
-	c->group = m->group;
-	c->groups = m->groups;
-	c->uid = m->uid;
-	c->gid = m->gid;
-	c->pid = m->pid;
-	memcpy(c->data, m->data, m->len);
-	return c;
-}
-
-static bool listens(const struct netlink_sock *n, uint16_t protocol, unsigned group)
-{
-	return n->proto->protocol == protocol &&
-	       atomic_load_explicit(&n->groups, memory_order_relaxed) >> (group - 1) & 1;
-}
-
-bool netlink_has_listeners(uint16_t protocol, unsigned group)
-{
-	struct netlink_sock *n;
-	bool found = false;
-
-	if (list_is_empty(&listeners))
-		return false;
-	spin_lock(&names_lock);
-	list_for_each (n, &listeners, listener)
-		found |= listens(n, protocol, group);
-	spin_unlock(&names_lock);
-	return found;
-}
-
-/* The next listener behind `after`, counted: by port, so that those who come and go do no harm. */
-static struct netlink_sock *next_listener(uint16_t protocol, unsigned group, uint64_t *after)
-{
-	struct netlink_sock *n, *best = NULL;
-
-	spin_lock(&names_lock);
-	list_for_each (n, &listeners, listener)
-		if (listens(n, protocol, group) && n->portid >= *after &&
-		    (!best || n->portid < best->portid))
-			best = n;
-	if (best) {
-		*after = best->portid + 1ull;
-		socket_get(&best->s);
-	}
-	spin_unlock(&names_lock);
-	return best;
-}
-
-void netlink_report(uint16_t protocol, unsigned group, struct nlmsgs *m)
-{
-	struct netlink_sock *n;
-	uint64_t after = 0;
-	struct nlmsgs *c;
-
-	m->group = group;
-	m->groups = group <= 32 ? 1u << (group - 1) : 0;
-	while ((n = next_listener(protocol, group, &after))) {
-		c = n->portid == m->from && m->from ? NULL : copy_of(m);
-		if (c && !enqueue(n, c, true))
-			nlmsgs_free(c);
-		wake_reader(n);
-		socket_put(&n->s);
-	}
-	nlmsgs_free(m);
-}
-
-/* --- ports --- */
-
-static struct netlink_sock **bucket(const struct netlink_protocol_ops *p, uint32_t port)
-{
-	return &ports[(port ^ p->protocol * 7u) % NHASH];
-}
-
-static struct netlink_sock *find_port_locked(const struct netlink_protocol_ops *p, uint32_t port)
-{
-	struct netlink_sock *n = *bucket(p, port);
-
-	while (n && (n->proto != p || n->portid != port))
-		n = n->hash_next;
-	return n;
-}
-
-static struct netlink_sock *lookup_port(const struct netlink_protocol_ops *p, uint32_t port)
-{
-	struct netlink_sock *n;
-
-	spin_lock(&names_lock);
-	if ((n = find_port_locked(p, port)))
-		socket_get(&n->s);
-	spin_unlock(&names_lock);
-	return n;
-}
-
-static bool take_port_locked(struct netlink_sock *n, uint32_t port)
-{
-	struct netlink_sock **b = bucket(n->proto, port);
-
-	if (port == 0 || find_port_locked(n->proto, port))
-		return false;
-	n->portid = port;
-	n->hash_next = *b;
-	*b = n;
-	return true;
-}
-
-/* The process's number when it is free, else one that no process has. */
-static void autobind(struct netlink_sock *n)
-{
-	uint32_t port = (uint32_t)vfs_current_tgid();
-
-	spin_lock(&names_lock);
-	while (!n->portid && !take_port_locked(n, port))
-		port = (uint32_t)random_u64() | 1u << 31;
-	spin_unlock(&names_lock);
-}
-
-/* groups: the mask wanted now. */
-static void set_groups(struct netlink_sock *n, uint64_t groups)
-{
-	spin_lock(&names_lock);
-	atomic_store_explicit(&n->groups, groups, memory_order_relaxed);
-	if (groups && !list_is_linked(&n->listener))
-		list_add_tail(&listeners, &n->listener);
-	else if (!groups)
-		list_remove(&n->listener);
-	spin_unlock(&names_lock);
 }
 
 static bool may_listen(const struct netlink_sock *n)
@@ -249,15 +69,13 @@ static int nl_bind(struct socket *s, const void *addr, uint32_t len)
 	if (n->portid && a->nl_pid != n->portid)
 		return -EINVAL;
 	if (!n->portid && a->nl_pid) {
-		spin_lock(&names_lock);
-		ok = take_port_locked(n, a->nl_pid);
-		spin_unlock(&names_lock);
+		ok = nl_take_port(n, a->nl_pid);
 	} else if (!n->portid) {
-		autobind(n);
+		nl_autobind(n);
 	}
 	if (!ok)
 		return -EADDRINUSE;
-	set_groups(n, (n->groups & ~0xffffffffull) | (a->nl_groups & all_groups(n)));
+	nl_set_groups(n, (n->groups & ~0xffffffffull) | (a->nl_groups & all_groups(n)));
 	return 0;
 }
 
@@ -284,7 +102,7 @@ static int nl_connect(struct socket *s, const void *addr, uint32_t len, bool non
 	if (!may_send_to(n, a->nl_pid, a->nl_groups))
 		return -EPERM;
 	if (!n->portid)
-		autobind(n);
+		nl_autobind(n);
 	n->peer_port = a->nl_pid;
 	n->peer_groups = a->nl_groups;
 	return 0;
@@ -315,8 +133,8 @@ static void acknowledge(struct netlink_sock *n, const struct abi_nlmsghdr *h,
 			const struct verdict *v)
 {
 	int err = v->err;
-	uint32_t echo = err && !has_option(n, OPT_CAP_ACK) ? h->nlmsg_len : sizeof(*h);
-	bool tlvs = err && (v->why || v->offset) && has_option(n, OPT_EXT_ACK);
+	uint32_t echo = err && !nl_has_option(n, OPT_CAP_ACK) ? h->nlmsg_len : sizeof(*h);
+	bool tlvs = err && (v->why || v->offset) && nl_has_option(n, OPT_EXT_ACK);
 	uint16_t flags = (uint16_t)((echo == sizeof(*h) && err ? NLM_F_CAPPED : 0) |
 				    (tlvs ? NLM_F_ACK_TLVS : 0));
 	struct nlmsgs *m = nlmsgs_alloc(echo + 256);
@@ -333,7 +151,7 @@ static void acknowledge(struct netlink_sock *n, const struct abi_nlmsghdr *h,
 		nlattr_put_string(m, NLMSGERR_ATTR_MSG, v->why);
 	if (tlvs && v->offset)
 		nlattr_put_u32(m, NLMSGERR_ATTR_OFFS, v->offset);
-	if (!nlmsg_end(m) || !enqueue(n, m, false))
+	if (!nlmsg_end(m) || !nl_enqueue(n, m, false))
 		nlmsgs_free(m);
 }
 
@@ -349,8 +167,8 @@ static int dump_chunk(struct netlink_sock *n)
 	if (!m)
 		return -ENOBUFS;
 	res = d->error ? d->error : d->more(d, m);
-	flags = d->error && d->why && has_option(n, OPT_EXT_ACK) ? NLM_F_MULTI | NLM_F_ACK_TLVS
-								 : NLM_F_MULTI;
+	flags = d->error && d->why && nl_has_option(n, OPT_EXT_ACK) ? NLM_F_MULTI | NLM_F_ACK_TLVS
+								    : NLM_F_MULTI;
 	if (res <= 0 && (done = nlmsg_begin(m, NLMSG_DONE, flags, d->seq, d->portid, 4))) {
 		*done = res;
 		if (flags & NLM_F_ACK_TLVS)
@@ -365,7 +183,7 @@ static int dump_chunk(struct netlink_sock *n)
 		nlmsgs_free(m);
 		return -EMSGSIZE;
 	}
-	(void)!enqueue(n, m, false);
+	(void)!nl_enqueue(n, m, false);
 	return 0;
 }
 
@@ -401,7 +219,7 @@ static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, struct v
 	struct nlmsgs *reply = NULL;
 	int err;
 
-	d.strict = has_option(n, OPT_STRICT);
+	d.strict = nl_has_option(n, OPT_STRICT);
 	if (!n->proto->request)
 		return -EOPNOTSUPP;
 	err = n->proto->request(&r, &reply, &d);
@@ -413,7 +231,7 @@ static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, struct v
 		err = start_dump(n, &d);
 	else
 		kfree(d.data);
-	if (reply && !enqueue(n, reply, false))
+	if (reply && !nl_enqueue(n, reply, false))
 		nlmsgs_free(reply);
 	return err;
 }
@@ -446,18 +264,18 @@ static void handle_all(struct netlink_sock *n, const uint8_t *p, uint32_t left)
 
 static int send_to_port(struct netlink_sock *n, struct nlmsgs *m, uint32_t port)
 {
-	struct netlink_sock *to = lookup_port(n->proto, port);
+	struct netlink_sock *to = nl_lookup_port(n->proto, port);
 	int err = 0;
 
 	if (!to) {
 		nlmsgs_free(m);
 		return -ECONNREFUSED;
 	}
-	if (!enqueue(to, m, true)) {
+	if (!nl_enqueue(to, m, true)) {
 		nlmsgs_free(m);
 		err = -EAGAIN;
 	} else {
-		wake_reader(to);
+		nl_wake_reader(to);
 	}
 	socket_put(&to->s);
 	return err;
@@ -472,10 +290,10 @@ static ssize64_t deliver(struct netlink_sock *n, struct nlmsgs *m, uint32_t port
 	if (!port && !groups) {
 		handle_all(n, m->data, m->len);
 		nlmsgs_free(m);
-		wake_reader(n);
+		nl_wake_reader(n);
 		return len;
 	}
-	if (groups && (c = copy_of(m)))
+	if (groups && (c = nl_copy(m)))
 		netlink_report(n->proto->protocol, (unsigned)__builtin_ctz(groups) + 1, c);
 	if (port && (err = send_to_port(n, m, port)))
 		return err;
@@ -502,7 +320,7 @@ static ssize64_t nl_send(struct socket *s, struct sockmsg *msg)
 			return -EPERM;
 	}
 	if (!n->portid)
-		autobind(n);
+		nl_autobind(n);
 	if (msg->uio->resid > MIN(s->sndbuf - 32, (uint32_t)SEND_MAX))
 		return -EMSGSIZE;
 	len = (uint32_t)msg->uio->resid;
@@ -561,7 +379,7 @@ static void put_ancillary(struct netlink_sock *n, const struct nlmsgs *m, struct
 
 	if (socket_has(&n->s, SOB_PASSCRED))
 		sockmsg_put_control(msg, SOL_SOCKET, SCM_CREDENTIALS, &cred, sizeof(cred));
-	if (has_option(n, OPT_PKTINFO))
+	if (nl_has_option(n, OPT_PKTINFO))
 		sockmsg_put_control(msg, SOL_NETLINK, NETLINK_PKTINFO, &m->group, 4);
 }
 
@@ -676,9 +494,9 @@ static int change_membership(struct netlink_sock *n, uint32_t group, bool add)
 	if (group == 0 || group > n->proto->ngroups)
 		return -EINVAL;
 	if (!n->portid)
-		autobind(n);
+		nl_autobind(n);
 	bit = 1ull << (group - 1);
-	set_groups(n, add ? n->groups | bit : n->groups & ~bit);
+	nl_set_groups(n, add ? n->groups | bit : n->groups & ~bit);
 	return 0;
 }
 
@@ -707,7 +525,7 @@ static int nl_setsockopt(struct socket *s, int level, int name, uaddr_t val, uin
 static int nl_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 {
 	struct netlink_sock *n = nl_of(s);
-	uint32_t v = has_option(n, option_bit(name));
+	uint32_t v = nl_has_option(n, option_bit(name));
 	uint64_t groups = n->groups;
 
 	if (level != SOL_NETLINK)
@@ -730,16 +548,7 @@ static int nl_getsockopt(struct socket *s, int level, int name, void *val, uint3
 
 static void nl_release(struct socket *s)
 {
-	struct netlink_sock *n = nl_of(s), **at;
-
-	spin_lock(&names_lock);
-	list_remove(&n->listener);
-	if (n->portid) {
-		for (at = bucket(n->proto, n->portid); *at != n; at = &(*at)->hash_next)
-			;
-		*at = n->hash_next;
-	}
-	spin_unlock(&names_lock);
+	nl_forget(nl_of(s));
 }
 
 static void nl_destroy(struct socket *s)
@@ -806,8 +615,8 @@ void netlink_give(struct file *f, const void *bytes, uint32_t n)
 		return;
 	memcpy(m->data, bytes, n);
 	m->len = n;
-	(void)!enqueue(to, m, false);
-	wake_reader(to);
+	(void)!nl_enqueue(to, m, false);
+	nl_wake_reader(to);
 }
 
 void netlink_register(struct netlink_protocol_ops *p)
