@@ -3,6 +3,8 @@
 #include "abi/in.h"
 #include "abi/socket.h"
 #include "net/inet/show.h"
+#include "net/netlink/netlink.h"
+#include "net/packet/packet.h"
 #include "net/unix/unix.h"
 #include "pseudofs/proc_net_priv.h"
 
@@ -11,6 +13,41 @@ static int unix_show(struct pinode *i, struct textbuf *t)
 	(void)i;
 	unix_format(t);
 	return 0;
+}
+
+static int packet_sockets_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	packet_show(t);
+	return 0;
+}
+
+/* Ports: what has none is not shown, as on Linux. */
+static int netlink_record(struct pinode *i, uint64_t *key, struct textbuf *t)
+{
+	struct netlink_shown s;
+	uint64_t place = *key - 1;
+
+	(void)i;
+	if (*key == 0) {
+		text_f(t,
+		       "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    "
+		       "Drops    Inode\n");
+		*key = 1;
+		return 1;
+	}
+	if (!netlink_next(&place, &s))
+		return 0;
+	text_f(t, "%016lx %-3d %-10u %08x %-8d %-8d %-5d %-8d %-8u %-8lu\n", 0ul, s.protocol,
+	       s.portid, (unsigned)s.groups, (int)s.rmem, 0, s.dumping, (int)s.refs, 0u,
+	       (unsigned long)s.ino);
+	*key = place + 1;
+	return 1;
+}
+
+static int netlink_fill(struct pinode *i, uint64_t *key, struct textbuf *t)
+{
+	return pseudo_records(i, key, t, netlink_record);
 }
 
 /* Packet scheduling counts in ns: so long are a tick of its clock, and of the timers' behind it. */
@@ -39,7 +76,9 @@ const struct pnode proc_net_nodes[] = {
 	SOCKS("icmp6", AF_INET6, IPPROTO_ICMPV6),
 	TEXT("if_inet6", proc_net_if_inet6_show),
 	TEXT("ipv6_route", proc_net_ipv6_route_show),
+	{ .name = "netlink", .mode = S_IFREG | 0444, .fill = netlink_fill },
 	TEXT("netstat", proc_net_netstat_show),
+	TEXT("packet", packet_sockets_show),
 	TEXT("protocols", proc_net_protocols_show),
 	TEXT("psched", psched_show),
 	SOCKS("raw", AF_INET, SHOW_RAW),

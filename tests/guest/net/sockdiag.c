@@ -4,6 +4,7 @@
 
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/netlink_diag.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/tcp.h>
@@ -483,4 +484,33 @@ TEST(wrong_requests_are_refused)
 	u.udiag_cookie[0] = u.udiag_cookie[1] = ~0u;
 	ask(d, SOCK_DIAG_BY_FAMILY, 0, &u, sizeof(u), NULL, 0);
 	CHECK_EQ(answer(d), ENOENT);
+}
+
+static void look_netlink(struct nlmsghdr *h, void *ctx)
+{
+	struct netlink_diag_msg *m = NLMSG_DATA(h);
+	struct found *f = ctx;
+
+	f->total++;
+	f->n += m->ndiag_ino == f->ino && m->ndiag_protocol == NETLINK_ROUTE && m->ndiag_portid == (unsigned)getpid();
+}
+
+TEST(netlink_sockets_are_dumped)
+{
+	struct netlink_diag_req r = { .sdiag_family = AF_NETLINK, .sdiag_protocol = NDIAG_PROTO_ALL, .ndiag_show = 3 };
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK };
+	int s = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), fd = diag();
+	struct found f = { 0 };
+
+	CHECK_OK(bind(s, (void *)&a, sizeof(a)));
+	ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof(r), NULL, 0);
+	if (answer(fd) == ENOENT)
+		test_skip("no diag module");
+	close(fd);
+	fd = diag();
+	f.ino = ino_of(s);
+	ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof(r), NULL, 0);
+	each(fd, look_netlink, &f);
+	CHECK_EQ(f.n, 1);
+	CHECK(f.total >= 2);
 }
