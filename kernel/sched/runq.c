@@ -11,6 +11,10 @@
  * loaded. An idle CPU that has not halted sees WORK_RESCHED by itself; a halted one gets an IPI. A
  * CPU about to idle steals.
  *
+ * Of n CPUs the n most urgent real-time threads have one each: a woken one goes where the least
+ * urgent runs, one that is displaced goes on to where it displaces another, and a CPU whose
+ * real-time thread sleeps looks for one that waits elsewhere.
+ *
  * Two threads that take turns are better off on one CPU: the waker leaves it sooner than a halted
  * one could begin, and an interrupt to another CPU is dear, most of all in a virtual machine, where
  * it may cost the sender its own. So a thread's history decides where those that it wakes go: has
@@ -226,6 +230,37 @@ static uint32_t load_of(unsigned cpu)
 	return atomic_load_explicit(&of_cpu(runqs, cpu).nr, memory_order_relaxed);
 }
 
+/* The priority that a real-time thread has to beat to run on this CPU at once; 0: any will do. A
+ * look without the lock: the running thread's memory stays for the epoch. */
+static int rt_rank(unsigned cpu)
+{
+	const struct runq *rq = &of_cpu(runqs, cpu);
+	const struct thread *curr = __atomic_load_n(&rq->curr, __ATOMIC_RELAXED);
+	int running = curr->se.class == SCHED_CLASS_RT ? (int)curr->se.rt_prio : 0;
+
+	return MAX(running, rt_top_prio(&rq->rt));
+}
+
+/* Where a real-time thread runs at once, and disturbs the least urgent; if that is nowhere, where
+ * it was: whoever gives up a CPU comes for it (runq_pull_rt). */
+static unsigned select_cpu_rt(const struct thread *t, uint64_t allowed)
+{
+	unsigned best = allowed & BIT(t->cpu) ? t->cpu : (unsigned)__builtin_ctzl(allowed), cpu;
+	int least = rt_rank(best), rank;
+
+	if (least == 0)
+		return best;
+	least = MIN(least, (int)t->se.rt_prio);
+	for (; allowed; allowed &= allowed - 1) {
+		cpu = (unsigned)__builtin_ctzl(allowed);
+		if ((rank = rt_rank(cpu)) < least) {
+			least = rank;
+			best = cpu;
+		}
+	}
+	return best;
+}
+
 unsigned runq_select_cpu(const struct thread *t)
 {
 	uint64_t online = atomic_load_explicit(&cpus_online, memory_order_relaxed);
@@ -244,6 +279,8 @@ unsigned runq_select_cpu(const struct thread *t)
 		cpu = cpu_id();
 		return idle & BIT(cpu) ? cpu : (unsigned)__builtin_ctzl(idle);
 	}
+	if (UNLIKELY(t->se.class == SCHED_CLASS_RT))
+		return select_cpu_rt(t, allowed);
 	least = allowed & BIT(best) ? load_of(best) : UINT32_MAX;
 	if (least <= 1)
 		return best;
@@ -439,6 +476,54 @@ static bool pull(struct runq *rq, struct runq *from, uint32_t margin) NO_TSA
 	spin_unlock(&from->lock);
 	spin_unlock(&rq->lock);
 	return t;
+}
+
+bool runq_should_push_rt(const struct runq *rq, const struct thread *t)
+{
+	return ncpus > 1 && rt_top_prio(&rq->rt) > (int)t->se.rt_prio &&
+	       runq_select_cpu(t) != rq->cpu;
+}
+
+/* The CPU where the most urgent thread waits, more urgent than `rank`; rq's own: nowhere. */
+static unsigned find_rt_waiting(const struct runq *rq, int rank)
+{
+	uint64_t others = atomic_load_explicit(&cpus_online, memory_order_relaxed) & ~BIT(rq->cpu);
+	unsigned found = rq->cpu;
+
+	for (; others; others &= others - 1) {
+		unsigned cpu = (unsigned)__builtin_ctzl(others);
+		int top = rt_top_prio(&of_cpu(runqs, cpu).rt);
+
+		if (top > rank) {
+			rank = top;
+			found = cpu;
+		}
+	}
+	return found;
+}
+
+void runq_pull_rt(struct runq *rq) NO_TSA
+{
+	unsigned cpu = find_rt_waiting(rq, rt_rank(rq->cpu));
+	struct runq *from = &of_cpu(runqs, cpu);
+	struct sched_entity *se;
+
+	if (LIKELY(cpu == rq->cpu))
+		return;
+	lock_both(rq, from);
+	se = rt_first(&from->rt);
+	if (se && (int)se->rt_prio > rt_rank(rq->cpu) && thread_of(se)->affinity & BIT(rq->cpu)) {
+		struct thread *t = thread_of(se);
+
+		ktrace(KT_SCHED, migrate, t->tid, cpu, rq->cpu, 0, 0, 0);
+		runq_dequeue_locked(from, t);
+		t->cpu = rq->cpu;
+		runq_enqueue_locked(rq, t, FAIR_MOVE, 0);
+		if (preempts(rq, t))
+			runq_resched_locked(rq);
+	}
+	spin_unlock(&from->lock);
+	spin_unlock(&rq->lock);
 }
 
 void runq_balance(struct runq *rq, uint32_t margin)

@@ -17,7 +17,7 @@ struct runq {
 	struct thread *idle;            /* immutable */
 	struct thread *prev;            /* during a switch: whose stack is being left */
 	void (*dead)(struct thread *t); /* during a switch: prev has exited */
-	bool push;                      /* during a switch: prev may not run here any more */
+	bool push;                      /* during a switch: prev goes to another CPU */
 	bool yielding;                  /* in thread_yield() */
 	/* runnable threads, the running one included, idle not; written under lock */
 	_Atomic uint32_t nr;
@@ -89,6 +89,11 @@ void runq_place(struct thread *t, enum fair_how how, nsec_t slept, bool may_pree
 void runq_set_running_locked(struct runq *rq,
 			     struct thread *t); /* t, its curr, after runq_dequeue_locked() */
 unsigned runq_select_cpu(const struct thread *t);
+/* Under rq's lock: t, real-time, running there, is displaced, and another CPU has room for it. */
+bool runq_should_push_rt(const struct runq *rq, const struct thread *t);
+/* rq, the running CPU's, has room: takes over the most urgent real-time thread that waits
+ * elsewhere. Interrupts off, no lock held. */
+void runq_pull_rt(struct runq *rq);
 /* The running thread wakes or starts t at `now`, and there are several CPUs: is t to have this CPU,
  * which the waker will leave at once (and should not be preempted on)? */
 bool runq_is_beside_waker(const struct thread *t, nsec_t now);

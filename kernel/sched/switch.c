@@ -5,7 +5,7 @@
  * until finish_switch(), which the next thread runs on its own stack: only there is the previous
  * one's stack free, on_cpu becomes 0, and what cannot be done on a stack that is being left is
  * done: the `dead` callback of an exited thread, and handing a thread to another CPU because its
- * affinity forbids this one.
+ * affinity forbids this one, or a more urgent one has taken its place.
  *
  * The boot thread is CPU 0's idle thread. Until it enters the idle loop it may sleep like others;
  * schedule() then stays in it, halting, until it is woken or somebody else can run.
@@ -28,12 +28,14 @@ static void finish_switch(void) NO_TSA
 	struct runq *rq = this_runq();
 	struct thread *prev = rq->prev;
 	void (*dead)(struct thread * t) = rq->dead;
-	bool push = rq->push;
+	bool push = rq->push, rt_left = prev->se.class == SCHED_CLASS_RT;
 
 	rq->prev = NULL;
 	rq->dead = NULL;
 	rq->push = false;
 	atomic_store_explicit(&prev->on_cpu, 0, memory_order_release);
+	if (UNLIKELY(push))
+		prev->cpu = runq_select_cpu(prev);
 	spin_unlock(&rq->lock);
 	if (UNLIKELY(dead)) {
 		/* The stack at once: the next thread to be made has use for it while it is warm. */
@@ -42,6 +44,8 @@ static void finish_switch(void) NO_TSA
 	} else if (UNLIKELY(push)) {
 		runq_place(prev, FAIR_MOVE, 0, true);
 	}
+	if (UNLIKELY(rt_left) && ncpus > 1)
+		runq_pull_rt(rq);
 }
 
 void thread_first_run(void)
@@ -101,6 +105,9 @@ static void put_prev(struct runq *rq, struct thread *prev, nsec_t now)
 	} else if (UNLIKELY(!(prev->affinity & BIT(rq->cpu)) &&
 			    prev->affinity &
 				    atomic_load_explicit(&cpus_online, memory_order_relaxed))) {
+		rq->push = true;
+		runq_dequeue_locked(rq, prev);
+	} else if (UNLIKELY(prev->se.class == SCHED_CLASS_RT) && runq_should_push_rt(rq, prev)) {
 		rq->push = true;
 		runq_dequeue_locked(rq, prev);
 	}

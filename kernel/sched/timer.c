@@ -193,8 +193,10 @@ static void sched_tick(struct timer_base *b, nsec_t now, bool user) NO_TSA
 		return;
 	if (t->task && sched_tick_hook)
 		sched_tick_hook(t);
-	if (++rq->ticks % BALANCE_TICKS == 0)
+	if (++rq->ticks % BALANCE_TICKS == 0) {
 		runq_balance(rq, 2);
+		runq_pull_rt(rq); /* one may wait because priorities or affinities changed */
+	}
 	/* Threads wait here while a CPU idles: it steals when it looks. Not one whose waker has
 	 * just put it here. */
 	if (atomic_load_explicit(&rq->nr, memory_order_relaxed) > 1 &&
