@@ -233,6 +233,12 @@ static struct pkt *add_fragment(struct pkt *p, const struct frag_key *key, bool 
 
 static bool is_for_us(struct ip_info *i, const struct netdev *d)
 {
+	/* What comes in through lo for the usual addresses need not be looked up. */
+	if (LIKELY(d == loopback_device) &&
+	    (addr_is4(&i->dst) ? addr_to4(&i->dst) == 0x7f000001 : ipv6_is_loopback(&i->dst))) {
+		i->to = ROUTE_LOCAL;
+		return true;
+	}
 	i->to = (uint8_t)ip_address_type(&i->dst, d);
 	return i->to == ROUTE_LOCAL || i->to == ROUTE_BROADCAST || i->to == ROUTE_MULTICAST;
 }

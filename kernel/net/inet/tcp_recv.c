@@ -116,10 +116,12 @@ static void copy_queue(struct reading *r)
 /* tcp(7) tcp_moderate_rcvbuf: the window is to be twice what is read in a round trip. */
 static void grow_rcvbuf(struct tcp_sock *t, nsec_t now)
 {
-	nsec_t rtt = (nsec_t)(t->c.rtt.srtt_us / 8) * NSEC_PER_USEC, passed = now - t->grow_since;
+	/* A short round trip says nothing of how late a reader comes. */
+	nsec_t rtt = MAX((nsec_t)(t->c.rtt.srtt_us / 8) * NSEC_PER_USEC, NSEC_PER_MSEC);
+	nsec_t passed = now - t->grow_since;
 	uint64_t read = t->copied - t->grow_seq, want;
 
-	if (passed < rtt || !rtt)
+	if (passed < rtt)
 		return;
 	if (passed > rtt)
 		read = read * (uint64_t)rtt / (uint64_t)passed;
