@@ -10,6 +10,7 @@
 #include "core/ktrace.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/stats.h"
+#include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "net/netif.h"
@@ -24,7 +25,7 @@ bool tcps_is_writable(const struct tcp_sock *t)
 	uint32_t queued = tcps_queued(t),
 		 low = t->notsent_lowat ? t->notsent_lowat : tcp_notsent_lowat;
 
-	return queued <= t->i.s.sndbuf / 3 * 2 && tcp_unsent(&t->c) < low;
+	return queued <= t->i.s.sndbuf / 3 * 2 && tcp_unsent(&t->c) < low && tcps_may_queue(queued);
 }
 
 /* Half of the buffer is for what packets cost besides their bytes. */
@@ -40,7 +41,7 @@ static void grow_sndbuf(struct tcp_sock *t)
 {
 	uint32_t mss = t->c.mss, unit = 1024, want;
 
-	if (socket_has(&t->i.s, SOB_SNDBUF_SET))
+	if (socket_has(&t->i.s, SOB_SNDBUF_SET) || tcps_under_pressure())
 		return;
 	while (unit < mss + 320 + 512)
 		unit *= 2;
@@ -163,6 +164,7 @@ void tcps_drive(struct tcp_sock *t, nsec_t now, struct tcps_after *a)
 		if (tcps_readable(t) >= t->i.s.rcvlowat)
 			a->in |= IN;
 	}
+	tcps_charge(t);
 	tcps_timer_set(&t->timer, tcp_deadline(&t->c));
 }
 

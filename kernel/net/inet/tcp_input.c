@@ -9,6 +9,7 @@
 #include "core/epoch.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/stats.h"
+#include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
 #include "net/netif.h"
 #include "net/tcp/seq.h"
@@ -45,6 +46,11 @@ void tcps_segment(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s, ui
 	struct tcp_store store;
 	struct tcps_after a;
 
+	if (UNLIKELY(s->len && !tcps_may_queue(t->rcvq_bytes))) {
+		spin_unlock(&t->lock);
+		pkt_free(p); /* it comes again when there is memory */
+		return;
+	}
 	tcp_input(&t->c, s, now, &store);
 	if (store.len)
 		rcvq_insert(t, p, header + store.offset, store.seq, store.len);

@@ -9,6 +9,7 @@
 #include "abi/in.h"
 #include "core/clock.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "net/netif.h"
@@ -125,7 +126,8 @@ static void grow_rcvbuf(struct tcp_sock *t, nsec_t now)
 		return;
 	if (passed > rtt)
 		read = read * (uint64_t)rtt / (uint64_t)passed;
-	if (read > t->grow_bytes && tcp_moderate_rcvbuf && !socket_has(&t->i.s, SOB_RCVBUF_SET)) {
+	if (read > t->grow_bytes && tcp_moderate_rcvbuf && !tcps_under_pressure() &&
+	    !socket_has(&t->i.s, SOB_RCVBUF_SET)) {
 		want = MIN(4 * (read + 8 * (uint64_t)t->c.rcv_mss), (uint64_t)tcp_rmem[2]);
 		t->i.s.rcvbuf = MAX(t->i.s.rcvbuf, (uint32_t)want);
 		t->grow_bytes = (uint32_t)read;
@@ -146,6 +148,7 @@ static void made_room(struct tcp_sock *t)
 	}
 	if (UNLIKELY(t->copied - t->grow_seq > t->grow_bytes))
 		grow_rcvbuf(t, clock_mono());
+	tcps_charge(t);
 	had = t->c.ack_pending;
 	tcp_recv_space(&t->c, tcps_window(t), t->i.s.rcvbuf / 2);
 	if (t->c.ack_pending == had)

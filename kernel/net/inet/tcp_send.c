@@ -8,6 +8,7 @@
 #include "abi/errno.h"
 #include "core/clock.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
 #include "net/netif.h"
 #include "pmm/page.h"
@@ -28,7 +29,7 @@ static bool is_opening(const struct tcp_sock *t)
 
 static bool has_room(const struct tcp_sock *t)
 {
-	return tcps_queued(t) < t->i.s.sndbuf;
+	return tcps_queued(t) < t->i.s.sndbuf && tcps_may_queue(tcps_queued(t));
 }
 
 static bool may_send(struct socket *s)

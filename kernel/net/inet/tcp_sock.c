@@ -12,6 +12,7 @@
 #include "core/epoch.h"
 #include "core/random.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
 #include "net/netif.h"
@@ -105,6 +106,7 @@ static void destroy(struct socket *s)
 
 	tcps_timer_cancel(&t->timer);
 	inet_release_port(&t->i);
+	tcps_charge_slow(t, 0);
 	inet_errq_purge(&t->i.errq);
 	pkt_free_list(&t->rcvq);
 	sendq_free(t);
@@ -120,6 +122,7 @@ void tcps_leave(struct tcp_sock *t)
 	if (t->i.auto_port || t->released)
 		inet_release_port(&t->i);
 	spin_lock(&t->lock);
+	tcps_bury_orphan(t);
 	ref = t->holds_ref;
 	t->holds_ref = false;
 	spin_unlock(&t->lock);
@@ -162,7 +165,7 @@ static void release(struct socket *s)
 		return;
 	}
 	unread = tcps_readable(t) != 0;
-	if (lingers && s->linger_s == 0)
+	if ((lingers && s->linger_s == 0) || !tcps_adopt_orphan(t))
 		tcp_abort(&t->c);
 	else
 		tcp_close(&t->c, unread, now);

@@ -121,6 +121,8 @@ struct tcp_sock {
 	struct tcp_sendq sendq;
 	struct list rcvq;    /* of pkt, by sequence number, disjoint */
 	uint32_t rcvq_bytes; /* memory in it, about */
+	uint32_t charged;    /* bytes of both queues that count against tcp_mem */
+	bool is_orphan;      /* no file, and counted */
 	uint32_t peeked;     /* by who waits for more than that; racy */
 	uint32_t copied;     /* next byte to be read; written under `reading` as well */
 

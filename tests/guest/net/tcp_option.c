@@ -363,3 +363,42 @@ TEST(tcp_inq_message)
 	CHECK_EQ(CMSG_FIRSTHDR(&m)->cmsg_type, TCP_CM_INQ);
 	CHECK_EQ(*(int *)CMSG_DATA(CMSG_FIRSTHDR(&m)), 6);
 }
+
+static void sysctl(const char *name, const char *value)
+{
+	int fd = open(name, O_WRONLY);
+
+	CHECK_OK(fd);
+	CHECK_EQ(write(fd, value, strlen(value)), (ssize_t)strlen(value));
+	close(fd);
+}
+
+/* With less memory than the buffers could take, senders wait, and nothing is lost. */
+TEST(tcp_memory_limit_holds_senders_back)
+{
+	enum { PAIRS = 6, MOST = 1 << 20 };
+	static char b[MOST];
+	char old[100] = { 0 };
+	int s[PAIRS][2], fd = open("/proc/sys/net/ipv4/tcp_mem", O_RDONLY);
+	long sent[PAIRS] = { 0 }, all = 0;
+
+	if (!test_is_root() || fd < 0)
+		test_skip("needs root and /proc/sys/net");
+	CHECK(read(fd, old, sizeof(old) - 1) > 0);
+	sysctl("/proc/sys/net/ipv4/tcp_mem", "100 150 200");
+	for (int i = 0; i < PAIRS; i++) {
+		ssize_t n;
+
+		tcp_pair(AF_INET, s[i]);
+		CHECK_OK(fcntl(s[i][0], F_SETFL, O_NONBLOCK));
+		while (sent[i] < MOST && (n = write(s[i][0], b, 65536)) > 0)
+			sent[i] += n;
+		CHECK(sent[i] > 0);
+		all += sent[i];
+	}
+	CHECK(all < PAIRS * MOST);
+	sysctl("/proc/sys/net/ipv4/tcp_mem", old);
+	for (int i = 0; i < PAIRS; i++)
+		for (ssize_t n; sent[i]; sent[i] -= n)
+			CHECK((n = read(s[i][1], b, MOST)) > 0);
+}
