@@ -85,7 +85,9 @@ enum { /* IPPROTO_IP */
 };
 
 enum { /* IPPROTO_IPV6 */
+       IPV6_2292PKTINFO = 2, /* RFC 2292: the same number for the option and what it gives */
        IPV6_CHECKSUM = 7,
+       IPV6_2292HOPLIMIT = 8,
        IPV6_UNICAST_HOPS = 16,
        IPV6_MULTICAST_IF = 17,
        IPV6_MULTICAST_HOPS = 18,

@@ -41,6 +41,7 @@
 	X(KVA, 90, "S kernel address space")                                                 \
 	X(MQUEUE, 92, "S messages and sleepers of one POSIX message queue")                  \
 	X(MAPPINGS, 94, "S vmobject->mappings: who maps it")                                 \
+	X(MCAST, 95, "S which groups devices are in")                                        \
 	X(UNIXNAMES, 96, "S names of unix sockets, and the list of them all")                \
 	X(NLNAMES, 97, "S ports and listeners of netlink sockets")                           \
 	X(UNIX, 98, "S one unix socket: state and queue; two by address")                    \

@@ -59,14 +59,18 @@ static void put6(struct inet_sock *i, const struct ip_info *info, int ifindex, u
 	bool v4 = addr_is4(&info->dst);
 	int hops = info->ttl, tclass = info->tos;
 
-	if (i->recv & INET_RECV_PKTINFO6) {
+	if (i->recv & (INET_RECV_PKTINFO6 | INET_RECV_OLD_PKTINFO6))
 		memcpy(pi.ipi6_addr, info->dst.b, sizeof(pi.ipi6_addr));
+	if (i->recv & INET_RECV_PKTINFO6)
 		sockmsg_put_control(m, SOL_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
-	}
+	if (i->recv & INET_RECV_OLD_PKTINFO6)
+		sockmsg_put_control(m, SOL_IPV6, IPV6_2292PKTINFO, &pi, sizeof(pi));
 	if (v4) /* the rest of what is told of it is IPv4's */
 		return;
 	if (i->recv & INET_RECV_HOPLIMIT)
 		sockmsg_put_control(m, SOL_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
+	if (i->recv & INET_RECV_OLD_HOPLIMIT)
+		sockmsg_put_control(m, SOL_IPV6, IPV6_2292HOPLIMIT, &hops, sizeof(hops));
 	if (i->recv & INET_RECV_TCLASS)
 		sockmsg_put_control(m, SOL_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass));
 	if (i->recv & INET_RECV_ORIGDST6) {

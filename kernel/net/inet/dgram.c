@@ -10,6 +10,7 @@
 #include "core/epoch.h"
 #include "lib/string.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/mcast.h"
 #include "net/inet/show.h"
 #include "net/inet/stats.h"
 #include "net/netif.h"
@@ -54,6 +55,7 @@ void dgram_release(struct socket *s)
 	struct list queue = LIST_INIT(queue);
 	struct dgram_sock *d = dgram_of(s);
 
+	inet_mcast_release(&d->i);
 	spin_lock(&d->lock);
 	d->closed = true;
 	list_splice_tail(&queue, &d->queue);

@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "net/checksum.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/mcast.h"
 #include "net/inet/stats.h"
 #include "net/ip/neigh.h"
 #include "net/netif.h"
@@ -257,6 +258,8 @@ static void icmp6_input(struct pkt *p)
 		ndp_input(p, h.type);
 	else if (h.type == NDP_ROUTER_ADVERT)
 		autoconf_advert(p);
+	else if (h.type >= MLD_QUERY && h.type <= MLD_DONE_V1)
+		mcast_mld_input(p);
 	else if (h.type < ICMPV6_ECHO)
 		handle_error(p, &h, true);
 	pkt_free(p);

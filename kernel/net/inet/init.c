@@ -7,6 +7,7 @@
 #include "abi/errno.h"
 #include "abi/in.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/mcast.h"
 #include "net/inet/rtnl.h"
 #include "net/inet/sock.h"
 
@@ -54,6 +55,7 @@ void inet_init(void)
 	neighbour_init();
 	ip_input_init();
 	icmp_init();
+	mcast_init();
 	udp_init();
 	raw_init();
 	ping_init();

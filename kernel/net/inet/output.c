@@ -199,17 +199,26 @@ static void complete_checksum(struct pkt *p, uint8_t proto)
 	p->csum = PKT_CSUM_NONE;
 }
 
-/* Our own sockets hear what we send to groups and to all. */
+/* Our own sockets hear what we send to groups and to all, as if it came in by the same device:
+ * the way is lo's, behind our own link address. */
 static void loop_back(const struct pkt *p, const struct ip_send *s)
 {
-	static const uint8_t zero[ETH_ALEN];
+	struct netdev *d = s->path->dev;
 	struct pkt *c = pkt_clone(p);
+	uint8_t *h;
 
-	if (!c)
+	if (!c || pkt_headroom(c) < ETH_HEADER) {
+		pkt_free(c);
 		return;
+	}
 	c->csum = PKT_CSUM_VERIFIED;
-	(void)ether_send(c, loopback_device, zero,
-			 addr_is4(&s->dst) ? ETH_TYPE_IPV4 : ETH_TYPE_IPV6);
+	c->dev = d;
+	c->protocol = addr_is4(&s->dst) ? ETH_TYPE_IPV4 : ETH_TYPE_IPV6;
+	h = pkt_push(c, ETH_HEADER);
+	memcpy(h, d->addr, ETH_ALEN);
+	memcpy(h + ETH_ALEN, d->addr, ETH_ALEN);
+	be16_put(h + 2 * ETH_ALEN, c->protocol);
+	(void)loopback_device->ops->send(loopback_device, c);
 }
 
 static void count_group(const struct pkt *p, const struct ip_send *s, uint32_t header)

@@ -15,6 +15,7 @@
 #include "net/filter.h"
 #include "net/inet/dgram.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/mcast.h"
 #include "net/inet/show.h"
 #include "net/netif.h"
 #include "net/parse.h"
@@ -120,7 +121,8 @@ bool raw_input_slow(const struct pkt *p)
 
 	epoch_enter();
 	for (struct raw_sock *r = next_of(&by_proto[i->proto]); r; r = next_of(&r->next)) {
-		if (!matches(r, &i->dst, &i->src, p->dev))
+		if (!matches(r, &i->dst, &i->src, p->dev) ||
+		    (i->to == ROUTE_MULTICAST && !inet_mcast_allows(&r->d.i, i, p->dev->index)))
 			continue;
 		taken = true;
 		if (wants_type(r, p, v4))
@@ -326,10 +328,11 @@ static bool is_checksum(const struct raw_sock *r, int level, int name)
 	       name == IPV6_CHECKSUM;
 }
 
-static int set_checksum_at(struct raw_sock *r, int at)
+/* RFC 3542 3.1: ICMPv6's is where it is; who asks at the level of raw sockets may move it. */
+static int set_checksum_at(struct raw_sock *r, int level, int at)
 {
-	if (r->d.i.s.protocol == IPPROTO_ICMPV6 || (at > 0 && at % 2))
-		return -EINVAL; /* RFC 3542 3.1 */
+	if ((r->d.i.s.protocol == IPPROTO_ICMPV6 && level == SOL_IPV6) || (at > 0 && at % 2))
+		return -EINVAL;
 	r->checksum = at < 0 ? CHECKSUM_NONE : at;
 	return 0;
 }
@@ -350,7 +353,7 @@ static int raw_setsockopt(struct socket *s, int level, int name, uaddr_t val, ui
 	if (get_user_u32(&v, val))
 		return -EFAULT;
 	if (is_checksum(r, level, name))
-		return set_checksum_at(r, (int)v);
+		return set_checksum_at(r, level, (int)v);
 	r->hdrincl = v;
 	return 0;
 }

@@ -23,6 +23,8 @@ enum inet_recv { /* ancillary data that recvmsg(2) gives: of IPv4 packets, then 
 		 INET_RECV_TCLASS = 128,
 		 INET_RECV_ERR6 = 256,
 		 INET_RECV_ORIGDST6 = 512,
+		 INET_RECV_OLD_PKTINFO6 = 1024,
+		 INET_RECV_OLD_HOPLIMIT = 2048,
 };
 
 enum { INET_BUCKETS = 1024 };

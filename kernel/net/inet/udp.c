@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "net/filter.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/mcast.h"
 #include "net/inet/show.h"
 #include "net/inet/stats.h"
 #include "net/netif.h"
@@ -54,7 +55,10 @@ static void deliver_to_all(struct pkt *p, uint16_t sport, uint16_t dport)
 
 	for (i = inet_next(inet_bucket(&udp_ports, dport)); i; i = inet_next(&i->bind_next)) {
 		u = udp_of(&i->s);
-		if (!udp_takes(u, ip_info(p), sport, dport, p->dev) || !(c = pkt_clone(p)))
+		if (!udp_takes(u, ip_info(p), sport, dport, p->dev) ||
+		    (ip_info(p)->to == ROUTE_MULTICAST &&
+		     !inet_mcast_allows(i, ip_info(p), p->dev->index)) ||
+		    !(c = pkt_clone(p)))
 			continue;
 		memcpy(c->cb, p->cb, sizeof(c->cb));
 		enqueue(u, c);
