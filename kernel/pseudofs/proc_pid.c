@@ -362,8 +362,35 @@ static int schedstat_show(struct pinode *i, struct textbuf *t)
 
 static int loginuid_show(struct pinode *i, struct textbuf *t)
 {
-	(void)i;
-	text_f(t, "%u", UINT32_MAX);
+	const struct process *p = i->subject.process;
+
+	text_f(t, "%u", p->login_session ? p->login_uid : UINT32_MAX);
+	return 0;
+}
+
+/* pam_loginuid(8): set once, by the session's first process; then only with CAP_AUDIT_CONTROL. */
+static ssize64_t loginuid_store(struct pinode *i, char *text, size_t n)
+{
+	static _Atomic uint32_t sessions;
+	struct process *p = i->subject.process;
+	uint64_t uid;
+
+	if (p != curproc())
+		return -EPERM;
+	if (!str_to_u64(text, NULL, &uid) || uid > UINT32_MAX)
+		return -EINVAL;
+	if (p->login_session && !capable(CAP_AUDIT_CONTROL))
+		return -EPERM;
+	p->login_uid = (uint32_t)uid;
+	p->login_session = uid == UINT32_MAX ? 0 : atomic_fetch_add(&sessions, 1) + 1;
+	return (ssize64_t)n;
+}
+
+static int sessionid_show(struct pinode *i, struct textbuf *t)
+{
+	const struct process *p = i->subject.process;
+
+	text_f(t, "%u", p->login_session ? p->login_session : UINT32_MAX);
 	return 0;
 }
 
@@ -489,7 +516,11 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		  .fill = environ_fill,                                                            \
 		  .owned_by_subject = true },                                                      \
 		LINK("exe", exe_link), PRIVATE_TEXT("io", 0400, io_show),                          \
-		TEXT("limits", 0444, limits_show), TEXT("loginuid", 0444, loginuid_show),          \
+		TEXT("limits", 0444, limits_show),                                                 \
+		{ .name = "loginuid",                                                              \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = loginuid_show,                                                           \
+		  .store = loginuid_store },                                                       \
 		SPACE_TEXT("maps", proc_maps_fill),                                                \
 		{ .name = "mem",                                                                   \
 		  .mode = S_IFREG | 0600,                                                          \
@@ -508,7 +539,7 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		  .fops = &proc_pagemap_ops,                                                       \
 		  .owned_by_subject = true },                                                      \
 		PRIVATE_TEXT("personality", 0400, personality_show), LINK("root", root_link),      \
-		TEXT("schedstat", 0444, schedstat_show), TEXT("sessionid", 0444, loginuid_show),   \
+		TEXT("schedstat", 0444, schedstat_show), TEXT("sessionid", 0444, sessionid_show),  \
 		PRIVATE_TEXT("syscall", 0400, syscall_show), SPACE_TEXT("smaps", proc_smaps_fill), \
 		{ .name = "smaps_rollup",                                                          \
 		  .mode = S_IFREG | 0444,                                                          \
