@@ -141,7 +141,8 @@ def play(scene: Scene, wire: Wire, guests: list[Guest], scale: float, captures: 
             results.append((f"{scene.name} tcp{6 if family else 4} {who}", status == 0, f"{text.strip()}; expert: {found}"))
             for size in (1000, 8000, 60000):
                 count = 20 if scene.shape.delay else 60
-                status, text = guests[caller].run(f"pour udp-call {address} 43211 {count} {size} 2>&1")
+                patience = 10000 if scene.shape == Shape() else 50
+                status, text = guests[caller].run(f"pour udp-call {address} 43211 {count} {size} {patience} 2>&1")
                 back = int(text.split()[1]) if status == 0 and text else 0
                 whole = back == count if scene.shape == Shape() else back > 0 or size > 8000
                 results.append((f"{scene.name} udp{6 if family else 4} {size} {who}", status == 0 and whole, text.strip()))

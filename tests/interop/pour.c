@@ -4,7 +4,7 @@
  *   pour serve PORT                        takes connections for ever, one process for each
  *   pour call HOST PORT UP DOWN STREAMS    sends UP MiB and takes DOWN MiB at the same time, on STREAMS connections
  *   pour udp-serve PORT                    sends each datagram back
- *   pour udp-call HOST PORT COUNT SIZE     counts what came back, whole and once
+ *   pour udp-call HOST PORT COUNT SIZE MS  counts what came back, whole and once; waits so long before it sends the next
  *
  * Byte p of a stream is byte p mod PERIOD of a block made from the stream's seed. PERIOD is prime, so a piece that is lost,
  * doubled or moved does not compare equal unless it moved by a multiple of that.
@@ -222,7 +222,7 @@ static _Noreturn void udp_serve(const char *port)
 	}
 }
 
-static int udp_call(const char *host, const char *port, int count, size_t size)
+static int udp_call(const char *host, const char *port, int count, size_t size, int patience)
 {
 	static uint8_t out[1 << 16], in[1 << 16];
 	int s = open_socket(host, port, SOCK_DGRAM, connect), back = 0, twice = 0, wrong = 0;
@@ -238,7 +238,7 @@ static int udp_call(const char *host, const char *port, int count, size_t size)
 			if (send(s, out, size, 0) != (ssize_t)size)
 				die("send");
 		}
-		while (poll(&p, 1, i < count ? 20 : 2000) > 0) {
+		while (poll(&p, 1, i < count ? patience : 2000) > 0) {
 			ssize_t n = recv(s, in, sizeof(in), 0);
 			int got;
 
@@ -269,8 +269,8 @@ int main(int argc, char **argv)
 		return call(argv[2], argv[3], strtoull(argv[4], NULL, 0), strtoull(argv[5], NULL, 0), atoi(argv[6]));
 	if (argc == 3 && !strcmp(argv[1], "udp-serve"))
 		udp_serve(argv[2]);
-	if (argc == 6 && !strcmp(argv[1], "udp-call"))
-		return udp_call(argv[2], argv[3], atoi(argv[4]), strtoul(argv[5], NULL, 0));
+	if (argc == 7 && !strcmp(argv[1], "udp-call"))
+		return udp_call(argv[2], argv[3], atoi(argv[4]), strtoul(argv[5], NULL, 0), atoi(argv[6]));
 	fprintf(stderr, "usage: pour serve|call|udp-serve|udp-call ...\n");
 	return 2;
 }
