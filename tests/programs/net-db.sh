@@ -2,7 +2,7 @@
 # root: servers
 # net: kit
 # memory: 3G
-# timeout: 240
+# timeout: 300
 # Databases: redis under redis-benchmark, memcached, PostgreSQL under pgbench, over TCP and over unix sockets.
 set -e
 . /.kevlar/programs/netkit/guest.sh

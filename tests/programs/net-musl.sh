@@ -2,7 +2,7 @@
 # root: debian
 # net: kit
 # memory: 2G
-# timeout: 120
+# timeout: 300
 # Every step of `apk update` and `apk add`, by programs linked to musl in a root of musl and busybox.
 set -e
 cd "$(mktemp -d)"
@@ -43,10 +43,10 @@ inside wget -q -O - http://www.test/bytes/100000 | inside sha256sum
 inside wget -q -O /dev/null http://www.test/status/404 || echo "wget: status $?"
 
 # A package: its archive, the archive's sum, the index's signature.
-mkdir src; cd src; mkdir -p usr/bin etc/thing; seq 200000 > usr/bin/big; echo one > etc/thing/a; ln -s a etc/thing/b; ln usr/bin/big usr/bin/same
-chmod 4755 usr/bin/big; chown -h 7:7 etc/thing/a; for i in $(seq 300); do echo $i > etc/thing/f$i; done
+mkdir src; cd src; mkdir -p usr/bin etc/thing; seq 100000 > usr/bin/big; echo one > etc/thing/a; ln -s a etc/thing/b; ln usr/bin/big usr/bin/same
+chmod 4755 usr/bin/big; chown -h 7:7 etc/thing/a; for i in $(seq 100); do echo $i > etc/thing/f$i; done
 touch -d @1700000000 etc/thing/a; tar --format=ustar -czf ../pkg.apk etc/thing usr; cd ..
-openssl genrsa -out k.pem 2048 2> /dev/null; openssl rsa -in k.pem -pubout -out top/etc/k.pub 2> /dev/null
+openssl genrsa -out k.pem 1024 2> /dev/null; openssl rsa -in k.pem -pubout -out top/etc/k.pub 2> /dev/null
 sha256sum < pkg.apk > top/tmp/sum; openssl dgst -sha256 -sign k.pem -out top/tmp/sig pkg.apk
 curl -sS -T pkg.apk http://www.test/put/pkg.apk
 mkdir -p top/new/etc top/new/usr/bin

@@ -2,7 +2,7 @@
 # root: servers
 # net: kit
 # memory: 3G
-# timeout: 240
+# timeout: 300
 # OpenSSH and dropbear as servers: commands, terminals, scp, sftp, rsync, forwarded ports, shared connections, git.
 set -e
 . /.kevlar/programs/netkit/guest.sh

@@ -2,7 +2,7 @@
 # root: servers
 # net: kit
 # memory: 3G
-# timeout: 240
+# timeout: 300
 # curl with TLS; nginx, haproxy before it, node and python as servers; wrk against each.
 set -e
 . /.kevlar/programs/netkit/guest.sh
