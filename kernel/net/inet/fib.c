@@ -1,16 +1,11 @@
 /*
- * Route tables: a trie for each family in each table, read under an epoch. Addresses of this
- * machine are routes of type LOCAL in the table `local`, which is asked first.
- *
- * A route is used when the device of one of its hops is up and is the one that was asked for, if
- * any. Of several hops the addresses of the packet choose one, so that a flow keeps its way.
+ * Route tables: a trie for each family in each table, read under an epoch (fib_lookup.c). Addresses
+ * of this machine are routes of type LOCAL in the table `local`, which is asked first.
  */
 
-#include "net/inet/fib.h"
+#include "net/inet/fib_priv.h"
 
 #include "abi/errno.h"
-#include "core/random.h"
-#include "lib/hash.h"
 #include "lib/string.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/rtnl.h"
@@ -26,16 +21,10 @@ struct fib_node {
 	struct epoch_head epoch;
 };
 
-/* Made with its first route, never destroyed. */
-struct fib_table {
-	struct fib_table *next; /* of the bucket */
-	uint32_t id;
-	struct route_table t[2]; /* [1]: IPv4 */
-};
-
 static struct fib_table *buckets[BUCKETS];
-static struct fib_table local = { .id = RT_TABLE_LOCAL }, main = { .id = RT_TABLE_MAIN },
-			defaults = { .id = RT_TABLE_DEFAULT };
+struct fib_table fib_local = { .id = RT_TABLE_LOCAL };
+struct fib_table fib_main = { .id = RT_TABLE_MAIN };
+struct fib_table fib_defaults = { .id = RT_TABLE_DEFAULT };
 
 static struct route_node *alloc_node(void)
 {
@@ -75,13 +64,13 @@ static void insert_table(struct fib_table *t)
 
 void fib_init(void)
 {
-	insert_table(&local);
-	insert_table(&main);
-	insert_table(&defaults);
+	insert_table(&fib_local);
+	insert_table(&fib_main);
+	insert_table(&fib_defaults);
 	rules_init();
 }
 
-static struct fib_table *find_table(uint32_t id)
+struct fib_table *fib_find_table(uint32_t id)
 {
 	struct fib_table *t = __atomic_load_n(&buckets[id % BUCKETS], __ATOMIC_ACQUIRE);
 
@@ -92,12 +81,12 @@ static struct fib_table *find_table(uint32_t id)
 
 bool fib_has_table(uint32_t id)
 {
-	return find_table(id) != NULL;
+	return fib_find_table(id) != NULL;
 }
 
 static struct fib_table *find_or_make_table(uint32_t id)
 {
-	struct fib_table *t = find_table(id);
+	struct fib_table *t = fib_find_table(id);
 
 	if (!t && (t = kzalloc(sizeof(*t)))) {
 		t->id = id;
@@ -376,7 +365,7 @@ static bool is_like(bool v4, const struct fib_route *f, const struct fib_config 
 
 bool fib_refresh(bool v4, const struct fib_config *c)
 {
-	struct fib_table *table = find_table(c->f.table);
+	struct fib_table *table = fib_find_table(c->f.table);
 	struct route *r = table ? route_find(&table->t[v4], &c->f.r.prefix, c->f.r.plen) : NULL;
 
 	while (r && !is_like(v4, route_at(r), c))
@@ -412,7 +401,7 @@ static int remove_hop(struct route_table *t, struct fib_route *f, const struct f
 
 int fib_remove(bool v4, const struct fib_config *c)
 {
-	struct fib_table *table = find_table(c->f.table);
+	struct fib_table *table = fib_find_table(c->f.table);
 	struct route *r;
 
 	if (!table)
@@ -509,7 +498,7 @@ static bool has_source(const struct fib_route *f, const void *arg)
 /* Unless the address is still there, of another device or prefix. */
 void fib_remove_source(bool v4, const struct ipv6_addr *key)
 {
-	const struct route *r = route_find(&local.t[v4], key, v4 ? 32 : 128);
+	const struct route *r = route_find(&fib_local.t[v4], key, v4 ? 32 : 128);
 
 	if (!r || r->type != ROUTE_LOCAL)
 		remove_all(v4, has_source, key);
@@ -549,7 +538,7 @@ static struct fib_table *table_after(uint64_t id)
 
 const struct fib_route *fib_next(bool v4, const struct fib_route *after)
 {
-	struct fib_table *t = after ? find_table(after->table) : table_after(0);
+	struct fib_table *t = after ? fib_find_table(after->table) : table_after(0);
 	struct route *r = after && t ? route_next(&t->t[v4], &after->r) : NULL;
 
 	if (!after && t)
@@ -557,268 +546,4 @@ const struct fib_route *fib_next(bool v4, const struct fib_route *after)
 	while (!r && t && (t = table_after(t->id)))
 		r = route_next(&t->t[v4], NULL);
 	return r ? route_at(r) : NULL;
-}
-
-/* --- lookups --- */
-
-struct ipv6_addr fib_key(const struct ipv6_addr *a)
-{
-	return addr_is4(a) ? route_key4(addr_to4(a)) : *a;
-}
-
-static struct ipv6_addr from_key(bool v4, const struct ipv6_addr *k)
-{
-	return v4 ? addr_from4(be32_get(k->b)) : *k;
-}
-
-struct wanted {
-	int oif;
-	uint8_t tos;
-};
-
-static bool hop_works(const struct fib_hop *h, int oif)
-{
-	struct netdev *d;
-
-	if (oif && (int)h->ifindex != oif)
-		return false;
-	d = netif_find_index((int)h->ifindex);
-	return d && netdev_is_up(d);
-}
-
-static bool may_use(const struct route *r, const void *arg)
-{
-	const struct fib_route *f = (const struct fib_route *)r;
-	const struct wanted *w = arg;
-
-	if (r->tos && r->tos != w->tos)
-		return false;
-	if (r->type >= ROUTE_BLACKHOLE || r->type == ROUTE_LOCAL)
-		return true; /* whatever the device: it does not leave the machine */
-	for (unsigned i = 0; i < f->nhops; i++)
-		if (hop_works(&f->hop[i], w->oif))
-			return true;
-	return false;
-}
-
-static const struct fib_route *lookup_in(const struct fib_table *t, const struct ip_flow *f)
-{
-	struct ipv6_addr key = fib_key(&f->dst);
-	struct wanted w = { f->oif, f->tos & 0x1c };
-	bool v4 = addr_is4(&f->dst);
-
-	return (const struct fib_route *)route_lookup(&t->t[v4], &key, v4 ? 32 : 128, may_use, &w);
-}
-
-/* A route that a rule leads to, unless it is to be passed over. */
-static const struct fib_route *ask_table(const struct fib_rule *rule, const struct ip_flow *f)
-{
-	const struct fib_table *t = find_table(rule->table);
-	const struct fib_route *r = t ? lookup_in(t, f) : NULL;
-
-	if (!r || r->r.type == ROUTE_THROW || r->r.plen <= rule->suppress_plen)
-		return NULL;
-	return r;
-}
-
-/* 0 with a route; or what a rule says; -ENETUNREACH. */
-static int ask_rules(const struct ip_flow *f, const struct fib_route **out)
-{
-	bool v4 = addr_is4(&f->dst);
-
-	for (const struct fib_rule *r = rules_first(v4); r; r = rule_after(v4, r)) {
-		if (!rule_matches(r, f))
-			continue;
-		switch (r->action) {
-		case FR_ACT_TO_TBL:
-			if ((*out = ask_table(r, f)))
-				return 0;
-			break;
-		case FR_ACT_BLACKHOLE:
-			return -EINVAL;
-		case FR_ACT_UNREACHABLE:
-			return -ENETUNREACH;
-		case FR_ACT_PROHIBIT:
-			return -EACCES;
-		}
-	}
-	return -ENETUNREACH;
-}
-
-static int lookup(const struct ip_flow *f, const struct fib_route **out)
-{
-	if (UNLIKELY(!rules_are_default(addr_is4(&f->dst))))
-		return ask_rules(f, out);
-	*out = lookup_in(&local, f);
-	if (!*out || (*out)->r.type == ROUTE_THROW)
-		*out = lookup_in(&main, f);
-	if (!*out || (*out)->r.type == ROUTE_THROW)
-		*out = lookup_in(&defaults, f);
-	return *out && (*out)->r.type != ROUTE_THROW ? 0 : -ENETUNREACH;
-}
-
-/* One of several hops that work: the same for the same two addresses. */
-static const struct fib_hop *choose_hop(const struct fib_route *f, const struct ip_flow *flow)
-{
-	uint32_t total = 0, at;
-	uint64_t h[4];
-
-	memcpy(h, flow->source.b, 16);
-	memcpy(h + 2, flow->dst.b, 16);
-	for (unsigned i = 0; i < f->nhops; i++)
-		total += hop_works(&f->hop[i], flow->oif) ? f->hop[i].weight : 0;
-	if (!total)
-		return &f->hop[0];
-	at = (uint32_t)(hash_u64(h[0] ^ hash_u64(h[1] ^ hash_u64(h[2] ^ hash_u64(h[3])))) % total);
-	for (unsigned i = 0; i < f->nhops; i++) {
-		if (!hop_works(&f->hop[i], flow->oif))
-			continue;
-		if (at < f->hop[i].weight)
-			return &f->hop[i];
-		at -= f->hop[i].weight;
-	}
-	return &f->hop[0];
-}
-
-/* What the route says, without choosing a source. Under an epoch. */
-static int follow(const struct ip_flow *flow, const struct fib_route *f, struct ip_path *out)
-{
-	const struct ipv6_addr *dst = &flow->dst;
-	const struct fib_hop *h = f->nhops == 1 ? &f->hop[0] : choose_hop(f, flow);
-	const struct route *r = &f->r;
-	bool v4 = addr_is4(dst);
-
-	switch (r->type) {
-	case ROUTE_BLACKHOLE:
-		return -EINVAL;
-	case ROUTE_PROHIBIT:
-		return -EACCES;
-	case ROUTE_UNREACHABLE:
-		return -EHOSTUNREACH;
-	}
-	out->dev = r->type == ROUTE_LOCAL ? loopback_device : netif_find_index((int)h->ifindex);
-	if (!out->dev)
-		return -ENETUNREACH;
-	out->type = r->type;
-	out->next_hop = h->has_gateway ? from_key(v4, &h->gateway) : *dst;
-	out->mtu = r->mtu ? MIN(r->mtu, out->dev->mtu) : out->dev->mtu;
-	if (v4)
-		out->mtu = MIN(out->mtu, (uint32_t)IP_MAX_LEN);
-	out->source = r->has_source ? from_key(v4, &r->source)
-		      : v4          ? addr_from4(0)
-				    : (struct ipv6_addr){ { 0 } };
-	if (r->type == ROUTE_LOCAL && addr_is_any(&out->source))
-		out->source = *dst;
-	return 0;
-}
-
-/* Without a route, when the device is known: a group, or (IPv4) whatever: it is taken for on-link.
- */
-static int direct_path(const struct ip_flow *flow, int oif, struct ip_path *out)
-{
-	struct netdev *d = netif_find_index(oif);
-	bool v4 = addr_is4(&flow->dst);
-
-	if (!d || !netdev_is_up(d))
-		return -ENODEV;
-	*out = (struct ip_path){ .dev = d, .next_hop = flow->dst, .mtu = d->mtu };
-	out->type = addr_is_multicast(&flow->dst)              ? ROUTE_MULTICAST
-		    : v4 && addr_to4(&flow->dst) == UINT32_MAX ? ROUTE_BROADCAST
-							       : ROUTE_UNICAST;
-	if (v4)
-		out->mtu = MIN(out->mtu, (uint32_t)IP_MAX_LEN);
-	out->source = v4 ? addr_from4(0) : (struct ipv6_addr){ { 0 } };
-	return 0;
-}
-
-static bool goes_to_all(const struct ipv6_addr *a)
-{
-	return addr_is_multicast(a) || (addr_is4(a) && addr_to4(a) == UINT32_MAX);
-}
-
-/* Packets to all without a device leave where their source address lives. */
-static int device_of_source(const struct ip_flow *f)
-{
-	struct ip_flow to_source = { .dst = f->source };
-	const struct fib_route *r;
-
-	if (addr_is_any(&f->source) || !(r = lookup_in(&local, &to_source)) ||
-	    r->r.type != ROUTE_LOCAL)
-		return 0;
-	return (int)r->r.ifindex;
-}
-
-static int find_path(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **f)
-{
-	bool to_all = goes_to_all(&flow->dst);
-	int oif = flow->oif, err;
-
-	if (UNLIKELY(to_all) && !oif)
-		oif = device_of_source(flow);
-	if (UNLIKELY(to_all) && oif)
-		return direct_path(flow, oif, out);
-	if (!(err = lookup(flow, f)))
-		err = follow(flow, *f, out);
-	else if (oif && addr_is4(&flow->dst) && err == -ENETUNREACH)
-		err = direct_path(flow, oif, out);
-	if (!err && UNLIKELY(to_all))
-		out->type = addr_is_multicast(&flow->dst) ? ROUTE_MULTICAST : ROUTE_BROADCAST;
-	return err;
-}
-
-int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **found)
-{
-	uint32_t generation = atomic_load(&ip_route_generation);
-	const struct fib_route *f = NULL;
-	struct ip_flow to = *flow;
-	int err;
-
-	if (addr_is_any(&to.dst)) /* this host: what connect(2) to INADDR_ANY means */
-		to.dst = addr_is4(&to.dst) ? addr_from4(0x7f000001)
-					   : (struct ipv6_addr){ { [15] = 1 } };
-	epoch_enter();
-	err = find_path(&to, out, &f);
-	epoch_exit();
-	if (found)
-		*found = f;
-	if (err)
-		return err;
-	if (!addr_is4(&to.dst) && ipv6_is_link_local(&to.dst) && !to.oif &&
-	    out->type != ROUTE_LOCAL)
-		return -EINVAL;
-	out->generation = generation;
-	if (!addr_is_any(&to.source))
-		out->source = to.source;
-	else if (addr_is_any(&out->source))
-		ifaddr_choose(out, &to.dst);
-	return 0;
-}
-
-int ip_route(const struct ipv6_addr *dst, const struct ipv6_addr *source, int oif,
-	     struct ip_path *out)
-{
-	struct ip_flow f = { .dst = *dst, .oif = oif };
-
-	if (source)
-		f.source = *source;
-	return ip_route_flow(&f, out, NULL);
-}
-
-enum route_type ip_address_type(const struct ipv6_addr *a, const struct netdev *d)
-{
-	struct ip_flow f = { .dst = *a };
-	const struct fib_route *r;
-	enum route_type type = ROUTE_UNICAST;
-
-	(void)d;
-	if (addr_is_multicast(a))
-		return ROUTE_MULTICAST;
-	if (addr_is4(a) && addr_to4(a) == UINT32_MAX)
-		return ROUTE_BROADCAST;
-	epoch_enter();
-	if ((r = lookup_in(&local, &f)) &&
-	    (r->r.type == ROUTE_LOCAL || r->r.type == ROUTE_BROADCAST))
-		type = r->r.type;
-	epoch_exit();
-	return type;
 }

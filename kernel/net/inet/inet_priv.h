@@ -28,7 +28,7 @@ void autoconf_routes_changed(nsec_t expires); /* a route came; 0: for ever */
 void autoconf_advert(const struct pkt *p);    /* a router advertisement; not consumed */
 /* Somebody claims addr. True: it is one of d's that is still being checked. Threads. */
 bool autoconf_heard(struct netdev *d, const struct ipv6_addr *addr);
-uint8_t ifaddr_scope6(const struct ipv6_addr *a); /* RT_SCOPE_* */
+uint8_t ifaddr_scope6(const struct ipv6_addr *a);                               /* RT_SCOPE_* */
 bool ifaddr_is_tentative(const struct netdev *d, const struct ipv6_addr *addr); /* any thread */
 void autoconf_prepare(struct ifaddr *a); /* before ifaddr_add(): is it to be checked (DAD)? */
 
