@@ -46,7 +46,7 @@ static uint64_t profile_rounds = 1;
 static const char *wanted[MAX_ROWS], *broken, *profiled;
 static unsigned nwanted;
 static const struct row *const tables[] = { call_rows, file_rows, ipc_rows, net_rows,
-					    tcp_rows,  task_rows, mm_rows,  growth_rows };
+					    tcp_rows,  udp_rows,  task_rows, mm_rows,  growth_rows };
 
 char self_path[256] = "/bench";
 uint64_t first_instruction; /* the counter at the program's entry: bench_start */

@@ -29,7 +29,7 @@ struct row {
 };
 
 /* Ended by an entry without a name. */
-extern const struct row call_rows[], file_rows[], ipc_rows[], net_rows[], tcp_rows[], task_rows[],
+extern const struct row call_rows[], file_rows[], ipc_rows[], net_rows[], tcp_rows[], udp_rows[], task_rows[],
 	mm_rows[], growth_rows[];
 
 extern char self_path[]; /* the program itself, to be executed */

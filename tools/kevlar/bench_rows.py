@@ -66,6 +66,8 @@ _ROWS = [
     Row("unix-stream-64k", "net", "1 MiB through an AF_UNIX stream to another process, 64 KiB at a time", 350000),
     Row("unix-pair", "net", "socketpair, close both"),
     Row("unix-connect", "net", "socket, connect, accept, close both"),
+    Row("udp-rr-1", "net", "a byte to another process and back, UDP over lo", 6000),
+    Row("udp-64k", "net", "983,000 bytes in datagrams of 65,507, UDP over lo, one process"),
     Row("thread", "task", "pthread_create and pthread_join", 15000),
     Row("vfork-exit", "task", "vfork, exit, wait"),
     Row("fork-exit", "task", "fork, exit, wait; a small process", 40000),
