@@ -6,8 +6,10 @@
 #include "abi/errno.h"
 #include "lib/string.h"
 #include "net/inet/inet.h"
+#include "net/inet/conf.h"
 #include "net/inet/sock.h"
 #include "net/inet/tcp_sysctl.h"
+#include "net/netif.h"
 #include "net/socket.h"
 #include "net/unix/unix.h"
 #include "pseudofs/proc_net_priv.h"
@@ -148,6 +150,28 @@ static int unprivileged_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+/* Groups that may use ICMP sockets. What is in the wrong order is nobody: "1 0". */
+static ssize64_t ping_group_store(struct pinode *i, char *text, size_t n)
+{
+	const char *at = text;
+	int64_t low, high;
+
+	(void)i;
+	if (next_number(&at, &low) != 1 || next_number(&at, &high) != 1 || low < 0 || high < 0 ||
+	    low >= UINT32_MAX || high >= UINT32_MAX)
+		return -EINVAL;
+	inet_ping_group_low = high < low ? 1 : (uint32_t)low;
+	inet_ping_group_high = high < low ? 0 : (uint32_t)high;
+	return (ssize64_t)n;
+}
+
+static int ping_group_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%u\t%u\n", inet_ping_group_low, inet_ping_group_high);
+	return 0;
+}
+
 /* --- congestion control --- */
 
 static int congestion_show(struct pinode *i, struct textbuf *t)
@@ -218,6 +242,7 @@ static const struct pnode ipv4_nodes[] = {
 	INT("icmp_msgs_per_sec", icmp_msgs_per_sec, 0, MOST),
 	SPECIAL("ip_local_port_range", port_range_show, port_range_store),
 	SPECIAL("ip_unprivileged_port_start", unprivileged_show, unprivileged_store),
+	SPECIAL("ping_group_range", ping_group_show, ping_group_store),
 	INT("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, BYTE),
 	{ .name = "tcp_allowed_congestion_control",
 	  .mode = S_IFREG | 0444,
@@ -259,7 +284,115 @@ static const struct pnode icmp6_nodes[] = {
 	{ 0 },
 };
 
+/* --- what is set for each device --- */
+
+/* A node's number: the device's, or one of these. */
+enum { CONF_ALL = 1 << 30, CONF_DEFAULT };
+
+static int *conf_word(struct pinode *i)
+{
+	struct inet_conf *c;
+	struct netdev *d;
+
+	if (i->subject.number == CONF_ALL) {
+		c = &inet_conf_all;
+	} else if (i->subject.number == CONF_DEFAULT) {
+		c = &inet_conf_default;
+	} else {
+		if ((d = netdev_lookup_index((int)i->subject.number)) == NULL)
+			return NULL;
+		c = inet_conf_of(d);
+		netdev_put(d);
+	}
+	return (int *)((uintptr_t)c + i->node->arg);
+}
+
+static int conf_show(struct pinode *i, struct textbuf *t)
+{
+	const int *word = conf_word(i);
+
+	if (word == NULL)
+		return -ENODEV;
+	text_f(t, "%d\n", *word);
+	return 0;
+}
+
+static ssize64_t conf_store(struct pinode *i, char *text, size_t n)
+{
+	const char *at = text;
+	int *word = conf_word(i);
+	int64_t v;
+
+	if (word == NULL)
+		return -ENODEV;
+	if (next_number(&at, &v) != 1 || v < INT32_MIN || v > INT32_MAX)
+		return -EINVAL;
+	*word = (int)v;
+	return (ssize64_t)n;
+}
+
+#define CONF(n, member)                                                                    \
+	{                                                                                  \
+		.name = n, .mode = S_IFREG | 0644, .show = conf_show, .store = conf_store, \
+		.arg = __builtin_offsetof(struct inet_conf, member)                        \
+	}
+static const struct pnode conf6_nodes[] = {
+	CONF("accept_dad", accept_dad),
+	CONF("accept_ra", accept_ra),
+	CONF("dad_transmits", dad_transmits),
+	{ 0 },
+};
+static const struct pnode conf6_dir = {
+	.name = "", .mode = S_IFDIR | 0555, .children = conf6_nodes, .volatile_links = true
+};
+
+static int conf_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		     struct psubject *s)
+{
+	char buf[NETDEV_NAME] = "";
+	struct netdev *d;
+
+	if (len >= sizeof(buf))
+		return -ENOENT;
+	memcpy(buf, name, len);
+	*node = dir->node->ptr;
+	*s = (struct psubject){ .number = strcmp(buf, "all") == 0 ? CONF_ALL : CONF_DEFAULT };
+	if (strcmp(buf, "all") == 0 || strcmp(buf, "default") == 0)
+		return 0;
+	if ((d = netdev_lookup_name(buf)) == NULL)
+		return -ENOENT;
+	s->number = (uint64_t)d->index;
+	netdev_put(d);
+	return 0;
+}
+
+/* Keys: 0 and 1 are not devices'. */
+static bool conf_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
+		      const struct pnode **node)
+{
+	struct netdev *d;
+	int index;
+
+	*node = dir->node->ptr;
+	if (*key < 2) {
+		strscpy(name, *key == 0 ? "all" : "default", size);
+		return true;
+	}
+	index = (int)*key - 1;
+	if ((d = netdev_next(&index)) == NULL)
+		return false;
+	strscpy(name, d->name, size);
+	netdev_put(d);
+	*key = (uint64_t)index + 1;
+	return true;
+}
+
 static const struct pnode ipv6_nodes[] = {
+	{ .name = "conf",
+	  .mode = S_IFDIR | 0555,
+	  .find = conf_find,
+	  .list = conf_list,
+	  .ptr = &conf6_dir },
 	DIR("icmp", icmp6_nodes),
 	{ 0 },
 };

@@ -62,10 +62,12 @@ static bool may_answer_echo(const struct ip_info *i, bool v6)
 
 static void answer_echo(struct pkt *p, bool v6)
 {
-	struct ipv6_addr none = v6 ? (struct ipv6_addr){ { 0 } } : addr_from4(0);
+	struct ipv6_addr none = { { 0 } };
 	struct ip_info i = *ip_info(p);
 	struct pkt *reply;
 
+	if (!v6)
+		none = addr_from4(0);
 	if (!may_answer_echo(&i, v6) || !(reply = pkt_clone(p)))
 		return;
 	/* The payload's pages are shared, the eight bytes of the header are ours. */

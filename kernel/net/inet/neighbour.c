@@ -19,6 +19,7 @@
 #include "net/inet/rtnl.h"
 #include "net/netif.h"
 #include "net/parse.h"
+#include "net/trace.h"
 #include "pmm/slab.h"
 #include "sched/timer.h"
 #include "sched/work.h"
@@ -187,7 +188,7 @@ static void take_packets(struct neighbour *n, struct todo *t)
 		p = list_first(&n->queue, struct pkt, node);
 		list_remove(&p->node);
 		neigh_dequeued(&n->m, p->len);
-		pkt_free(p);
+		pkt_drop(p, NET_DROP_neighbour);
 	}
 	if (t->actions & (NEIGH_FLUSH | NEIGH_DROP)) {
 		list_splice_tail(&t->out, &n->queue);
@@ -217,7 +218,7 @@ static void finish(struct neighbour *n, struct todo *t)
 		} else {
 			p->dev = n->dev;
 			ip_report_unreachable(p);
-			pkt_free(p);
+			pkt_drop(p, NET_DROP_neighbour);
 		}
 	}
 }

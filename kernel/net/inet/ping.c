@@ -13,6 +13,7 @@
 #include "net/filter.h"
 #include "net/inet/dgram.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/show.h"
 #include "net/netif.h"
 #include "net/parse.h"
 #include "pmm/slab.h"
@@ -200,8 +201,28 @@ int ping_create(int family, struct socket **out)
 	return 0;
 }
 
+static bool ping_next(uint64_t *key, struct inet_shown *out, struct abi_tcp_info *info)
+{
+	struct inet_sock *i;
+	uint32_t slot;
+
+	(void)info;
+	epoch_enter();
+	if ((i = inet_table_next(&ids, key, &slot)) != NULL) {
+		dgram_show(dgram_of(&i->s), out);
+		out->slot = slot;
+	}
+	epoch_exit();
+	return i != NULL;
+}
+
 void ping_init(void)
 {
+	static struct inet_shower v4 = { .protocol = IPPROTO_ICMP, .next = ping_next };
+	static struct inet_shower v6 = { .protocol = IPPROTO_ICMPV6, .next = ping_next };
+
+	inet_show_register(&v4);
+	inet_show_register(&v6);
 	cache = slab_cache_create("ping", sizeof(struct dgram_sock), 64, NULL);
 	inet_table_init(&ids, false);
 }

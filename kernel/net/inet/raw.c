@@ -440,8 +440,9 @@ static bool raw_next(uint64_t *key, struct inet_shown *out, struct abi_tcp_info 
 	}
 	if (r) {
 		*key = ((uint64_t)proto << 32 | skip) + 1;
-		out->slot = proto;
 		dgram_show(&r->d, out);
+		out->slot = proto;
+		out->lport = (uint16_t)proto; /* where others have a port */
 	}
 	epoch_exit();
 	return r != NULL;

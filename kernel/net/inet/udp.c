@@ -298,8 +298,8 @@ static bool udp_next(uint64_t *key, struct inet_shown *out, struct abi_tcp_info 
 	(void)info;
 	epoch_enter();
 	if ((i = inet_table_next(&udp_ports, key, &slot)) != NULL) {
-		out->slot = slot;
 		dgram_show(dgram_of(&i->s), out);
+		out->slot = slot;
 	}
 	epoch_exit();
 	return i != NULL;
