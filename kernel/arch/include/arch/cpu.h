@@ -12,9 +12,6 @@ struct thread;
 
 typedef uint64_t irqstate_t; /* opaque: whether interrupts were on */
 
-/* What became of a reference count of which one was dropped. */
-enum count_drop { COUNT_LEFT, COUNT_LAST, COUNT_WRONG /* it was 0 before */ };
-
 #include <arch/cpu_inline.h>
 /* which provides, as static inlines:
  *   unsigned   arch_cpu_id(void)             this CPU, 0 … ncpus-1

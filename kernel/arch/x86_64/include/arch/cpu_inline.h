@@ -6,6 +6,8 @@
  * needs before it has a stack.
  */
 
+#include <arch/count.h>
+
 #include "lib/types.h"
 
 typedef uint64_t irqstate_t; /* RFLAGS */
