@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/mcast.h"
+#include "net/inet/pmtu.h"
 #include "net/inet/show.h"
 #include "net/inet/stats.h"
 #include "net/netif.h"
@@ -34,6 +35,7 @@ static void free_now(struct epoch_head *h)
 {
 	struct dgram_sock *d = container_of(h, struct dgram_sock, i.epoch);
 
+	inet_errq_purge(&d->i.errq); /* nobody adds any more */
 	slab_free(*d->ops->cache, d);
 }
 
@@ -46,7 +48,6 @@ static void put_memory(struct dgram_sock *d, uint32_t n)
 
 void dgram_destroy(struct socket *s)
 {
-	inet_errq_purge(&inet_of(s)->errq);
 	put_memory(dgram_of(s), 1);
 }
 
@@ -270,8 +271,11 @@ void dgram_icmp_error(struct dgram_sock *d, const struct ip_info *sent, uint16_t
 
 	if (e->local) /* the neighbour does not answer: nobody sent a message */
 		q.ee.ee_origin = SO_EE_ORIGIN_ICMP;
-	if (e->err == EMSGSIZE)
+	if (e->err == EMSGSIZE) {
 		hard = mode != IP_PMTUDISC_DONT;
+		if (mode == IP_PMTUDISC_WANT || mode == IP_PMTUDISC_DO)
+			inet_pmtu_learn(&sent->dst, e->mtu, e->dev->mtu, e->dev->mtu);
+	}
 	if (d->i.recv & (v4 ? INET_RECV_ERR : INET_RECV_ERR6)) {
 		inet_errq_add(&d->i, &q, back);
 	} else {

@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "net/inet/fib_priv.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/pmtu.h"
 #include "net/netif.h"
 
 /* --- lookups --- */
@@ -240,6 +241,7 @@ int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct 
 	    out->type != ROUTE_LOCAL)
 		return -EINVAL;
 	out->generation = generation;
+	out->mtu = inet_pmtu_get(&to.dst, out->mtu);
 	if (!addr_is_any(&to.source))
 		out->source = to.source;
 	else if (addr_is_any(&out->source))
