@@ -222,7 +222,7 @@ static void take_syn(struct tcp_sock *l, const struct flow_key *key, const struc
 	}
 	if (!(r = make_request(l, key, s, isn_min, now)))
 		return;
-	if (cookie && tcp_syncookies && l->nrequests) {
+	if (cookie && tcp_syncookies && (l->nrequests || tcp_syncookies == 2)) {
 		send_cookie(l, r, now);
 		return;
 	}
