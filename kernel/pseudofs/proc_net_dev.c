@@ -54,7 +54,9 @@ static unsigned inet6_scope(const struct ipv6_addr *a)
 {
 	if (ipv6_is_loopback(a))
 		return 0x10;
-	return ipv6_is_link_local(a) ? 0x20 : 0;
+	if (ipv6_is_link_local(a))
+		return 0x20;
+	return a->b[0] == 0xfe && a->b[1] >= 0xc0 ? 0x40 : 0; /* fec0::/10, site-local once */
 }
 
 int proc_net_if_inet6_show(struct pinode *i, struct textbuf *t)
