@@ -51,6 +51,6 @@ for port in 80 8080; do echo "port $port"; host web $port; done
 for port in 3000 443; do echo "port $port"; host web $port few | grep -v '|'; done  # neither has ranges
 curl -sS -6 'http://[::1]/'
 for port in 80 8080 3000; do
-	wrk -t 2 -c 20 -d 2 http://127.0.0.1:$port/ > out; grep -E 'Socket errors|Non-2xx' out || true
+	wrk -t 2 -c 20 -d 2 --timeout 30s http://127.0.0.1:$port/ > out; grep -E 'Socket errors|Non-2xx' out || true
 	awk '/requests in/ {print ($1 > 20 ? "wrk: many" : "wrk: " $1)}' out; grep Requests/sec out >&2
 done
