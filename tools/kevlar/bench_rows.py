@@ -68,6 +68,12 @@ _ROWS = [
     Row("unix-connect", "net", "socket, connect, accept, close both"),
     Row("udp-rr-1", "net", "a byte to another process and back, UDP over lo", 6000),
     Row("udp-64k", "net", "983,000 bytes in datagrams of 65,507, UDP over lo, one process"),
+    Row("tcp-rr-1", "net", "a byte to another process and back, TCP over loopback", 7000),
+    Row("tcp-64k", "net", "1 MiB through a TCP connection to another process, 64 KiB at a time", 350000),
+    Row("tcp-connect", "net", "TCP: socket, connect, accept, close both", 20000),
+    Row("tcp-connect-10k", "net", "the same among 10,000 open connections", 20000),
+    Row("tcp-epoll-10", "net", "a byte through one of 10 connections that epoll watches"),
+    Row("tcp-epoll-10k", "net", "the same, one of 10,000"),
     Row("thread", "task", "pthread_create and pthread_join", 15000),
     Row("vfork-exit", "task", "vfork, exit, wait"),
     Row("fork-exit", "task", "fork, exit, wait; a small process", 40000),
@@ -113,49 +119,34 @@ def describe(name: str) -> Row:
 # What a row that is slower than Linux would need. Shown beside it for as long as it is slower.
 NEEDS: dict[str, str] = {
     "vfork-exec":
-        "fault-around takes each file page by its own radix walk (find_any, radix_find, "
-        "pagecache_find: a sixth): one walk for the 16; then the teardown (vm_teardown)",
-    "poll-100":
-        "a scan that does not look each descriptor up by itself, and one copy of all revents "
-        "rather than 100 copies of two bytes (poll_scan, copy_to_user, x86_copy_user: half)",
+        "no single thing: 27 page faults (25,000 of 88,000, most of it leaves for 225 cached pages and "
+        "their end), the exec itself (17,000: six mappings, random numbers, the stack), exit (13,000), "
+        "the program's own start (10,700), its readlink of /proc/self/exe (7,300). Table pages of "
+        "unwritten file mappings shared between processes would save the largest part",
     "signal":
-        "the frame built in user memory rather than copied there (arch_signal_push, x86_copy_user: 400), "
-        "no siginfo allocation for a signal to oneself",
+        "of three calls into the kernel's lists (send, take, siginfo) one could do for a signal to "
+        "oneself; the two ways through the kernel alone are 170, frame and registers 300, three ktrace "
+        "events 110",
     "epoll-1-of-1000":
-        "ready_splice and epoll_collect (240 of 560) for a list of one: a path without the "
-        "splice",
+        "ready_splice and epoll_collect for a list of one: a path without the splice",
     "read-1":
-        "a path for small buffers in the stream layer (move, uio, zero_read: 100 of 317)",
+        "the position's lock, /proc/PID/io's counts and fsnotify's question (30) for a device that has "
+        "neither position nor watchers",
     "mmap-munmap":
-        "spread thin: tree edit, search for room, fault and zap, none over 6 %",
-    "brk-pair":
-        "in-place growth of the heap's VMA without a plan (vm_brk, vma_plan_brk, vma_resize: "
-        "a quarter)",
+        "spread thin: tree edit (600), fault (420), search for room, zap: a VMA that comes back to the "
+        "same place could keep its node in the tree",
     "stat":
-        "resolve_run and fast_child (380 of 1,080): the walk of two short components; "
-        "put_stat's 77",
-    "open-close":
-        "as stat",
-    "create-unlink":
-        "resolve_run twice, and again inside open_from; one walk for the parent would do",
-    "fork-64m-huge":
-        "huge_get and huge_put count 512 small pages each (60 %): one count for the huge page",
-    "futex-round-trip":
-        "three ktrace events a switch (8 %); schedule, wake and switch are a third",
-    "pipe-round-trip":
-        "as the context switch",
-    "switch-2":
-        "move, pipe_write and pipe_read (390) for one byte; three ktrace events a switch (120)",
-    "switch-8":
-        "as switch-2",
-    "switch-16":
-        "as switch-2",
-    "pread-4k":
-        "the copy takes 330; the rest is the stream layer (move, file_read, positioned) and "
-        "the cache's lookup",
-    "mprotect-pair":
-        "a page in the middle is split off and merged again: vm_protect's own 518, then the "
-        "tree (740)",
+        "the walk (470): the root of a mount on the way is looked up by hash (fast_cross); put_stat "
+        "copies what it has just written (130)",
+    "tcp-rr-1":
+        "each segment goes through the whole of output, IP, loopback, input and an acknowledgement; "
+        "the design's way is a direct one between two sockets of one host, once they are connected",
+    "tcp-connect":
+        "as tcp-rr-1: ten segments for a connection",
+    "tcp-connect-10k":
+        "as tcp-rr-1: ten segments for a connection",
+    "tcp-64k":
+        "near: a header and an acknowledgement for each segment",
 }
 
 _VECTORS = ("moving by vector registers takes the fewest instructions, but TCG does each such move in several "
