@@ -167,7 +167,8 @@ struct process {
 	nsec_t start_boottime;
 	struct mutex exec_lock; /* EXEC: image and credentials change together */
 	int oom_score_adj;      /* racy */
-	/* Who logged in, for the audit trail, and as the how manieth. Racy; valid if the session is not 0. */
+	/* Who logged in, for the audit trail, and as the how manieth. Racy; valid if the session is
+	 * not 0. */
 	uint32_t login_uid, login_session;
 	struct epoch_head epoch;
 };

@@ -151,10 +151,8 @@ MUST_CHECK ssize64_t vm_access(struct vmspace *vs, uint64_t addr, void *buf, siz
 			       bool force);
 
 /*
- * The page at addr, made to be written, of a space that nobody else reaches yet: exec builds a stack
- * in it.
- *   out, va      counted; its memory
- *   returns      0; -ENOMEM
+ * The page at addr, made to be written, of a space that nobody else reaches yet: exec builds a
+ * stack in it. out, va      counted; its memory returns      0; -ENOMEM
  */
 MUST_CHECK int vm_pin_new_page(struct vmspace *vs, uint64_t addr, struct page **out, char **va);
 
