@@ -289,6 +289,7 @@ def markdown(results: Results) -> str:
     text += "".join(f"- column *{column.label}*: {column.what}\n" for column in results.columns)
     text += "\nRuns of the same kernel against each other:\n\n" + agreement(results)
     text += "\n## Instructions for one operation\n\nA ratio below 1 means that Kevlar needs fewer.\n"
+    text += _means(results)
     for group, rows in grouped(r for r in results.rows() if "@" not in r).items():
         text += f"\n### {bench_rows.GROUPS.get(group, 'Others')}\n\n"
         body = [[f"`{row}`"] + [bench_rows.describe(row).what] + cells(results, row)[1:] for row in rows]
@@ -307,6 +308,19 @@ def markdown(results: Results) -> str:
         text += "\n## Wall clock\n\n" + WALL + "\n" + _markdown_table(
             [timed_heads(results)] + [[f"`{row}`"] + timed_cells(results, row)[1:] for row in timed])
         text += "\n### Slower by wall clock, and why\n\n" + _slow_times(results)
+    return text
+
+
+def _means(results: Results) -> str:
+    """The geometric mean of the ratios to each other kernel, over all rows but the machine's and growth's."""
+    text = ""
+    for number, column in enumerate(results.columns[1:], 1):
+        ratios = [ratio for row in results.rows()
+                  if bench_rows.describe(row).group not in ("machine", "growth")
+                  and (ratio := results.ratio(row, number)) is not None]
+        if ratios:
+            text += (f"\nGeometric mean of the {len(ratios)} ratios to *{column.label}*, without the rows of the machine "
+                     f"and of growth: **{statistics.geometric_mean(ratios):.3f}**\n")
     return text
 
 
