@@ -171,7 +171,7 @@ struct abi_group_filter {
 	uint32_t gf_interface, __pad;
 	uint64_t gf_group[16];
 	uint32_t gf_fmode, gf_numsrc;
-	uint64_t gf_slist[][16];
+	/* then gf_numsrc addresses, of 128 bytes each */
 };
 
 /* What MSG_ERRQUEUE gives: ip(7) IP_RECVERR. */

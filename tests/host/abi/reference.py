@@ -75,6 +75,13 @@ STRUCTS = {
     "abi_sockaddr_in": ("netinet/in.h", "struct sockaddr_in", {"sin_addr": "sin_addr.s_addr"}),
     "abi_sockaddr_in6": ("netinet/in.h", "struct sockaddr_in6", {}),
     "abi_ifinfomsg": ("linux/rtnetlink.h", "struct ifinfomsg", {"pad": None}),
+    "abi_group_filter": ("netinet/in.h", "struct group_filter", {"sizeof": None}),
+    "abi_group_req": ("netinet/in.h", "struct group_req", {}),
+    "abi_group_source_req": ("netinet/in.h", "struct group_source_req", {}),
+    "abi_ip_mreq_source": ("netinet/in.h", "struct ip_mreq_source", {}),
+    "abi_ip_msfilter": ("netinet/in.h", "struct ip_msfilter", {"sizeof": None}),
+    "abi_ipv6_mreq": ("netinet/in.h", "struct ipv6_mreq", {"ipv6mr_ifindex": "ipv6mr_interface"}),
+    "abi_sock_extended_err": ("time.h linux/errqueue.h", "struct sock_extended_err", {}),
     "abi_genlmsghdr": ("linux/genetlink.h", "struct genlmsghdr", {}),
     "abi_inet_diag_bc_op": ("linux/inet_diag.h", "struct inet_diag_bc_op", {}),
     "abi_inet_diag_hostcond": ("linux/inet_diag.h", "struct inet_diag_hostcond", {}),
@@ -268,6 +275,8 @@ NEWER = "newer than the headers of Linux 6.1"
 INTERNAL = "kernel-internal: no program sees it"
 OURS = "our own name"
 ABSENT = {
+    "abi_group_filter.sizeof": "theirs has room for one address",
+    "abi_ip_msfilter.sizeof": "theirs has room for one address",
     "ADJ_ADJTIME": "libc hides it behind adjtime(3)",
     "ADJ_OFFSET_READONLY": "libc hides it behind adjtime(3)",
     "AT_HANDLE_FID": NEWER,
