@@ -2,6 +2,7 @@
 
 #include "abi/in.h"
 #include "abi/socket.h"
+#include "net/inet/ipconfig.h"
 #include "net/inet/show.h"
 #include "net/netlink/netlink.h"
 #include "net/packet/packet.h"
@@ -68,6 +69,13 @@ static int psched_show(struct pinode *i, struct textbuf *t)
 		.arg = PROC_NET_SOCKS(family, protocol)                         \
 	}
 
+static int pnp_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	ipconfig_show(t);
+	return 0;
+}
+
 const struct pnode proc_net_nodes[] = {
 	{ .name = "arp", .mode = S_IFREG | 0444, .fill = proc_net_arp_fill },
 	{ .name = "dev", .mode = S_IFREG | 0444, .fill = proc_net_dev_fill },
@@ -79,6 +87,7 @@ const struct pnode proc_net_nodes[] = {
 	{ .name = "netlink", .mode = S_IFREG | 0444, .fill = netlink_fill },
 	TEXT("netstat", proc_net_netstat_show),
 	TEXT("packet", packet_sockets_show),
+	TEXT("pnp", pnp_show),
 	TEXT("protocols", proc_net_protocols_show),
 	TEXT("psched", psched_show),
 	SOCKS("raw", AF_INET, SHOW_RAW),

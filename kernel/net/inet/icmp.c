@@ -322,6 +322,39 @@ void ip_send_unreachable(const struct pkt *p, enum ip_unreachable why)
 	send_icmp(n, &i->dst, &i->src, p->dev, TTL);
 }
 
+/* No error answers an error, nor a later fragment (RFC 1122 3.2.2, RFC 4443 2.4 e). */
+static bool may_be_answered(const struct pkt *p, const struct ip_info *i)
+{
+	bool v4 = addr_is4(&i->src);
+	uint32_t at = v4 ? (p->data[0] & 15u) * 4 : IPV6_HEADER;
+
+	if (v4 && be16_get(p->data + 6) & IPV4_OFFSET)
+		return false;
+	if (i->proto == IPPROTO_ICMP_ && v4)
+		return at < p->linear &&
+		       (p->data[at] == ICMP_ECHO || p->data[at] == ICMP_ECHO_REPLY);
+	return i->proto != IPPROTO_ICMPV6_ || (at < p->linear && p->data[at] >= ICMPV6_ECHO);
+}
+
+void icmp_send_error(const struct pkt *p, uint8_t type, uint8_t code, uint32_t info)
+{
+	const struct ip_info *i = ip_info(p);
+	struct icmp_header h = { .type = type, .code = code, .info = info };
+	bool v4 = addr_is4(&i->src);
+	struct pkt *n;
+
+	if (!may_be_answered(p, i) || !take_token() || !(n = pkt_clone(p)))
+		return;
+	if (!pkt_unshare_head(n, MIN(n->linear, (uint32_t)IPV6_HEADER))) {
+		pkt_free(n);
+		return;
+	}
+	n->csum = PKT_CSUM_NONE;
+	pkt_trim(n, v4 ? QUOTE4 : QUOTE6);
+	icmp_build(pkt_push(n, ICMP_HEADER), &h);
+	send_icmp(n, NULL, &i->src, p->dev, TTL);
+}
+
 void ip_report_unreachable(struct pkt *p)
 {
 	struct ip_info sent = { 0 };

@@ -34,6 +34,11 @@ void autoconf_prepare(struct ifaddr *a); /* before ifaddr_add(): is it to be che
 
 void inet_ioctl_init(void);
 
+/* forward.c: p, at its network header of so many bytes, is for another. True: it was consumed. */
+MUST_CHECK bool ip_forward(struct pkt *p, uint32_t header);
+/* icmp.c: tells the sender of p, at its network header, what became of it. p stays the caller's. */
+void icmp_send_error(const struct pkt *p, uint8_t type, uint8_t code, uint32_t info);
+
 /* neighbour.c */
 void neighbour_init(void);
 /* Sends p, at its network header, to the path's next hop, or keeps it until that is known. Consumes

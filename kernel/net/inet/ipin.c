@@ -292,7 +292,11 @@ static void ipv4_input(struct pkt *p)
 			       .proto = h.proto,
 			       .ttl = h.ttl,
 			       .tos = h.tos };
-	if (!is_for_us(i, p->dev)) { /* forwarding is not there */
+	if (!is_for_us(i, p->dev)) {
+		pkt_trim(p, h.total);
+		pkt_set_network(p);
+		if (ip_forward(p, h.len))
+			return;
 		net_count(STAT_Ip_InAddrErrors);
 		pkt_drop(p, NET_DROP_ip_not_ours);
 		return;
@@ -339,6 +343,11 @@ static void ipv6_input(struct pkt *p)
 		.src = h.src, .dst = h.dst, .proto = h.proto, .ttl = h.hops, .tos = h.tclass
 	};
 	if (!is_for_us(i, p->dev) || addr_is4(&h.src) || addr_is4(&h.dst) || h.len > p->linear) {
+		pkt_trim(p, h.total);
+		pkt_set_network(p);
+		if (!addr_is4(&h.src) && !addr_is4(&h.dst) && h.len <= p->linear &&
+		    i->to == ROUTE_UNICAST && ip_forward(p, h.len))
+			return;
 		net_count(STAT_Ip6_InAddrErrors);
 		pkt_drop(p, NET_DROP_ip_not_ours);
 		return;
