@@ -243,6 +243,7 @@ static const struct pnode ipv4_nodes[] = {
 	SPECIAL("ip_local_port_range", port_range_show, port_range_store),
 	SPECIAL("ip_unprivileged_port_start", unprivileged_show, unprivileged_store),
 	SPECIAL("ping_group_range", ping_group_show, ping_group_store),
+	INT("ip_forward", inet_conf_all.forwarding4, ANY, MOST),
 	INT("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, BYTE),
 	{ .name = "tcp_allowed_congestion_control",
 	  .mode = S_IFREG | 0444,
@@ -340,6 +341,8 @@ static const struct pnode conf6_nodes[] = {
 	CONF("accept_dad", accept_dad),
 	CONF("accept_ra", accept_ra),
 	CONF("dad_transmits", dad_transmits),
+	CONF("disable_ipv6", disable6),
+	CONF("forwarding", forwarding6),
 	{ 0 },
 };
 static const struct pnode conf6_dir = {
