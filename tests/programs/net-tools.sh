@@ -52,5 +52,5 @@ e = json.load(open("out"))["end"]
 r = e.get("sum_received") or e["sum"]
 print(sys.argv[1:], "moved" if r["bytes"] > 100000 else r["bytes"], r.get("lost_percent", 0) < 50)
 print(sys.argv[1:], round(r["bits_per_second"] / 1e6), "Mbit/s", file=sys.stderr)' "$@"; }
-try -c 127.0.0.1; try -c 127.0.0.1 -R; try -c 127.0.0.1 -P 4; try -6 -c ::1; try -u -b 20M -c 127.0.0.1; try -6 -u -b 20M -c ::1; try -c 127.0.0.1 -l 100 -N
+try -c 127.0.0.1; try -c 127.0.0.1 -R; try -c 127.0.0.1 -P 4; try -6 -c ::1; try -u -b 20M -c 127.0.0.1; try -6 -u -b 20M -c ::1; try -c 127.0.0.1 -l 100
 pkill iperf3
