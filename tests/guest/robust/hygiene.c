@@ -77,9 +77,13 @@ static void look_at(const char *what, const unsigned char *p, size_t n)
 	}
 }
 
+/* Where handlers run: what the kernel does not write of a frame is the user's own, so it is clean. */
+static unsigned char stack[1 << 16];
+
 static void prepare(void)
 {
 	memset(out, 0, sizeof(out));
+	memset(stack, 0, sizeof(stack));
 	dirty();
 }
 
@@ -199,7 +203,8 @@ static void in_handler(int sig, siginfo_t *si, void *uc)
 
 TEST(signals)
 {
-	struct sigaction sa = { .sa_sigaction = in_handler, .sa_flags = SA_SIGINFO };
+	struct sigaction sa = { .sa_sigaction = in_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	stack_t clean = { .ss_sp = stack, .ss_size = sizeof(stack) };
 	union sigval v = { .sival_int = 1 };
 	sigset_t usr1;
 	timer_t id;
@@ -208,6 +213,7 @@ TEST(signals)
 	CLEAN(syscall(SYS_rt_sigaction, SIGUSR2, NULL, out, 8));
 	CLEAN(syscall(SYS_sigaltstack, NULL, out));
 	CLEAN(syscall(SYS_rt_sigpending, out, 8));
+	CHECK_OK(sigaltstack(&clean, NULL));
 	CHECK_OK(sigaction(SIGUSR1, &sa, NULL));
 	CLEAN(kill(getpid(), SIGUSR1));
 	CLEAN(syscall(SYS_tkill, getpid(), SIGUSR1));
