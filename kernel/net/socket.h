@@ -41,6 +41,9 @@ struct sockmsg {
 	uint64_t control_len; /* bytes of either; recv: goes down */
 };
 
+/* Whose name: our own, the peer's, or the peer's even if the connection is over: accept(2). */
+enum socket_name { SOCKET_OWN, SOCKET_PEER, SOCKET_ACCEPTED };
+
 /*
  * What a protocol does. All may sleep and are called without locks; missing ones mean -EOPNOTSUPP.
  * Addresses are in kernel memory; output addresses go to a buffer of SOCKADDR_MAX bytes, and the
@@ -54,8 +57,9 @@ struct socket_ops {
 	int (*pair)(struct socket *a, struct socket *b); /* socketpair(2) */
 	int (*listen)(struct socket *s, uint32_t backlog);
 	int (*accept)(struct socket *s, bool nonblock, struct socket **out); /* counted */
-	int (*getname)(struct socket *s, void *addr, bool peer); /* length, or -ENOTCONN */
-	int (*shutdown)(struct socket *s, int how);              /* SHUT_* */
+	/* Length, or -ENOTCONN. */
+	int (*getname)(struct socket *s, void *addr, enum socket_name which);
+	int (*shutdown)(struct socket *s, int how); /* SHUT_* */
 	/* Bytes or -errno. Whether -EPIPE means SIGPIPE is in `flags` below. */
 	ssize64_t (*send)(struct socket *s, struct sockmsg *m);
 	ssize64_t (*recv)(struct socket *s, struct sockmsg *m);

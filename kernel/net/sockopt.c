@@ -277,7 +277,7 @@ static int give_timeout(void *val, uint32_t *len, nsec_t t)
 static int give_peer_name(struct socket *s, void *val, uint32_t *len)
 {
 	struct abi_sockaddr_storage name;
-	int n = s->ops->getname ? s->ops->getname(s, &name, true) : -EOPNOTSUPP;
+	int n = s->ops->getname ? s->ops->getname(s, &name, SOCKET_PEER) : -EOPNOTSUPP;
 
 	if (n < 0)
 		return -ENOTCONN;

@@ -171,7 +171,7 @@ int64_t sys_listen(int32_t sockfd, int32_t backlog)
 	return err;
 }
 
-/* The peer's name for accept(2), where it is wanted. -ECONNABORTED: it is gone. */
+/* The peer's name for accept(2), where it is wanted. -ECONNABORTED: it never had one. */
 static int put_peer(struct socket *s, uaddr_t addr, uaddr_t addrlen)
 {
 	struct abi_sockaddr_storage name;
@@ -179,7 +179,7 @@ static int put_peer(struct socket *s, uaddr_t addr, uaddr_t addrlen)
 
 	if (uaddr_is_null(addr))
 		return 0;
-	n = s->ops->getname(s, &name, true);
+	n = s->ops->getname(s, &name, SOCKET_ACCEPTED);
 	if (n < 0)
 		return -ECONNABORTED;
 	return sockaddr_put(&name, (uint32_t)n, addr, addrlen);
@@ -226,7 +226,7 @@ int64_t sys_accept(int32_t sockfd, uaddr_t addr, uaddr_t addrlen)
 	return sys_accept4(sockfd, addr, addrlen, 0);
 }
 
-static int64_t get_name(int fd, uaddr_t addr, uaddr_t addrlen, bool peer)
+static int64_t get_name(int fd, uaddr_t addr, uaddr_t addrlen, enum socket_name which)
 {
 	struct abi_sockaddr_storage name;
 	struct sockref r;
@@ -234,7 +234,7 @@ static int64_t get_name(int fd, uaddr_t addr, uaddr_t addrlen, bool peer)
 
 	if (n)
 		return n;
-	n = r.s->ops->getname ? r.s->ops->getname(r.s, &name, peer) : -EOPNOTSUPP;
+	n = r.s->ops->getname ? r.s->ops->getname(r.s, &name, which) : -EOPNOTSUPP;
 	if (n >= 0)
 		n = sockaddr_put(&name, (uint32_t)n, addr, addrlen);
 	sock_put(r);
@@ -243,12 +243,12 @@ static int64_t get_name(int fd, uaddr_t addr, uaddr_t addrlen, bool peer)
 
 int64_t sys_getsockname(int32_t sockfd, uaddr_t addr, uaddr_t addrlen)
 {
-	return get_name(sockfd, addr, addrlen, false);
+	return get_name(sockfd, addr, addrlen, SOCKET_OWN);
 }
 
 int64_t sys_getpeername(int32_t sockfd, uaddr_t addr, uaddr_t addrlen)
 {
-	return get_name(sockfd, addr, addrlen, true);
+	return get_name(sockfd, addr, addrlen, SOCKET_PEER);
 }
 
 int64_t sys_shutdown(int32_t sockfd, int32_t how)

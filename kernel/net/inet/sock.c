@@ -101,14 +101,15 @@ uint32_t inet_put_name(const struct inet_sock *i, const struct ipv6_addr *ip, ui
 	return sizeof(*a6);
 }
 
-int inet_getname(struct socket *s, void *addr, bool peer)
+int inet_getname(struct socket *s, void *addr, enum socket_name which)
 {
 	struct inet_sock *i = inet_of(s);
 
-	if (peer && !i->rport)
+	if (which == SOCKET_OWN)
+		return (int)inet_put_name(i, &i->local, i->lport, s->bound_if, addr);
+	if (!i->rport)
 		return -ENOTCONN;
-	return (int)(peer ? inet_put_name(i, &i->remote, i->rport, s->bound_if, addr)
-			  : inet_put_name(i, &i->local, i->lport, s->bound_if, addr));
+	return (int)inet_put_name(i, &i->remote, i->rport, s->bound_if, addr);
 }
 
 /* --- ports --- */

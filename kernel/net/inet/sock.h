@@ -85,7 +85,7 @@ MUST_CHECK int inet_get_name(const struct inet_sock *i, const void *addr, uint32
 /* Writes an address as the socket's family has it; its length. */
 uint32_t inet_put_name(const struct inet_sock *i, const struct ipv6_addr *ip, uint16_t port,
 		       int scope, void *out);
-int inet_getname(struct socket *s, void *addr, bool peer);
+int inet_getname(struct socket *s, void *addr, enum socket_name which);
 
 /* bind(2): checks and takes the port. The protocol's lock, if it has one, is the caller's. */
 MUST_CHECK int inet_bind(struct inet_sock *i, const void *addr, uint32_t len);

@@ -241,16 +241,16 @@ static int shutdown(struct socket *s, int how)
 
 /* --- names --- */
 
-static int getname(struct socket *s, void *addr, bool peer)
+static int getname(struct socket *s, void *addr, enum socket_name which)
 {
 	struct tcp_sock *t = tcps_of(s);
 	unsigned state = tcps_state(t);
 
-	if (peer && (state == TCP_CLOSE || state == TCP_SYN_SENT))
+	if (which == SOCKET_PEER && (state == TCP_CLOSE || state == TCP_SYN_SENT))
 		return -ENOTCONN;
-	if (!peer && t->phase == TCPS_DONE) /* the port may be another's by now */
+	if (which == SOCKET_OWN && t->phase == TCPS_DONE) /* the port may be another's by now */
 		return (int)inet_put_name(&t->i, &t->i.local, t->ep.key.lport, s->bound_if, addr);
-	return inet_getname(s, addr, peer);
+	return inet_getname(s, addr, which);
 }
 
 static int bind(struct socket *s, const void *addr, uint32_t len)

@@ -108,14 +108,14 @@ static int nl_connect(struct socket *s, const void *addr, uint32_t len, bool non
 	return 0;
 }
 
-static int nl_getname(struct socket *s, void *addr, bool peer)
+static int nl_getname(struct socket *s, void *addr, enum socket_name which)
 {
 	struct netlink_sock *n = nl_of(s);
 	struct abi_sockaddr_nl *a = addr;
 
 	*a = (struct abi_sockaddr_nl){ .nl_family = AF_NETLINK };
-	a->nl_pid = peer ? n->peer_port : n->portid;
-	a->nl_groups = peer ? n->peer_groups : (uint32_t)n->groups;
+	a->nl_pid = which != SOCKET_OWN ? n->peer_port : n->portid;
+	a->nl_groups = which != SOCKET_OWN ? n->peer_groups : (uint32_t)n->groups;
 	return sizeof(*a);
 }
 

@@ -355,13 +355,13 @@ static int bind(struct socket *s, const void *addr, uint32_t len)
 	return err;
 }
 
-static int getname(struct socket *s, void *addr, bool peer)
+static int getname(struct socket *s, void *addr, enum socket_name which)
 {
 	struct packet_sock *k = packet_of(s);
 	struct packet_info i = { .ifindex = k->ifindex, .protocol = k->protocol };
 	struct netdev *d;
 
-	if (peer)
+	if (which != SOCKET_OWN)
 		return -EOPNOTSUPP;
 	if (k->ifindex && (d = netdev_lookup_index(k->ifindex))) {
 		i.hw_type = d->hw_type;

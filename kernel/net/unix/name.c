@@ -237,12 +237,12 @@ uint32_t unix_put_name(struct unix_sock *u, void *out)
 	return a->len;
 }
 
-int unix_getname(struct socket *s, void *addr, bool peer)
+int unix_getname(struct socket *s, void *addr, enum socket_name which)
 {
 	struct unix_sock *u = unix_of(s), *p;
 	uint32_t n;
 
-	if (!peer)
+	if (which == SOCKET_OWN)
 		return (int)unix_put_name(u, addr);
 	spin_lock(&u->lock);
 	p = unix_peer(u);

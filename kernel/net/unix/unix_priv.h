@@ -159,7 +159,7 @@ MUST_CHECK int unix_lookup(const struct abi_sockaddr_un *name, uint32_t len, int
 void unix_unname(struct unix_sock *u); /* released: nobody finds it any more */
 void unix_addr_get(struct unix_addr *a);
 void unix_addr_put(struct unix_addr *a);
-int unix_getname(struct socket *s, void *addr, bool peer);
+int unix_getname(struct socket *s, void *addr, enum socket_name which);
 /* The name of u, or just the family: bytes. */
 uint32_t unix_put_name(struct unix_sock *u, void *out);
 void unix_list_add(struct unix_sock *u);

@@ -245,6 +245,41 @@ TEST(tcp_port_again_with_reuseaddr)
 	}
 }
 
+/* A server may listen anew while what it accepted before lives. */
+TEST(tcp_listen_again_beside_connections)
+{
+	struct sockaddr_in a = tcp_addr(0);
+	int l, m, c, d, e, one = 1;
+	socklen_t n = sizeof(a);
+
+	CHECK_OK(l = socket(AF_INET, SOCK_STREAM, 0));
+	CHECK_OK(setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
+	CHECK_OK(bind(l, (void *)&a, sizeof(a)));
+	CHECK_OK(listen(l, 5));
+	CHECK_OK(getsockname(l, (void *)&a, &n));
+	CHECK_OK(c = socket(AF_INET, SOCK_STREAM, 0));
+	CHECK_OK(connect(c, (void *)&a, sizeof(a)));
+	CHECK_OK(d = accept(l, NULL, NULL));
+	close(l);
+	CHECK_OK(l = socket(AF_INET, SOCK_STREAM, 0));
+	CHECK_OK(setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
+	CHECK_OK(m = socket(AF_INET, SOCK_STREAM, 0));
+	CHECK_OK(setsockopt(m, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
+	CHECK_OK(bind(l, (void *)&a, sizeof(a)));
+	CHECK_OK(bind(m, (void *)&a, sizeof(a)));
+	CHECK_OK(listen(l, 5));
+	CHECK_ERR(listen(m, 5), EADDRINUSE); /* two that listen are too many */
+	CHECK_OK(m = socket(AF_INET, SOCK_STREAM, 0));
+	CHECK_OK(connect(m, (void *)&a, sizeof(a)));
+	CHECK_OK(e = accept(l, NULL, NULL));
+	CHECK_EQ(write(c, "c", 1), 1);
+	CHECK_EQ(write(m, "m", 1), 1);
+	char b[2];
+	CHECK_EQ(read(d, b, 1), 1);
+	CHECK_EQ(read(e, b + 1, 1), 1);
+	CHECK(b[0] == 'c' && b[1] == 'm');
+}
+
 TEST(tcp_sendfile)
 {
 	static char b[70000], c[70000];

@@ -152,6 +152,30 @@ TEST(tcp_linger_zero_resets)
 	CHECK_ERR(read(s[0], b, 8), ECONNRESET);
 }
 
+TEST(tcp_accept_of_what_was_reset)
+{
+	struct sockaddr_in a, mine, peer = { 0 };
+	int l = tcp_listener(&a, 5), c, s, err = 0;
+	struct linger lg = { 1, 0 };
+	socklen_t n = sizeof(mine);
+	char b[8];
+
+	CHECK_OK(c = socket(AF_INET, SOCK_STREAM, 0));
+	CHECK_OK(connect(c, (void *)&a, sizeof(a)));
+	CHECK_OK(getsockname(c, (void *)&mine, &n));
+	CHECK_OK(setsockopt(c, SOL_SOCKET, SO_LINGER, &lg, sizeof(lg)));
+	CHECK_OK(close(c));
+	n = sizeof(peer);
+	CHECK_OK(s = accept(l, (void *)&peer, &n));
+	CHECK_EQ(n, sizeof(peer));
+	CHECK(memcmp(&peer, &mine, sizeof(peer)) == 0);
+	CHECK_ERR(getpeername(s, (void *)&peer, &n), ENOTCONN);
+	n = sizeof(err);
+	CHECK_OK(getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &n));
+	CHECK_EQ(err, ECONNRESET);
+	CHECK_EQ(read(s, b, 8), 0);
+}
+
 TEST(tcp_write_after_peer_closed_is_epipe)
 {
 	int s[2];
