@@ -2,7 +2,7 @@
  * Names, ports and options of Internet sockets.
  *
  * A port may be shared by sockets whose addresses or devices differ, by those that all have
- * SO_REUSEADDR (TCP: while none of them listens), and by those of one user that all have
+ * SO_REUSEADDR (TCP: while none of the others listens), and by those of one user that all have
  * SO_REUSEPORT.
  */
 
@@ -139,13 +139,15 @@ static bool share_group(const struct inet_sock *a, const struct inet_sock *b)
 	       a->uid == b->uid;
 }
 
+/* May a, which binds or is to listen, be beside b? What a itself is to be says nothing: a listener
+ * stands beside connections. */
 static bool may_share(const struct inet_table *t, const struct inet_sock *a,
 		      const struct inet_sock *b)
 {
 	if (share_group(a, b))
 		return true;
 	return socket_has(&a->s, SOB_REUSEADDR) && socket_has(&b->s, SOB_REUSEADDR) &&
-	       !(t->is_stream && (a->is_listening || b->is_listening));
+	       !(t->is_stream && b->is_listening);
 }
 
 static bool is_free_locked(const struct inet_sock *i, const struct ipv6_addr *local, uint16_t port)
