@@ -45,12 +45,12 @@ echo nameserver 127.0.0.1 > /etc/resolv.conf; getent ahostsv4 made.up | awk 'NR 
 getent ahostsv4 trunc.test | grep -c STREAM; cp old /etc/resolv.conf; pkill dnsmasq
 
 # A server for each: one that has not quite ended with a client says that it is busy.
-for port in $(seq 5201 5207); do iperf3 -s -D -p $port; listening $port; done; port=5201
+for port in $(seq 5201 5208); do iperf3 -s -D -p $port; listening $port; done; port=5201
 try() { iperf3 -p $((port++)) -t 1 -J "$@" > out || { cat out >&2; false; }
 	python3 -c 'import json, sys
 e = json.load(open("out"))["end"]
 r = e.get("sum_received") or e["sum"]
 print(sys.argv[1:], "moved" if r["bytes"] > 100000 else r["bytes"], r.get("lost_percent", 0) < 50)
 print(sys.argv[1:], round(r["bits_per_second"] / 1e6), "Mbit/s", file=sys.stderr)' "$@"; }
-try -c 127.0.0.1; try -c 127.0.0.1 -R; try -c 127.0.0.1 -P 4; try -6 -c ::1; try -u -b 20M -c 127.0.0.1; try -6 -u -b 20M -c ::1; try -c 127.0.0.1 -l 100
+try -c 127.0.0.1; try -c 127.0.0.1 -R; try -c 127.0.0.1 -P 4; try -6 -c ::1; try -u -b 20M -c 127.0.0.1; try -6 -u -b 20M -c ::1; try -c 127.0.0.1 -l 100; try -c 127.0.0.1 -N
 pkill iperf3
