@@ -76,6 +76,15 @@ static int pnp_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+static const struct pnode stat_nodes[] = {
+	TEXT("arp_cache", proc_net_neighbour_stat_show),
+	{ .name = "ndisc_cache",
+	  .mode = S_IFREG | 0444,
+	  .show = proc_net_neighbour_stat_show,
+	  .arg = 1 },
+	{ 0 },
+};
+
 const struct pnode proc_net_nodes[] = {
 	{ .name = "arp", .mode = S_IFREG | 0444, .fill = proc_net_arp_fill },
 	{ .name = "dev", .mode = S_IFREG | 0444, .fill = proc_net_dev_fill },
@@ -99,6 +108,7 @@ const struct pnode proc_net_nodes[] = {
 	TEXT("sockstat", proc_net_sockstat_show),
 	TEXT("sockstat6", proc_net_sockstat6_show),
 	TEXT("softnet_stat", proc_net_softnet_show),
+	{ .name = "stat", .mode = S_IFDIR | 0555, .children = stat_nodes },
 	SOCKS("tcp", AF_INET, IPPROTO_TCP),
 	SOCKS("tcp6", AF_INET6, IPPROTO_TCP),
 	SOCKS("udp", AF_INET, IPPROTO_UDP),

@@ -29,3 +29,4 @@ int proc_net_netstat_show(struct pinode *i, struct textbuf *t);
 int proc_net_sockstat_show(struct pinode *i, struct textbuf *t);
 int proc_net_sockstat6_show(struct pinode *i, struct textbuf *t);
 int proc_net_protocols_show(struct pinode *i, struct textbuf *t);
+int proc_net_neighbour_stat_show(struct pinode *i, struct textbuf *t);

@@ -1,11 +1,12 @@
 /*
- * /proc/net/{snmp,snmp6,netstat,sockstat,sockstat6,protocols}: what was counted, and what there is.
- * Source: proc(5), RFC 4293, 4022, 4113.
+ * /proc/net/{snmp,snmp6,netstat,sockstat,sockstat6,protocols,stat/}: what was counted, and what
+ * there is. Source: proc(5), RFC 4293, 4022, 4113.
  */
 
 #include "abi/in.h"
 #include "abi/socket.h"
 #include "lib/string.h"
+#include "net/inet/neighbour.h"
 #include "net/inet/show.h"
 #include "net/inet/stats.h"
 #include "pseudofs/proc_net_priv.h"
@@ -182,6 +183,28 @@ int proc_net_sockstat6_show(struct pinode *i, struct textbuf *t)
 	text_f(t, "UDPLITE6: inuse %u\n", proc_net_count(IPPROTO_UDPLITE, AF_INET6, ALL_STATES));
 	text_f(t, "RAW6: inuse %u\n", proc_net_count(SHOW_RAW, AF_INET6, ALL_STATES));
 	text_f(t, "FRAG6: inuse 0 memory 0\n");
+	return 0;
+}
+
+/* Neighbours, arg: of IPv6. A line for each CPU, all with the same number of entries: lnstat(8). */
+int proc_net_neighbour_stat_show(struct pinode *i, struct textbuf *t)
+{
+	struct neighbour_counts c;
+	unsigned cpu, n;
+
+	text_f(t, "entries  allocs   destroys hash_grows lookups  hits     res_failed "
+		  "rcv_probes_mcast rcv_probes_ucast periodic_gc_runs forced_gc_runs "
+		  "unresolved_discards table_fulls\n");
+	for_each_cpu (cpu) {
+		n = neighbour_counted(i->node->arg != 0, cpu, &c);
+		text_f(t, "%08x %08lx %08lx %08lx   %08lx %08lx %08lx   %08lx         ", n,
+		       (unsigned long)c.allocs, (unsigned long)c.destroys, 0ul,
+		       (unsigned long)c.lookups, (unsigned long)c.hits, (unsigned long)c.failures,
+		       (unsigned long)c.solicits_all);
+		text_f(t, "%08lx         %08lx         %08lx       %08lx            %08lx\n",
+		       (unsigned long)c.solicits_it, 0ul, (unsigned long)c.forced_runs,
+		       (unsigned long)c.discards, (unsigned long)c.fulls);
+	}
 	return 0;
 }
 

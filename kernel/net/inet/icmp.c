@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "net/checksum.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/neighbour.h"
 #include "net/inet/mcast.h"
 #include "net/inet/stats.h"
 #include "net/ip/neigh.h"
@@ -215,6 +216,7 @@ static void solicited(struct pkt *p, const struct ndp_neighbour *m)
 			(void)autoconf_heard(p->dev, &m->target);
 		return;
 	}
+	neighbour_count_solicit(addr_is_multicast(&i->dst));
 	if (!probe && m->mac)
 		neighbour_heard(p->dev, &i->src, m->mac, NULL, true);
 	answer.mac = p->dev->addr;

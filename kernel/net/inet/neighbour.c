@@ -24,12 +24,16 @@
 #include "sched/timer.h"
 #include "sched/work.h"
 
-enum { BUCKETS = 256, ENTRIES_MAX = 1024 };
+/* arp(7) gc_thresh3, for each family; how many entries are looked at to make room for one; and how
+ * late a timer may be, so that as many deadlines do not cost as many walks. */
+enum { BUCKETS = 256, ENTRIES_MAX = 1024, VICTIMS = 16 };
+#define TIMER_SLACK (10 * NSEC_PER_MSEC)
 
 struct neighbour {
 	struct neighbour *next; /* table_lock to change; read under an epoch */
 	struct netdev *dev;     /* immutable, as addr */
 	struct ipv6_addr addr;
+	struct list in_ring;  /* table_lock */
 	struct spinlock lock; /* NEIGH: all below */
 	struct neigh m;
 	struct list queue;
@@ -40,12 +44,26 @@ struct neighbour {
 };
 
 static struct neighbour *table[BUCKETS];
-static unsigned nentries; /* table_lock */
+/* By family: all entries, those that were not looked at for the longest time first. An ND flood
+ * does not take the places of IPv4's. */
+static struct family {
+	struct list ring;   /* table_lock */
+	_Atomic unsigned n; /* table_lock to change */
+} families[2] = { { .ring = LIST_INIT(families[0].ring) },
+		  { .ring = LIST_INIT(families[1].ring) } };
 static struct spinlock table_lock = SPINLOCK(NEIGHS);
+static PERCPU(struct neighbour_counts, counts[2]); /* by family */
 static struct timer table_timer;
 static struct work table_work, report_work;
 static _Atomic bool reports_due;
 static _Atomic nsec_t armed_for = NSEC_MAX;
+
+static struct family *family_of(const struct ipv6_addr *a)
+{
+	return &families[!addr_is4(a)];
+}
+
+#define COUNT(addr, what) this_cpu(counts)[!addr_is4(addr)].what++
 
 static struct neighbour **bucket(const struct netdev *d, const struct ipv6_addr *a)
 {
@@ -65,6 +83,17 @@ static struct neighbour *find(const struct netdev *d, const struct ipv6_addr *a)
 	return n;
 }
 
+/* The same for packets and requests: it is counted. */
+static struct neighbour *look_up(const struct netdev *d, const struct ipv6_addr *a)
+{
+	struct neighbour *n = find(d, a);
+
+	COUNT(a, lookups);
+	if (n)
+		COUNT(a, hits);
+	return n;
+}
+
 static void free_now(struct epoch_head *h)
 {
 	kfree(container_of(h, struct neighbour, epoch));
@@ -78,36 +107,67 @@ static void unlink_locked(struct neighbour *n)
 	while (*at != n)
 		at = &(*at)->next;
 	__atomic_store_n(at, n->next, __ATOMIC_RELEASE);
-	nentries--;
+	list_remove(&n->in_ring);
+	family_of(&n->addr)->n--;
+	COUNT(&n->addr, destroys);
 	epoch_free(&n->epoch, free_now);
 }
 
-/* Throws out the entry that is not in use for the longest time. table_lock. */
-static void make_room_locked(void)
+static bool may_go(const struct neighbour *n)
 {
-	struct neighbour *oldest = NULL;
-	nsec_t least = NSEC_MAX;
+	return list_is_empty(&n->queue) && (n->m.state == NEIGH_STALE ||
+					    n->m.state == NEIGH_FAILED || n->m.state == NEIGH_NONE);
+}
 
-	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct neighbour *n = table[i]; n; n = n->next)
-			if (n->m.used < least && list_is_empty(&n->queue) &&
-			    (n->m.state == NEIGH_STALE || n->m.state == NEIGH_FAILED ||
-			     n->m.state == NEIGH_NONE)) {
-				oldest = n;
-				least = n->m.used;
-			}
+/*
+ * Throws out an entry: of the next few in the ring that one which is not in use for the longest
+ * time. The others go behind, so each flood of addresses comes to all entries in turn, and each of
+ * its packets costs the same few steps. Nothing may go: the next one looks further. table_lock.
+ */
+static void make_room_locked(struct family *f)
+{
+	struct neighbour *oldest = NULL, *n;
+
+	for (unsigned i = 0; i < VICTIMS && !list_is_empty(&f->ring); i++) {
+		n = list_first(&f->ring, struct neighbour, in_ring);
+		list_remove(&n->in_ring);
+		list_add_tail(&f->ring, &n->in_ring);
+		if (may_go(n) && (!oldest || n->m.used < oldest->m.used))
+			oldest = n;
+	}
 	if (!oldest)
 		return;
 	spin_lock(&oldest->lock);
-	oldest->gone = list_is_empty(&oldest->queue);
+	oldest->gone = may_go(oldest);
 	spin_unlock(&oldest->lock);
 	if (oldest->gone)
 		unlink_locked(oldest);
 }
 
+/* Into the table, if there is room. table_lock. */
+static bool insert_locked(struct neighbour *n)
+{
+	struct family *f = family_of(&n->addr);
+
+	if (f->n >= ENTRIES_MAX) {
+		COUNT(&n->addr, forced_runs);
+		make_room_locked(f);
+	}
+	if (f->n >= ENTRIES_MAX) {
+		COUNT(&n->addr, fulls);
+		return false;
+	}
+	f->n++;
+	COUNT(&n->addr, allocs);
+	list_add_tail(&f->ring, &n->in_ring);
+	n->next = *bucket(n->dev, &n->addr);
+	__atomic_store_n(bucket(n->dev, &n->addr), n, __ATOMIC_RELEASE);
+	return true;
+}
+
 static struct neighbour *find_or_make(struct netdev *d, const struct ipv6_addr *a)
 {
-	struct neighbour *n = find(d, a), *fresh;
+	struct neighbour *n = look_up(d, a), *fresh;
 
 	if (n || !(fresh = kzalloc(sizeof(*fresh))))
 		return n;
@@ -115,15 +175,11 @@ static struct neighbour *find_or_make(struct netdev *d, const struct ipv6_addr *
 	fresh->addr = *a;
 	spin_init(&fresh->lock, RANK_NEIGH);
 	list_init(&fresh->queue);
+	list_init(&fresh->in_ring);
 	neigh_init(&fresh->m, clock_mono());
 	spin_lock(&table_lock);
 	n = find(d, a);
-	if (!n && nentries >= ENTRIES_MAX)
-		make_room_locked();
-	if (!n && nentries < ENTRIES_MAX) {
-		nentries++;
-		fresh->next = *bucket(d, a);
-		__atomic_store_n(bucket(d, a), fresh, __ATOMIC_RELEASE);
+	if (!n && insert_locked(fresh)) {
 		n = fresh;
 		fresh = NULL;
 	}
@@ -166,6 +222,8 @@ static void ask(struct neighbour *n, const uint8_t *mac)
 
 static void arm(nsec_t deadline)
 {
+	if (deadline < NSEC_MAX - TIMER_SLACK)
+		deadline += TIMER_SLACK - deadline % TIMER_SLACK;
 	if (deadline < atomic_load_explicit(&armed_for, memory_order_relaxed)) {
 		atomic_store_explicit(&armed_for, deadline, memory_order_relaxed);
 		timer_arm(&table_timer, deadline);
@@ -188,8 +246,11 @@ static void take_packets(struct neighbour *n, struct todo *t)
 		p = list_first(&n->queue, struct pkt, node);
 		list_remove(&p->node);
 		neigh_dequeued(&n->m, p->len);
+		COUNT(&n->addr, discards);
 		pkt_drop(p, NET_DROP_neighbour);
 	}
+	if (t->actions & NEIGH_DROP)
+		COUNT(&n->addr, failures);
 	if (t->actions & (NEIGH_FLUSH | NEIGH_DROP)) {
 		list_splice_tail(&t->out, &n->queue);
 		n->m.queued = 0;
@@ -253,7 +314,7 @@ int neighbour_output(struct pkt *p, const struct ip_path *path, uint16_t type)
 {
 	struct todo t = { .out = LIST_INIT(t.out) };
 	struct neighbour *n;
-	bool known;
+	bool known, lost;
 	int ret = 0;
 
 	if (fixed_address(path, t.mac))
@@ -267,14 +328,17 @@ int neighbour_output(struct pkt *p, const struct ip_path *path, uint16_t type)
 	p->protocol = type;
 	spin_lock(&n->lock);
 	t.actions = neigh_use(&n->m, &neigh_default_config, p->len, clock_mono());
-	known = neigh_has_mac(&n->m) && !n->gone;
-	if (!known)
+	known = neigh_has_mac(&n->m);
+	lost = !known && n->gone; /* thrown out since it was found: nobody looks at its queue */
+	if (!known && !lost)
 		list_add_tail(&n->queue, &p->node);
 	take_packets(n, &t);
 	spin_unlock(&n->lock);
 	finish(n, &t);
 	if (known)
 		ret = ether_send(p, path->dev, t.mac, type);
+	else if (lost)
+		pkt_drop(p, NET_DROP_neighbour);
 	epoch_exit();
 	return ret;
 }
@@ -288,7 +352,7 @@ void neighbour_heard(struct netdev *d, const struct ipv6_addr *from, const uint8
 	struct neighbour *n;
 
 	epoch_enter();
-	n = make ? find_or_make(d, from) : find(d, from);
+	n = make ? find_or_make(d, from) : look_up(d, from);
 	if (n) {
 		spin_lock(&n->lock);
 		t.actions =
@@ -360,6 +424,20 @@ static void run_timers(struct work *w)
 
 /* --- for others --- */
 
+unsigned neighbour_counted(bool v6, unsigned cpu, struct neighbour_counts *out)
+{
+	*out = of_cpu(counts, cpu)[v6];
+	return families[v6].n;
+}
+
+void neighbour_count_solicit(bool multicast)
+{
+	if (multicast)
+		this_cpu(counts)[1].solicits_all++;
+	else
+		this_cpu(counts)[1].solicits_it++;
+}
+
 static void fill_info(struct neighbour *n, struct neighbour_info *out)
 {
 	spin_lock(&n->lock);
@@ -401,7 +479,7 @@ bool neighbour_get(const struct netdev *d, const struct ipv6_addr *a, struct nei
 	struct neighbour *n;
 
 	epoch_enter();
-	if ((n = find(d, a)))
+	if ((n = look_up(d, a)))
 		fill_info(n, out);
 	epoch_exit();
 	return n != NULL;

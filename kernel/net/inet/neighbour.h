@@ -35,3 +35,17 @@ MUST_CHECK int neighbour_remove(struct netdev *d, const struct ipv6_addr *a); /*
 
 /* Asks for it now, if that is needed: NTF_USE. */
 void neighbour_ask(struct netdev *d, const struct ipv6_addr *a);
+
+/* What the table of a family counts on each CPU: lnstat(8). */
+struct neighbour_counts {
+	uint64_t allocs, destroys;
+	uint64_t lookups, hits;
+	uint64_t failures;                  /* did not answer */
+	uint64_t solicits_all, solicits_it; /* IPv6's that came, to a group or to an address */
+	uint64_t forced_runs;               /* room was to be made */
+	uint64_t discards;                  /* packets that could wait no longer */
+	uint64_t fulls;                     /* and nothing could go */
+};
+/* Of one CPU, a snapshot; returns the number of entries. */
+unsigned neighbour_counted(bool v6, unsigned cpu, struct neighbour_counts *out);
+void neighbour_count_solicit(bool multicast);
