@@ -338,12 +338,9 @@ static ssize64_t conf_store(struct pinode *i, char *text, size_t n)
 		.arg = __builtin_offsetof(struct inet_conf, member)                        \
 	}
 static const struct pnode conf6_nodes[] = {
-	CONF("accept_dad", accept_dad),
-	CONF("accept_ra", accept_ra),
-	CONF("dad_transmits", dad_transmits),
-	CONF("disable_ipv6", disable6),
-	CONF("forwarding", forwarding6),
-	{ 0 },
+	CONF("accept_dad", accept_dad),       CONF("accept_ra", accept_ra),
+	CONF("dad_transmits", dad_transmits), CONF("disable_ipv6", disable6),
+	CONF("forwarding", forwarding6),      { 0 },
 };
 static const struct pnode conf6_dir = {
 	.name = "", .mode = S_IFDIR | 0555, .children = conf6_nodes, .volatile_links = true
