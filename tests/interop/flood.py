@@ -175,7 +175,7 @@ class Guest:
         me, address = "02:00:00:00:99:99", "10.9.77.77"
         ask = bytes(Ether(src=me, dst=GUEST_MAC) / IP(src=address, dst=GUEST) / ICMP(id=7, seq=1) / b"hello")
         claim = bytes(Ether(src=me, dst=GUEST_MAC) / ARP(op=2, hwsrc=me, psrc=address, hwdst=GUEST_MAC, pdst=GUEST))
-        end, pending = time.monotonic() + 60, b""  # what is under way comes first
+        end, pending = time.monotonic() + 300, b""  # what is under way comes first
         self.wire.settimeout(0.5)
         while time.monotonic() < end:
             for frame in (ask, claim):
