@@ -533,7 +533,8 @@ static int fifo_open(struct inode *i, struct file *f) NO_TSA
 		return err;
 	f->pos = -1;
 	waitq_wake_all(&p->opened, 0);
-	err = fifo_wait_peer_locked(p, f);
+	if (i->sb != pipefs) /* a pipe's ends met in pipe(2): the other may be gone */
+		err = fifo_wait_peer_locked(p, f);
 	mutex_unlock(&p->lock);
 	if (err)
 		pipe_detach(f);

@@ -274,3 +274,27 @@ TEST(pipe_through_proc_fd)
 	CHECK_EQ(write(fd, "q", 1), 1);
 	CHECK_EQ(read(p[0], b, 1), 1);
 }
+
+/* As open("/dev/stdin") in a child whose parent has written and closed: nobody is waited for. */
+TEST(pipe_end_opened_again_without_the_other)
+{
+	char path[40], b[8];
+	int p[2], fd;
+
+	CHECK_OK(pipe(p));
+	CHECK_EQ(write(p[1], "abc", 3), 3);
+	CHECK_OK(close(p[1]));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	CHECK_OK(fd = open(path, O_RDONLY));
+	CHECK_EQ(read(fd, b, 8), 3);
+	CHECK_EQ(read(fd, b, 8), 0);
+	CHECK_OK(close(fd));
+	CHECK_OK(pipe(p));
+	CHECK_OK(close(p[0]));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[1]);
+	CHECK_OK(fd = open(path, O_WRONLY));
+	CHECK_OK(close(fd));
+	CHECK_OK(fd = open(path, O_WRONLY | O_NONBLOCK));
+	signal(SIGPIPE, SIG_IGN);
+	CHECK_ERR(write(fd, "x", 1), EPIPE);
+}
