@@ -6,6 +6,7 @@
 #include "abi/in.h"
 #include "abi/socket.h"
 #include "lib/string.h"
+#include "net/inet/conf.h"
 #include "net/inet/neighbour.h"
 #include "net/inet/show.h"
 #include "net/inet/stats.h"
@@ -86,7 +87,7 @@ int proc_net_snmp_show(struct pinode *i, struct textbuf *t)
 {
 	(void)i;
 	names(t, STAT_Ip_InReceives, STAT_Ip_FragCreates, " Forwarding DefaultTTL");
-	text_f(t, "\nIp: %d %d", 2, 64);
+	text_f(t, "\nIp: %d %d", inet_conf_all.forwarding4 ? 1 : 2, 64);
 	values(t, STAT_Ip_InReceives, STAT_Ip_FragCreates);
 	text_c(t, '\n');
 	group(t, STAT_Icmp_InMsgs, STAT_Icmp_OutAddrMaskReps);

@@ -235,50 +235,6 @@ static const struct pnode core_nodes[] = {
 		.name = n, .mode = S_IFREG | 0644, .show = get, .store = put \
 	}
 
-static const struct pnode ipv4_nodes[] = {
-	INT("icmp_echo_ignore_all", icmp_echo_ignore_all, 0, 1),
-	INT("icmp_echo_ignore_broadcasts", icmp_echo_ignore_broadcasts, 0, 1),
-	INT("icmp_msgs_burst", icmp_msgs_burst, 0, MOST),
-	INT("icmp_msgs_per_sec", icmp_msgs_per_sec, 0, MOST),
-	SPECIAL("ip_local_port_range", port_range_show, port_range_store),
-	SPECIAL("ip_unprivileged_port_start", unprivileged_show, unprivileged_store),
-	SPECIAL("ping_group_range", ping_group_show, ping_group_store),
-	INT("ip_forward", inet_conf_all.forwarding4, ANY, MOST),
-	INT("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, BYTE),
-	{ .name = "tcp_allowed_congestion_control",
-	  .mode = S_IFREG | 0444,
-	  .show = congestion_list_show },
-	{ .name = "tcp_available_congestion_control",
-	  .mode = S_IFREG | 0444,
-	  .show = congestion_list_show },
-	{ .name = "tcp_congestion_control",
-	  .mode = S_IFREG | 0644,
-	  .show = congestion_show,
-	  .store = congestion_store },
-	INT("tcp_ecn", tcp_ecn, 0, 2),
-	INT("tcp_fin_timeout", tcp_fin_timeout, ANY, MOST),
-	INT("tcp_keepalive_intvl", tcp_keepalive_intvl, ANY, MOST),
-	INT("tcp_keepalive_probes", tcp_keepalive_probes, 0, BYTE),
-	INT("tcp_keepalive_time", tcp_keepalive_time, ANY, MOST),
-	INT("tcp_max_orphans", tcp_max_orphans, ANY, MOST),
-	INT("tcp_max_syn_backlog", tcp_max_syn_backlog, ANY, MOST),
-	INT("tcp_max_tw_buckets", tcp_max_tw_buckets, ANY, MOST),
-	ROW("tcp_mem", tcp_mem, ARRAY_SIZE(tcp_mem), 8, false, 0, INT64_MAX),
-	INT("tcp_moderate_rcvbuf", tcp_moderate_rcvbuf, 0, 1),
-	ROW("tcp_notsent_lowat", tcp_notsent_lowat, 1, 4, true, 0, UINT32_MAX),
-	INT("tcp_retries2", tcp_retries2, 0, BYTE),
-	INTS("tcp_rmem", tcp_rmem, 1, MOST),
-	INT("tcp_sack", tcp_sack, 0, BYTE),
-	INT("tcp_syn_retries", tcp_syn_retries, 1, 127),
-	INT("tcp_synack_retries", tcp_synack_retries, 0, BYTE),
-	INT("tcp_syncookies", tcp_syncookies, 0, BYTE),
-	INT("tcp_timestamps", tcp_timestamps, 0, BYTE),
-	INT("tcp_tw_reuse", tcp_tw_reuse, 0, 2),
-	INT("tcp_window_scaling", tcp_window_scaling, 0, BYTE),
-	INTS("tcp_wmem", tcp_wmem, 1, MOST),
-	{ 0 },
-};
-
 static const struct pnode icmp6_nodes[] = {
 	INT("echo_ignore_all", icmp6_echo_ignore_all, 0, 1),
 	INT("echo_ignore_multicast", icmp6_echo_ignore_multicast, 0, 1),
@@ -337,6 +293,56 @@ static ssize64_t conf_store(struct pinode *i, char *text, size_t n)
 		.name = n, .mode = S_IFREG | 0644, .show = conf_show, .store = conf_store, \
 		.arg = __builtin_offsetof(struct inet_conf, member)                        \
 	}
+/* net.ipv4.ip_forward, also called conf.all.forwarding, is for all devices, those to come as well;
+ * then each can be set apart. */
+static void set_forwarding4(int v)
+{
+	struct netdev *d;
+
+	inet_conf_all.forwarding4 = inet_conf_default.forwarding4 = v;
+	for (int index = 1; (d = netdev_next(&index)) != NULL; index++) {
+		inet_conf_of(d)->forwarding4 = v;
+		netdev_put(d);
+	}
+}
+
+static int ip_forward_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "%d\n", inet_conf_all.forwarding4);
+	return 0;
+}
+
+static ssize64_t ip_forward_store(struct pinode *i, char *text, size_t n)
+{
+	const char *at = text;
+	int64_t v;
+
+	(void)i;
+	if (next_number(&at, &v) != 1 || v < INT32_MIN || v > INT32_MAX)
+		return -EINVAL;
+	set_forwarding4((int)v);
+	return (ssize64_t)n;
+}
+
+static ssize64_t forwarding4_store(struct pinode *i, char *text, size_t n)
+{
+	return i->subject.number == CONF_ALL ? ip_forward_store(i, text, n)
+					     : conf_store(i, text, n);
+}
+
+static const struct pnode conf4_nodes[] = {
+	{ .name = "forwarding",
+	  .mode = S_IFREG | 0644,
+	  .show = conf_show,
+	  .store = forwarding4_store,
+	  .arg = __builtin_offsetof(struct inet_conf, forwarding4) },
+	{ 0 },
+};
+static const struct pnode conf4_dir = {
+	.name = "", .mode = S_IFDIR | 0555, .children = conf4_nodes, .volatile_links = true
+};
+
 static const struct pnode conf6_nodes[] = {
 	CONF("accept_dad", accept_dad),       CONF("accept_ra", accept_ra),
 	CONF("dad_transmits", dad_transmits), CONF("disable_ipv6", disable6),
@@ -387,12 +393,59 @@ static bool conf_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 	return true;
 }
 
+#define CONF_DIR(of)                                                                          \
+	{                                                                                     \
+		.name = "conf", .mode = S_IFDIR | 0555, .find = conf_find, .list = conf_list, \
+		.ptr = &(of)                                                                  \
+	}
+
+static const struct pnode ipv4_nodes[] = {
+	CONF_DIR(conf4_dir),
+	INT("icmp_echo_ignore_all", icmp_echo_ignore_all, 0, 1),
+	INT("icmp_echo_ignore_broadcasts", icmp_echo_ignore_broadcasts, 0, 1),
+	INT("icmp_msgs_burst", icmp_msgs_burst, 0, MOST),
+	INT("icmp_msgs_per_sec", icmp_msgs_per_sec, 0, MOST),
+	SPECIAL("ip_local_port_range", port_range_show, port_range_store),
+	SPECIAL("ip_unprivileged_port_start", unprivileged_show, unprivileged_store),
+	SPECIAL("ping_group_range", ping_group_show, ping_group_store),
+	SPECIAL("ip_forward", ip_forward_show, ip_forward_store),
+	INT("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, BYTE),
+	{ .name = "tcp_allowed_congestion_control",
+	  .mode = S_IFREG | 0444,
+	  .show = congestion_list_show },
+	{ .name = "tcp_available_congestion_control",
+	  .mode = S_IFREG | 0444,
+	  .show = congestion_list_show },
+	{ .name = "tcp_congestion_control",
+	  .mode = S_IFREG | 0644,
+	  .show = congestion_show,
+	  .store = congestion_store },
+	INT("tcp_ecn", tcp_ecn, 0, 2),
+	INT("tcp_fin_timeout", tcp_fin_timeout, ANY, MOST),
+	INT("tcp_keepalive_intvl", tcp_keepalive_intvl, ANY, MOST),
+	INT("tcp_keepalive_probes", tcp_keepalive_probes, 0, BYTE),
+	INT("tcp_keepalive_time", tcp_keepalive_time, ANY, MOST),
+	INT("tcp_max_orphans", tcp_max_orphans, ANY, MOST),
+	INT("tcp_max_syn_backlog", tcp_max_syn_backlog, ANY, MOST),
+	INT("tcp_max_tw_buckets", tcp_max_tw_buckets, ANY, MOST),
+	ROW("tcp_mem", tcp_mem, ARRAY_SIZE(tcp_mem), 8, false, 0, INT64_MAX),
+	INT("tcp_moderate_rcvbuf", tcp_moderate_rcvbuf, 0, 1),
+	ROW("tcp_notsent_lowat", tcp_notsent_lowat, 1, 4, true, 0, UINT32_MAX),
+	INT("tcp_retries2", tcp_retries2, 0, BYTE),
+	INTS("tcp_rmem", tcp_rmem, 1, MOST),
+	INT("tcp_sack", tcp_sack, 0, BYTE),
+	INT("tcp_syn_retries", tcp_syn_retries, 1, 127),
+	INT("tcp_synack_retries", tcp_synack_retries, 0, BYTE),
+	INT("tcp_syncookies", tcp_syncookies, 0, BYTE),
+	INT("tcp_timestamps", tcp_timestamps, 0, BYTE),
+	INT("tcp_tw_reuse", tcp_tw_reuse, 0, 2),
+	INT("tcp_window_scaling", tcp_window_scaling, 0, BYTE),
+	INTS("tcp_wmem", tcp_wmem, 1, MOST),
+	{ 0 },
+};
+
 static const struct pnode ipv6_nodes[] = {
-	{ .name = "conf",
-	  .mode = S_IFDIR | 0555,
-	  .find = conf_find,
-	  .list = conf_list,
-	  .ptr = &conf6_dir },
+	CONF_DIR(conf6_dir),
 	DIR("icmp", icmp6_nodes),
 	{ 0 },
 };

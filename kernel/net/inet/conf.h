@@ -11,7 +11,8 @@ struct netdev;
 
 struct inet_conf {
 	/* IPv4 */
-	int forwarding4, rp_filter;
+	int forwarding4; /* the device's alone counts; setting that of all sets each */
+	int rp_filter;
 	/* IPv6 */
 	int forwarding6, disable6, accept_ra, dad_transmits, accept_dad;
 	int hop_limit; /* as a router told */

@@ -19,8 +19,7 @@ static bool may_forward(const struct pkt *p, const struct ip_info *i)
 	const struct inet_conf *c = inet_conf_of(p->dev);
 	bool v4 = addr_is4(&i->dst);
 
-	if (v4 ? !inet_conf_all.forwarding4 && !c->forwarding4
-	       : !inet_conf_all.forwarding6 && !c->forwarding6)
+	if (v4 ? !c->forwarding4 : !inet_conf_all.forwarding6 && !c->forwarding6)
 		return false;
 	if (p->type != PACKET_HOST || addr_is_any(&i->src) || addr_is_multicast(&i->src) ||
 	    addr_is_loopback(&i->src) || addr_is_loopback(&i->dst) || addr_is_any(&i->dst))

@@ -23,8 +23,7 @@
 
 int tcp_rmem[3] = { 4096, 131072, 6291456 }, tcp_wmem[3] = { 4096, 16384, 4194304 };
 int64_t tcp_mem[3];
-int tcp_syn_retries = 6, tcp_synack_retries = 5, tcp_retries1 = 3, tcp_retries2 = 15,
-    tcp_orphan_retries;
+int tcp_syn_retries = 6, tcp_synack_retries = 5, tcp_retries2 = 15;
 int tcp_keepalive_time = 7200, tcp_keepalive_probes = 9, tcp_keepalive_intvl = 75;
 int tcp_fin_timeout = 60;
 int tcp_max_syn_backlog = 512, tcp_syncookies = 1, tcp_abort_on_overflow;

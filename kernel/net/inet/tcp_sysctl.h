@@ -7,7 +7,7 @@
 
 extern int tcp_rmem[3], tcp_wmem[3]; /* least, at first, largest: bytes */
 extern int64_t tcp_mem[3];           /* pages of all connections together: low, pressure, high */
-extern int tcp_syn_retries, tcp_synack_retries, tcp_retries1, tcp_retries2, tcp_orphan_retries;
+extern int tcp_syn_retries, tcp_synack_retries, tcp_retries2;
 extern int tcp_keepalive_time, tcp_keepalive_probes, tcp_keepalive_intvl; /* s */
 extern int tcp_fin_timeout;                                               /* s */
 extern int tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow;

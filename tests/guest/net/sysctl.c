@@ -41,6 +41,8 @@ TEST(values_have_limits)
 		{ "core/wmem_default", "8192", { "4000", NULL, NULL } },
 		{ "core/wmem_max", "100000", { "4000", NULL, NULL } },
 		{ "core/optmem_max", "20000", { "x", NULL, NULL } },
+		{ "ipv4/conf/lo/forwarding", "1", { "x", NULL, NULL } },
+		{ "ipv4/conf/default/forwarding", "1", { "x", NULL, NULL } },
 		{ "ipv4/icmp_echo_ignore_all", "1", { "x", NULL, NULL } },
 		{ "ipv4/icmp_msgs_burst", "10", { "-1", NULL, NULL } },
 		{ "ipv4/icmp_msgs_per_sec", "100", { "-1", NULL, NULL } },
@@ -176,4 +178,22 @@ TEST(ports_come_from_the_range)
 		CHECK(ntohs(own.in.sin_port) >= 45000 && ntohs(own.in.sin_port) <= 45010);
 	}
 	CHECK(put("ipv4/ip_local_port_range", old) > 0);
+}
+
+TEST(snmp_says_whether_packets_are_forwarded)
+{
+	char *old, *line;
+
+	if (!test_is_root())
+		test_skip("needs root");
+	old = strdup(value("ipv4/conf/all/forwarding"));
+	for (int on = 0; on < 2; on++) {
+		CHECK(put("ipv4/conf/all/forwarding", on ? "1" : "0") > 0);
+		CHECK_STR(value("ipv4/ip_forward"), on ? "1" : "0");
+		CHECK_STR(value("ipv4/conf/lo/forwarding"), on ? "1" : "0");
+		CHECK_STR(value("ipv4/conf/default/forwarding"), on ? "1" : "0");
+		line = strchr(test_slurp("/proc/net/snmp"), '\n');
+		CHECK(line && strncmp(line + 1, on ? "Ip: 1 64 " : "Ip: 2 64 ", 9) == 0);
+	}
+	CHECK(put("ipv4/conf/all/forwarding", old) > 0);
 }
