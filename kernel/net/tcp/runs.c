@@ -163,9 +163,11 @@ void tcp_runs_ack(struct tcp_runs *r, uint32_t una, struct tcp_delivery *d)
 
 bool tcp_runs_sack(struct tcp_runs *r, uint32_t start, uint32_t end, struct tcp_delivery *d)
 {
-	uint32_t i, first;
+	uint32_t una = tcp_runs_start(r), i, first;
 
-	if (!r->n || !seq_lt(start, end) || seq_lt(start, r->run[0].start) || seq_gt(end, r->end))
+	/* As distances from una: of three numbers that a stranger chose, each may come before the
+	 * next, round in a circle. */
+	if (!r->n || end - una > r->end - una || start - una >= end - una)
 		return false;
 	i = run_find(r, start);
 	if (r->run[i].flags & TCP_RUN_SACKED && seq_leq(end, tcp_run_end(r, i)))

@@ -296,9 +296,27 @@ static void path_mtu_shrinks(void **state)
 	sim_free(m);
 }
 
+/* Each number lies before the next, modulo 2^32, and the last before the first. */
+static void sack_that_goes_round_is_refused(void **state)
+{
+	struct tcp_delivery d = { 0 };
+	struct tcp_runs r;
+
+	(void)state;
+	tcp_runs_init(&r, 0);
+	tcp_runs_append(&r, 100, 1, 0);
+	assert_false(tcp_runs_sack(&r, 0x7fffff00, 0xf0000000, &d));
+	assert_false(tcp_runs_sack(&r, 0xfffffff0, 50, &d));
+	assert_false(tcp_runs_sack(&r, 50, 101, &d));
+	assert_false(tcp_runs_sack(&r, 50, 50, &d));
+	assert_true(tcp_runs_sack(&r, 50, 100, &d));
+	assert_int_equal(r.sacked, 50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sack_that_goes_round_is_refused),
 		cmocka_unit_test(slow_start_doubles),
 		cmocka_unit_test(one_loss_costs_two_round_trips),
 		cmocka_unit_test(burst_is_repaired_in_few_round_trips),
