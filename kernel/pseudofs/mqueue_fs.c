@@ -14,6 +14,7 @@
 #include "pmm/slab.h"
 #include "proc/task.h"
 #include "pseudofs/mqueue_priv.h"
+#include "pseudofs/proc_var.h"
 #include "pseudofs/procfs_priv.h"
 #include "vfs/cred.h"
 #include "vfs/dentry.h"
@@ -372,41 +373,11 @@ int mqueue_unlink(const char *name)
 
 /* --- /proc/sys/fs/mqueue --- */
 
-struct range {
-	int *value, low, high;
-};
-
-static int range_show(struct pinode *i, struct textbuf *t)
-{
-	text_f(t, "%d\n", *((const struct range *)i->node->ptr)->value);
-	return 0;
-}
-
-static ssize64_t range_store(struct pinode *i, char *text, size_t n)
-{
-	const struct range *r = i->node->ptr;
-	uint64_t v;
-
-	if (!str_to_u64(text, NULL, &v) || v < (uint64_t)r->low || v > (uint64_t)r->high)
-		return -EINVAL;
-	*r->value = (int)v;
-	return (ssize64_t)n;
-}
-
-#define RANGE(n, v, low, high)                                                                 \
-	{                                                                                      \
-		.name = (n), .mode = S_IFREG | 0644, .show = range_show, .store = range_store, \
-		.ptr = &(const struct range)                                                   \
-		{                                                                              \
-			&(v), (low), (high)                                                    \
-		}                                                                              \
-	}
-
 const struct pnode proc_sys_mqueue_nodes[] = {
-	RANGE("msg_default", mqueue_msg_default, 1, HARD_MSG_MAX),
-	RANGE("msg_max", mqueue_msg_max, 1, HARD_MSG_MAX),
-	RANGE("msgsize_default", mqueue_msgsize_default, 128, HARD_MSGSIZE_MAX),
-	RANGE("msgsize_max", mqueue_msgsize_max, 128, HARD_MSGSIZE_MAX),
-	RANGE("queues_max", mqueue_queues_max, 0, INT32_MAX),
+	PROC_INT("msg_default", mqueue_msg_default, 1, HARD_MSG_MAX),
+	PROC_INT("msg_max", mqueue_msg_max, 1, HARD_MSG_MAX),
+	PROC_INT("msgsize_default", mqueue_msgsize_default, 128, HARD_MSGSIZE_MAX),
+	PROC_INT("msgsize_max", mqueue_msgsize_max, 128, HARD_MSGSIZE_MAX),
+	PROC_INT("queues_max", mqueue_queues_max, 0, INT32_MAX),
 	{ 0 },
 };

@@ -19,6 +19,7 @@
 #include "proc/info.h"
 #include "proc/task.h"
 #include "proc/uts.h"
+#include "pseudofs/proc_var.h"
 #include "pseudofs/procfs_priv.h"
 #include "sched/sched.h"
 #include "vfs/aio.h"
@@ -45,23 +46,6 @@ static int fixed_show(struct pinode *i, struct textbuf *t)
 {
 	text_f(t, "%s\n", (const char *)i->node->ptr);
 	return 0;
-}
-
-/* Rows whose ptr is an int variable and whose arg is its largest value. */
-static int int_show(struct pinode *i, struct textbuf *t)
-{
-	text_f(t, "%d\n", *(const int *)i->node->ptr);
-	return 0;
-}
-
-static ssize64_t int_store(struct pinode *i, char *text, size_t n)
-{
-	uint64_t v;
-
-	if (!str_to_u64(text, NULL, &v) || v > i->node->arg)
-		return -EINVAL;
-	*(int *)(uintptr_t)i->node->ptr = (int)v;
-	return (ssize64_t)n;
 }
 
 static int uts_show(struct pinode *i, struct textbuf *t)
@@ -162,10 +146,10 @@ static int printk_show(struct pinode *i, struct textbuf *t)
 
 static ssize64_t printk_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
-	if (!str_to_u64(text, NULL, &v) || v > 15)
+	if (proc_one_number(text, 0, 15, &v))
 		return -EINVAL;
 	log_set_console_level((int)v);
 	return (ssize64_t)n;
@@ -173,10 +157,10 @@ static ssize64_t printk_store(struct pinode *i, char *text, size_t n)
 
 static ssize64_t nr_open_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
-	if (!str_to_u64(text, NULL, &v) || v < 64 || v > 1 << 30)
+	if (proc_one_number(text, 64, 1 << 30, &v))
 		return -EINVAL;
 	vfs_nr_open = (unsigned)v & ~63u;
 	return (ssize64_t)n;
@@ -185,12 +169,13 @@ static ssize64_t nr_open_store(struct pinode *i, char *text, size_t n)
 /* Rounded up to a power of two of pages. */
 static ssize64_t pipe_max_size_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v, size = PAGE_SIZE;
+	uint64_t size = PAGE_SIZE;
+	int64_t v;
 
 	(void)i;
-	if (!str_to_u64(text, NULL, &v) || v == 0 || v > 1u << 31)
+	if (proc_one_number(text, 1, 1ll << 31, &v))
 		return -EINVAL;
-	while (size < v)
+	while (size < (uint64_t)v)
 		size *= 2;
 	vfs_pipe_max_size = (unsigned)size;
 	return (ssize64_t)n;
@@ -233,31 +218,12 @@ static int panic_show(struct pinode *i, struct textbuf *t)
 
 static ssize64_t panic_store(struct pinode *i, char *text, size_t n)
 {
-	bool minus = text[0] == '-';
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
-	if (!str_to_u64(text + minus, NULL, &v) || v > INT32_MAX)
+	if (proc_one_number(text, -INT32_MAX, INT32_MAX, &v))
 		return -EINVAL;
-	atomic_store(&panic_timeout, minus ? -(int)v : (int)v);
-	return (ssize64_t)n;
-}
-
-static int pid_max_show(struct pinode *i, struct textbuf *t)
-{
-	(void)i;
-	text_f(t, "%u\n", pid_max);
-	return 0;
-}
-
-static ssize64_t pid_max_store(struct pinode *i, char *text, size_t n)
-{
-	uint64_t v;
-
-	(void)i;
-	if (!str_to_u64(text, NULL, &v) || v <= PID_RESERVED || v > PID_MAX_LIMIT)
-		return -EINVAL;
-	pid_max = (uint32_t)v;
+	atomic_store(&panic_timeout, (int)v);
 	return (ssize64_t)n;
 }
 
@@ -270,12 +236,12 @@ static int last_pid_show(struct pinode *i, struct textbuf *t)
 
 static ssize64_t last_pid_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
 	if (!capable(CAP_SYS_ADMIN) && !capable(CAP_CHECKPOINT_RESTORE))
 		return -EPERM;
-	if (!str_to_u64(text, NULL, &v) || v > PID_MAX_LIMIT)
+	if (proc_one_number(text, 0, PID_MAX_LIMIT, &v))
 		return -EINVAL;
 	pid_set_last((uint32_t)v);
 	return (ssize64_t)n;
@@ -289,75 +255,25 @@ static int file_nr_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
-static int file_max_show(struct pinode *i, struct textbuf *t)
-{
-	(void)i;
-	text_f(t, "%lu\n", (unsigned long)vfs_max_files);
-	return 0;
-}
-
-static ssize64_t file_max_store(struct pinode *i, char *text, size_t n)
-{
-	uint64_t v;
-
-	(void)i;
-	if (!str_to_u64(text, NULL, &v))
-		return -EINVAL;
-	vfs_max_files = v;
-	return (ssize64_t)n;
-}
-
-static int max_map_count_show(struct pinode *i, struct textbuf *t)
-{
-	(void)i;
-	text_f(t, "%lu\n", (unsigned long)vm_max_map_count);
-	return 0;
-}
-
-static ssize64_t max_map_count_store(struct pinode *i, char *text, size_t n)
-{
-	uint64_t v;
-
-	(void)i;
-	if (!str_to_u64(text, NULL, &v) || v > INT32_MAX)
-		return -EINVAL;
-	vm_max_map_count = v;
-	return (ssize64_t)n;
-}
-
-static int overcommit_kbytes_show(struct pinode *i, struct textbuf *t)
-{
-	(void)i;
-	text_f(t, "%lu\n", (unsigned long)vm_overcommit_kbytes);
-	return 0;
-}
-
 /* Of the two limits, that which was set last holds; the other one reads 0. */
 static ssize64_t overcommit_kbytes_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
-	if (!str_to_u64(text, NULL, &v))
+	if (proc_one_number(text, 0, INT64_MAX, &v))
 		return -EINVAL;
 	vm_overcommit_kbytes = v;
 	vm_overcommit_ratio = 0;
 	return (ssize64_t)n;
 }
 
-static int overcommit_ratio_show(struct pinode *i, struct textbuf *t)
-{
-	(void)i;
-	text_f(t, "%d\n", vm_overcommit_ratio);
-	return 0;
-}
-
 static ssize64_t overcommit_ratio_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
-	if (!str_to_u64(text, NULL, &v) || v > INT32_MAX)
+	if (proc_one_number(text, 0, INT32_MAX, &v))
 		return -EINVAL;
 	vm_overcommit_ratio = (int)v;
 	vm_overcommit_kbytes = 0;
@@ -373,10 +289,10 @@ static int min_free_show(struct pinode *i, struct textbuf *t)
 
 static ssize64_t min_free_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
-	if (!str_to_u64(text, NULL, &v) || v > INT32_MAX)
+	if (proc_one_number(text, 0, INT32_MAX, &v))
 		return -EINVAL;
 	pmm_set_min_free(v / (PAGE_SIZE / 1024));
 	return (ssize64_t)n;
@@ -386,34 +302,18 @@ static ssize64_t min_free_store(struct pinode *i, char *text, size_t n)
  * request. */
 static ssize64_t compact_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
-	return str_to_u64(text, NULL, &v) && v == 1 ? (ssize64_t)n : -EINVAL;
-}
-
-static int long_show(struct pinode *i, struct textbuf *t)
-{
-	text_f(t, "%lu\n", (unsigned long)*(const uint64_t *)i->node->ptr);
-	return 0;
-}
-
-static ssize64_t long_store(struct pinode *i, char *text, size_t n)
-{
-	uint64_t v;
-
-	if (!str_to_u64(text, NULL, &v))
-		return -EINVAL;
-	*(uint64_t *)(uintptr_t)i->node->ptr = v;
-	return (ssize64_t)n;
+	return proc_one_number(text, 1, 1, &v) ? -EINVAL : (ssize64_t)n;
 }
 
 static ssize64_t drop_caches_store(struct pinode *i, char *text, size_t n)
 {
-	uint64_t v;
+	int64_t v;
 
 	(void)i;
-	if (!str_to_u64(text, NULL, &v) || v < 1 || v > 4)
+	if (proc_one_number(text, 1, 4, &v))
 		return -EINVAL;
 	/* Both are clocks: the first round takes the marks of use away. */
 	for (int round = 0; round < 2; round++) {
@@ -446,27 +346,25 @@ static int sched_show(struct pinode *i, struct textbuf *t)
 
 static ssize64_t sched_store(struct pinode *i, char *text, size_t n)
 {
-	bool negative = *text == '-';
-	uint64_t v;
+	int64_t v;
 	nsec_t ns;
 
-	if (!str_to_u64(text + negative, NULL, &v) || v > INT32_MAX)
+	if (proc_one_number(text, -INT32_MAX, INT32_MAX, &v))
 		return -EINVAL;
 	ns = (nsec_t)v * NSEC_PER_USEC;
 	switch (i->node->arg) {
 	case RT_PERIOD_US:
-		if (negative || v == 0 || (sched_rt_runtime != NSEC_MAX && ns < sched_rt_runtime))
+		if (v <= 0 || (sched_rt_runtime != NSEC_MAX && ns < sched_rt_runtime))
 			return -EINVAL;
 		sched_rt_period = ns;
 		break;
 	case RT_RUNTIME_US:
-		if (negative ? v != 1 : ns > sched_rt_period)
+		if (v < 0 ? v != -1 : ns > sched_rt_period)
 			return -EINVAL;
-		sched_rt_runtime = negative ? NSEC_MAX : ns;
+		sched_rt_runtime = v < 0 ? NSEC_MAX : ns;
 		break;
 	default: /* none: the default again */
-		sched_rr_slice =
-			negative || v == 0 ? 100 * NSEC_PER_MSEC : (nsec_t)v * NSEC_PER_MSEC;
+		sched_rr_slice = v <= 0 ? 100 * NSEC_PER_MSEC : (nsec_t)v * NSEC_PER_MSEC;
 	}
 	return (ssize64_t)n;
 }
@@ -479,49 +377,26 @@ static ssize64_t sched_store(struct pinode *i, char *text, size_t n)
 	{                                                                       \
 		.name = n, .mode = S_IFREG | 0444, .show = fixed_show, .ptr = s \
 	}
-#define TEXT(n, fn)                                           \
-	{                                                     \
-		.name = n, .mode = S_IFREG | 0444, .show = fn \
-	}
-#define INT(n, var, max)                                                                 \
-	{                                                                                \
-		.name = n, .mode = S_IFREG | 0644, .show = int_show, .store = int_store, \
-		.ptr = &(var), .arg = max                                                \
-	}
-#define LONG(n, var)                                                                       \
-	{                                                                                  \
-		.name = n, .mode = S_IFREG | 0644, .show = long_show, .store = long_store, \
-		.ptr = &(var)                                                              \
-	}
-#define SET(n, get, put)                                                     \
-	{                                                                    \
-		.name = n, .mode = S_IFREG | 0644, .show = get, .store = put \
-	}
 #define SCHED(n, what)                                                                       \
 	{                                                                                    \
 		.name = n, .mode = S_IFREG | 0644, .show = sched_show, .store = sched_store, \
 		.arg = what                                                                  \
 	}
-#define DIR(n, c)                                                \
-	{                                                        \
-		.name = n, .mode = S_IFDIR | 0555, .children = c \
-	}
-
 static const struct pnode random_nodes[] = {
-	TEXT("boot_id", boot_id_show),
+	PROC_TEXT("boot_id", boot_id_show),
 	NUMBER("entropy_avail", 256),
 	NUMBER("poolsize", 256),
-	TEXT("uuid", uuid_show),
+	PROC_TEXT("uuid", uuid_show),
 	{ 0 },
 };
 
 static const struct pnode kernel_nodes[] = {
 	FIXED("arch", ARCH_UTS_MACHINE),
 	NUMBER("cap_last_cap", CAP_LAST_CAP),
-	SET("core_pattern", core_pattern_show, core_pattern_store),
-	INT("core_pipe_limit", core_pipe_limit, INT32_MAX),
-	INT("core_uses_pid", core_uses_pid, 1),
-	INT("dmesg_restrict", syslog_restrict, 1),
+	PROC_SET("core_pattern", core_pattern_show, core_pattern_store),
+	PROC_INT("core_pipe_limit", core_pipe_limit, 0, INT32_MAX),
+	PROC_INT("core_uses_pid", core_uses_pid, 0, 1),
+	PROC_INT("dmesg_restrict", syslog_restrict, 0, 1),
 	{ .name = "domainname",
 	  .mode = S_IFREG | 0644,
 	  .show = uts_show,
@@ -537,92 +412,86 @@ static const struct pnode kernel_nodes[] = {
 	  .mode = S_IFREG | 0666,
 	  .show = last_pid_show,
 	  .store = last_pid_store },
-	TEXT("osrelease", release_show),
+	PROC_TEXT("osrelease", release_show),
 	FIXED("ostype", "Linux"),
 	NUMBER("overflowgid", 65534),
 	NUMBER("overflowuid", 65534),
-	SET("panic", panic_show, panic_store),
+	PROC_SET("panic", panic_show, panic_store),
 	NUMBER("panic_on_oops", 1), /* there is nothing between a bug and a panic */
-	SET("pid_max", pid_max_show, pid_max_store),
-	INT("print-fatal-signals", fatal_print_signals, INT32_MAX),
-	SET("printk", printk_show, printk_store),
-	DIR("random", random_nodes),
-	INT("randomize_va_space", exec_randomize_va_space, 2),
+	PROC_INT("pid_max", pid_max, PID_RESERVED + 1, PID_MAX_LIMIT),
+	PROC_INT("print-fatal-signals", fatal_print_signals, 0, INT32_MAX),
+	PROC_SET("printk", printk_show, printk_store),
+	PROC_DIR("random", random_nodes),
+	PROC_INT("randomize_va_space", exec_randomize_va_space, 0, 2),
 	SCHED("sched_rr_timeslice_ms", RR_SLICE_MS),
 	SCHED("sched_rt_period_us", RT_PERIOD_US),
 	SCHED("sched_rt_runtime_us", RT_RUNTIME_US),
 	NUMBER("sysrq", 0),
 	NUMBER("tainted", 0),
-	INT("threads-max", task_max, PID_MAX_LIMIT),
-	TEXT("version", version_show),
+	PROC_INT("threads-max", task_max, 0, PID_MAX_LIMIT),
+	PROC_TEXT("version", version_show),
 	{ 0 },
 };
 
 static const struct pnode vm_nodes[] = {
 	{ .name = "drop_caches", .mode = S_IFREG | 0200, .store = drop_caches_store },
-	SET("max_map_count", max_map_count_show, max_map_count_store),
+	PROC_INT("max_map_count", vm_max_map_count, 0, INT32_MAX),
 	{ .name = "compact_memory", .mode = S_IFREG | 0200, .store = compact_store },
-	SET("min_free_kbytes", min_free_show, min_free_store),
-	LONG("mmap_min_addr", vm_mmap_min_addr),
-	INT("oom_dump_tasks", oom_dump_tasks, 1),
-	INT("oom_kill_allocating_task", oom_kill_allocating_task, 1),
-	SET("overcommit_kbytes", overcommit_kbytes_show, overcommit_kbytes_store),
-	INT("overcommit_memory", vm_overcommit_mode, 2),
-	SET("overcommit_ratio", overcommit_ratio_show, overcommit_ratio_store),
+	PROC_SET("min_free_kbytes", min_free_show, min_free_store),
+	PROC_INT("mmap_min_addr", vm_mmap_min_addr, 0, INT64_MAX),
+	PROC_INT("oom_dump_tasks", oom_dump_tasks, 0, 1),
+	PROC_INT("oom_kill_allocating_task", oom_kill_allocating_task, 0, 1),
+	PROC_VAR_STORE("overcommit_kbytes", vm_overcommit_kbytes, overcommit_kbytes_store),
+	PROC_INT("overcommit_memory", vm_overcommit_mode, 0, 2),
+	PROC_VAR_STORE("overcommit_ratio", vm_overcommit_ratio, overcommit_ratio_store),
 	NUMBER("page-cluster", 3),
-	INT("panic_on_oom", oom_panic, 2),
+	PROC_INT("panic_on_oom", oom_panic, 0, 2),
 	NUMBER("swappiness", 60),
 	{ 0 },
 };
 
 static const struct pnode inotify_nodes[] = {
-	INT("max_queued_events", vfs_inotify_max_events, INT32_MAX),
-	INT("max_user_instances", vfs_inotify_max_instances, INT32_MAX),
-	INT("max_user_watches", vfs_inotify_max_watches, INT32_MAX),
+	PROC_INT("max_queued_events", vfs_inotify_max_events, 0, INT32_MAX),
+	PROC_INT("max_user_instances", vfs_inotify_max_instances, 0, INT32_MAX),
+	PROC_INT("max_user_watches", vfs_inotify_max_watches, 0, INT32_MAX),
 	{ 0 },
 };
 
 static const struct pnode debug_nodes[] = {
-	INT("exception-trace", fatal_exception_trace, INT32_MAX),
+	PROC_INT("exception-trace", fatal_exception_trace, 0, INT32_MAX),
 	{ 0 },
 };
 
 static const struct pnode fs_nodes[] = {
-	INT("aio-max-nr", vfs_aio_max, INT32_MAX),
-	TEXT("aio-nr", aio_nr_show),
-	TEXT("dentry-state", dentry_state_show),
-	INT("dir-notify-enable", vfs_dnotify_enable, 1),
-	SET("file-max", file_max_show, file_max_store),
-	TEXT("file-nr", file_nr_show),
-	TEXT("inode-nr", inode_nr_show),
-	TEXT("inode-state", inode_state_show),
-	DIR("inotify", inotify_nodes),
-	INT("lease-break-time", vfs_lease_break_time, INT32_MAX),
-	INT("leases-enable", vfs_leases_enable, 1),
-	INT("mount-max", mount_max, INT32_MAX),
-	DIR("mqueue", proc_sys_mqueue_nodes),
-	{ .name = "nr_open",
-	  .mode = S_IFREG | 0644,
-	  .show = int_show,
-	  .store = nr_open_store,
-	  .ptr = &vfs_nr_open },
+	PROC_INT("aio-max-nr", vfs_aio_max, 0, INT32_MAX),
+	PROC_TEXT("aio-nr", aio_nr_show),
+	PROC_TEXT("dentry-state", dentry_state_show),
+	PROC_INT("dir-notify-enable", vfs_dnotify_enable, 0, 1),
+	PROC_INT("file-max", vfs_max_files, 0, INT64_MAX),
+	PROC_TEXT("file-nr", file_nr_show),
+	PROC_TEXT("inode-nr", inode_nr_show),
+	PROC_TEXT("inode-state", inode_state_show),
+	PROC_DIR("inotify", inotify_nodes),
+	PROC_INT("lease-break-time", vfs_lease_break_time, 0, INT32_MAX),
+	PROC_INT("leases-enable", vfs_leases_enable, 0, 1),
+	PROC_INT("mount-max", mount_max, 0, INT32_MAX),
+	PROC_DIR("mqueue", proc_sys_mqueue_nodes),
+	PROC_VAR_STORE("nr_open", vfs_nr_open, nr_open_store),
 	NUMBER("overflowgid", 65534),
 	NUMBER("overflowuid", 65534),
-	{ .name = "pipe-max-size",
-	  .mode = S_IFREG | 0644,
-	  .show = int_show,
-	  .store = pipe_max_size_store,
-	  .ptr = &vfs_pipe_max_size },
-	INT("pipe-user-pages-hard", vfs_pipe_pages_hard, INT32_MAX),
-	INT("pipe-user-pages-soft", vfs_pipe_pages_soft, INT32_MAX),
-	INT("protected_fifos", vfs_protected_fifos, 2),
-	INT("protected_hardlinks", vfs_protected_hardlinks, 1),
-	INT("protected_regular", vfs_protected_regular, 2),
-	INT("protected_symlinks", vfs_protected_symlinks, 1),
-	INT("suid_dumpable", core_suid_dumpable, 2),
+	PROC_VAR_STORE("pipe-max-size", vfs_pipe_max_size, pipe_max_size_store),
+	PROC_INT("pipe-user-pages-hard", vfs_pipe_pages_hard, 0, INT32_MAX),
+	PROC_INT("pipe-user-pages-soft", vfs_pipe_pages_soft, 0, INT32_MAX),
+	PROC_INT("protected_fifos", vfs_protected_fifos, 0, 2),
+	PROC_INT("protected_hardlinks", vfs_protected_hardlinks, 0, 1),
+	PROC_INT("protected_regular", vfs_protected_regular, 0, 2),
+	PROC_INT("protected_symlinks", vfs_protected_symlinks, 0, 1),
+	PROC_INT("suid_dumpable", core_suid_dumpable, 0, 2),
 	{ 0 },
 };
 
-const struct pnode proc_sys_nodes[] = { DIR("debug", debug_nodes),   DIR("fs", fs_nodes),
-					DIR("kernel", kernel_nodes), DIR("net", proc_sys_net_nodes),
-					DIR("vm", vm_nodes),         { 0 } };
+const struct pnode proc_sys_nodes[] = {
+	PROC_DIR("debug", debug_nodes),   PROC_DIR("fs", fs_nodes),
+	PROC_DIR("kernel", kernel_nodes), PROC_DIR("net", proc_sys_net_nodes),
+	PROC_DIR("vm", vm_nodes),         { 0 }
+};

@@ -13,94 +13,7 @@
 #include "net/socket.h"
 #include "net/unix/unix.h"
 #include "pseudofs/proc_net_priv.h"
-
-struct setting {
-	void *var;
-	uint8_t count;       /* of values: 1 or more, with tabs between them */
-	uint8_t bytes;       /* of each: 4 or 8 */
-	bool is_unsigned;    /* 4 bytes: up to UINT32_MAX */
-	int64_t least, most; /* of each */
-};
-
-static int64_t get(const struct setting *s, unsigned k)
-{
-	if (s->bytes == 8)
-		return ((const int64_t *)s->var)[k];
-	return s->is_unsigned ? (int64_t)((const uint32_t *)s->var)[k]
-			      : (int64_t)((const int32_t *)s->var)[k];
-}
-
-static void set(const struct setting *s, unsigned k, int64_t v)
-{
-	if (s->bytes == 8)
-		((int64_t *)s->var)[k] = v;
-	else
-		((int32_t *)s->var)[k] = (int32_t)v;
-}
-
-static int setting_show(struct pinode *i, struct textbuf *t)
-{
-	const struct setting *s = i->node->ptr;
-
-	for (unsigned k = 0; k < s->count; k++)
-		text_f(t, k ? "\t%ld" : "%ld", (long)get(s, k));
-	text_c(t, '\n');
-	return 0;
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n';
-}
-
-/* The next number of *text; 1, 0 at the end, or -EINVAL. */
-static int next_number(const char **text, int64_t *out)
-{
-	bool minus;
-	uint64_t v = 0;
-
-	while (is_space(**text))
-		++*text;
-	if (**text == '\0')
-		return 0;
-	minus = **text == '-';
-	*text += minus;
-	if (**text < '0' || **text > '9')
-		return -EINVAL;
-	for (; **text >= '0' && **text <= '9'; ++*text) {
-		v = v * 10 + (uint64_t)(**text - '0');
-		if (v > 1ull << 62)
-			return -EINVAL;
-	}
-	if (**text != '\0' && !is_space(**text))
-		return -EINVAL;
-	*out = minus ? -(int64_t)v : (int64_t)v;
-	return 1;
-}
-
-/* All values are read before the first is set; those that are missing stay. */
-static ssize64_t setting_store(struct pinode *i, char *text, size_t n)
-{
-	const struct setting *s = i->node->ptr;
-	const char *at = text;
-	int64_t v[4];
-	unsigned k;
-	int res;
-
-	for (k = 0; k < s->count; k++) {
-		if ((res = next_number(&at, &v[k])) < 0)
-			return res;
-		if (res == 0)
-			break;
-		if (v[k] < s->least || v[k] > s->most)
-			return -EINVAL;
-	}
-	if (k == 0)
-		return -EINVAL;
-	while (k-- > 0)
-		set(s, k, v[k]);
-	return (ssize64_t)n;
-}
+#include "pseudofs/proc_var.h"
 
 /* The range of ports that bind(2) chooses from is in order, and needs no privilege. */
 static ssize64_t port_range_store(struct pinode *i, char *text, size_t n)
@@ -110,9 +23,9 @@ static ssize64_t port_range_store(struct pinode *i, char *text, size_t n)
 	int res;
 
 	(void)i;
-	if ((res = next_number(&at, &low)) <= 0)
+	if ((res = proc_next_number(&at, &low)) <= 0)
 		return res ? res : -EINVAL;
-	if ((res = next_number(&at, &high)) < 0)
+	if ((res = proc_next_number(&at, &high)) < 0)
 		return res;
 	if (res == 0)
 		high = inet_port_high;
@@ -133,11 +46,10 @@ static int port_range_show(struct pinode *i, struct textbuf *t)
 
 static ssize64_t unprivileged_store(struct pinode *i, char *text, size_t n)
 {
-	const char *at = text;
 	int64_t v;
 
 	(void)i;
-	if (next_number(&at, &v) != 1 || v < 0 || v > UINT16_MAX || v > inet_port_low)
+	if (proc_one_number(text, 0, inet_port_low, &v))
 		return -EINVAL;
 	inet_port_unprivileged = (int)v;
 	return (ssize64_t)n;
@@ -157,8 +69,8 @@ static ssize64_t ping_group_store(struct pinode *i, char *text, size_t n)
 	int64_t low, high;
 
 	(void)i;
-	if (next_number(&at, &low) != 1 || next_number(&at, &high) != 1 || low < 0 || high < 0 ||
-	    low >= UINT32_MAX || high >= UINT32_MAX)
+	if (proc_next_number(&at, &low) != 1 || proc_next_number(&at, &high) != 1 || low < 0 ||
+	    high < 0 || low >= UINT32_MAX || high >= UINT32_MAX)
 		return -EINVAL;
 	inet_ping_group_low = high < low ? 1 : (uint32_t)low;
 	inet_ping_group_high = high < low ? 0 : (uint32_t)high;
@@ -203,41 +115,21 @@ static int congestion_list_show(struct pinode *i, struct textbuf *t)
 
 /* --- rows --- */
 
-#define ROW(n, variable, values, size, u, lo, hi)                                                \
-	{                                                                                        \
-		.name = n, .mode = S_IFREG | 0644, .show = setting_show, .store = setting_store, \
-		.ptr = &(const struct setting)                                                   \
-		{                                                                                \
-			.var = &(variable), .count = values, .bytes = size, .is_unsigned = u,    \
-			.least = lo, .most = hi                                                  \
-		}                                                                                \
-	}
-#define INT(n, var, lo, hi)  ROW(n, var, 1, 4, false, lo, hi)
-#define INTS(n, var, lo, hi) ROW(n, var, ARRAY_SIZE(var), 4, false, lo, hi)
-#define DIR(n, c)                                                \
-	{                                                        \
-		.name = n, .mode = S_IFDIR | 0555, .children = c \
-	}
 enum { ANY = INT32_MIN, MOST = INT32_MAX, BYTE = 255 };
 
 static const struct pnode core_nodes[] = {
-	INT("optmem_max", net_optmem_max, 0, MOST),
-	INT("rmem_default", net_rmem_default, 2304, MOST),
-	INT("rmem_max", net_rmem_max, 2304, MOST),
-	INT("somaxconn", net_somaxconn, 0, MOST),
-	INT("wmem_default", net_wmem_default, 4608, MOST),
-	INT("wmem_max", net_wmem_max, 4608, MOST),
+	PROC_INT("optmem_max", net_optmem_max, 0, MOST),
+	PROC_INT("rmem_default", net_rmem_default, 2304, MOST),
+	PROC_INT("rmem_max", net_rmem_max, 2304, MOST),
+	PROC_INT("somaxconn", net_somaxconn, 0, MOST),
+	PROC_INT("wmem_default", net_wmem_default, 4608, MOST),
+	PROC_INT("wmem_max", net_wmem_max, 4608, MOST),
 	{ 0 },
 };
 
-#define SPECIAL(n, get, put)                                                 \
-	{                                                                    \
-		.name = n, .mode = S_IFREG | 0644, .show = get, .store = put \
-	}
-
 static const struct pnode icmp6_nodes[] = {
-	INT("echo_ignore_all", icmp6_echo_ignore_all, 0, 1),
-	INT("echo_ignore_multicast", icmp6_echo_ignore_multicast, 0, 1),
+	PROC_INT("echo_ignore_all", icmp6_echo_ignore_all, 0, 1),
+	PROC_INT("echo_ignore_multicast", icmp6_echo_ignore_multicast, 0, 1),
 	{ 0 },
 };
 
@@ -276,13 +168,12 @@ static int conf_show(struct pinode *i, struct textbuf *t)
 
 static ssize64_t conf_store(struct pinode *i, char *text, size_t n)
 {
-	const char *at = text;
 	int *word = conf_word(i);
 	int64_t v;
 
 	if (word == NULL)
 		return -ENODEV;
-	if (next_number(&at, &v) != 1 || v < INT32_MIN || v > INT32_MAX)
+	if (proc_one_number(text, INT32_MIN, INT32_MAX, &v))
 		return -EINVAL;
 	*word = (int)v;
 	return (ssize64_t)n;
@@ -315,11 +206,10 @@ static int ip_forward_show(struct pinode *i, struct textbuf *t)
 
 static ssize64_t ip_forward_store(struct pinode *i, char *text, size_t n)
 {
-	const char *at = text;
 	int64_t v;
 
 	(void)i;
-	if (next_number(&at, &v) != 1 || v < INT32_MIN || v > INT32_MAX)
+	if (proc_one_number(text, INT32_MIN, INT32_MAX, &v))
 		return -EINVAL;
 	set_forwarding4((int)v);
 	return (ssize64_t)n;
@@ -401,15 +291,15 @@ static bool conf_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 
 static const struct pnode ipv4_nodes[] = {
 	CONF_DIR(conf4_dir),
-	INT("icmp_echo_ignore_all", icmp_echo_ignore_all, 0, 1),
-	INT("icmp_echo_ignore_broadcasts", icmp_echo_ignore_broadcasts, 0, 1),
-	INT("icmp_msgs_burst", icmp_msgs_burst, 0, MOST),
-	INT("icmp_msgs_per_sec", icmp_msgs_per_sec, 0, MOST),
-	SPECIAL("ip_local_port_range", port_range_show, port_range_store),
-	SPECIAL("ip_unprivileged_port_start", unprivileged_show, unprivileged_store),
-	SPECIAL("ping_group_range", ping_group_show, ping_group_store),
-	SPECIAL("ip_forward", ip_forward_show, ip_forward_store),
-	INT("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, BYTE),
+	PROC_INT("icmp_echo_ignore_all", icmp_echo_ignore_all, 0, 1),
+	PROC_INT("icmp_echo_ignore_broadcasts", icmp_echo_ignore_broadcasts, 0, 1),
+	PROC_INT("icmp_msgs_burst", icmp_msgs_burst, 0, MOST),
+	PROC_INT("icmp_msgs_per_sec", icmp_msgs_per_sec, 0, MOST),
+	PROC_SET("ip_local_port_range", port_range_show, port_range_store),
+	PROC_SET("ip_unprivileged_port_start", unprivileged_show, unprivileged_store),
+	PROC_SET("ping_group_range", ping_group_show, ping_group_store),
+	PROC_SET("ip_forward", ip_forward_show, ip_forward_store),
+	PROC_INT("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, BYTE),
 	{ .name = "tcp_allowed_congestion_control",
 	  .mode = S_IFREG | 0444,
 	  .show = congestion_list_show },
@@ -420,45 +310,45 @@ static const struct pnode ipv4_nodes[] = {
 	  .mode = S_IFREG | 0644,
 	  .show = congestion_show,
 	  .store = congestion_store },
-	INT("tcp_ecn", tcp_ecn, 0, 2),
-	INT("tcp_fin_timeout", tcp_fin_timeout, ANY, MOST),
-	INT("tcp_keepalive_intvl", tcp_keepalive_intvl, ANY, MOST),
-	INT("tcp_keepalive_probes", tcp_keepalive_probes, 0, BYTE),
-	INT("tcp_keepalive_time", tcp_keepalive_time, ANY, MOST),
-	INT("tcp_max_orphans", tcp_max_orphans, ANY, MOST),
-	INT("tcp_max_syn_backlog", tcp_max_syn_backlog, ANY, MOST),
-	INT("tcp_max_tw_buckets", tcp_max_tw_buckets, ANY, MOST),
-	ROW("tcp_mem", tcp_mem, ARRAY_SIZE(tcp_mem), 8, false, 0, INT64_MAX),
-	INT("tcp_moderate_rcvbuf", tcp_moderate_rcvbuf, 0, 1),
-	ROW("tcp_notsent_lowat", tcp_notsent_lowat, 1, 4, true, 0, UINT32_MAX),
-	INT("tcp_retries2", tcp_retries2, 0, BYTE),
-	INTS("tcp_rmem", tcp_rmem, 1, MOST),
-	INT("tcp_sack", tcp_sack, 0, BYTE),
-	INT("tcp_syn_retries", tcp_syn_retries, 1, 127),
-	INT("tcp_synack_retries", tcp_synack_retries, 0, BYTE),
-	INT("tcp_syncookies", tcp_syncookies, 0, BYTE),
-	INT("tcp_timestamps", tcp_timestamps, 0, BYTE),
-	INT("tcp_tw_reuse", tcp_tw_reuse, 0, 2),
-	INT("tcp_window_scaling", tcp_window_scaling, 0, BYTE),
-	INTS("tcp_wmem", tcp_wmem, 1, MOST),
+	PROC_INT("tcp_ecn", tcp_ecn, 0, 2),
+	PROC_INT("tcp_fin_timeout", tcp_fin_timeout, ANY, MOST),
+	PROC_INT("tcp_keepalive_intvl", tcp_keepalive_intvl, ANY, MOST),
+	PROC_INT("tcp_keepalive_probes", tcp_keepalive_probes, 0, BYTE),
+	PROC_INT("tcp_keepalive_time", tcp_keepalive_time, ANY, MOST),
+	PROC_INT("tcp_max_orphans", tcp_max_orphans, ANY, MOST),
+	PROC_INT("tcp_max_syn_backlog", tcp_max_syn_backlog, ANY, MOST),
+	PROC_INT("tcp_max_tw_buckets", tcp_max_tw_buckets, ANY, MOST),
+	PROC_INTS("tcp_mem", tcp_mem, 0, INT64_MAX),
+	PROC_INT("tcp_moderate_rcvbuf", tcp_moderate_rcvbuf, 0, 1),
+	PROC_UINT("tcp_notsent_lowat", tcp_notsent_lowat, 0, UINT32_MAX),
+	PROC_INT("tcp_retries2", tcp_retries2, 0, BYTE),
+	PROC_INTS("tcp_rmem", tcp_rmem, 1, MOST),
+	PROC_INT("tcp_sack", tcp_sack, 0, BYTE),
+	PROC_INT("tcp_syn_retries", tcp_syn_retries, 1, 127),
+	PROC_INT("tcp_synack_retries", tcp_synack_retries, 0, BYTE),
+	PROC_INT("tcp_syncookies", tcp_syncookies, 0, BYTE),
+	PROC_INT("tcp_timestamps", tcp_timestamps, 0, BYTE),
+	PROC_INT("tcp_tw_reuse", tcp_tw_reuse, 0, 2),
+	PROC_INT("tcp_window_scaling", tcp_window_scaling, 0, BYTE),
+	PROC_INTS("tcp_wmem", tcp_wmem, 1, MOST),
 	{ 0 },
 };
 
 static const struct pnode ipv6_nodes[] = {
 	CONF_DIR(conf6_dir),
-	DIR("icmp", icmp6_nodes),
+	PROC_DIR("icmp", icmp6_nodes),
 	{ 0 },
 };
 
 static const struct pnode unix_nodes[] = {
-	INT("max_dgram_qlen", unix_max_dgram_qlen, 0, MOST),
+	PROC_INT("max_dgram_qlen", unix_max_dgram_qlen, 0, MOST),
 	{ 0 },
 };
 
 const struct pnode proc_sys_net_nodes[] = {
-	DIR("core", core_nodes),
-	DIR("ipv4", ipv4_nodes),
-	DIR("ipv6", ipv6_nodes),
-	DIR("unix", unix_nodes),
+	PROC_DIR("core", core_nodes),
+	PROC_DIR("ipv4", ipv4_nodes),
+	PROC_DIR("ipv6", ipv6_nodes),
+	PROC_DIR("unix", unix_nodes),
 	{ 0 },
 };
