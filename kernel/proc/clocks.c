@@ -153,16 +153,13 @@ int clock_resolution(int id, nsec_t *out)
 	return err;
 }
 
-/* Thirty years of running must fit behind the latest time that can be set. */
-#define LATEST_TIME (NSEC_MAX - 30ll * 365 * 24 * 3600 * NSEC_PER_SEC)
-
 int clock_set(int id, nsec_t t)
 {
 	nsec_t unused;
 
 	if (id < 0 && clock_read(id, &unused) == 0)
 		return -EPERM;
-	if (id != CLOCK_REALTIME || t >= LATEST_TIME)
+	if (id != CLOCK_REALTIME || t >= CLOCK_LATEST)
 		return -EINVAL;
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;

@@ -7,6 +7,9 @@
 
 struct process;
 
+/* Thirty years of running must fit behind the latest time that can be set. */
+#define CLOCK_LATEST (NSEC_MAX - 30ll * 365 * 24 * 3600 * NSEC_PER_SEC)
+
 /* The clock's time, ns. -EINVAL no such clock (or not the caller's to read). */
 MUST_CHECK int clock_read(int clockid, nsec_t *out);
 MUST_CHECK int clock_resolution(int clockid, nsec_t *out);

@@ -32,6 +32,7 @@
 #define ERROR_GROWTH   500l      /* µs in a second, by the tolerance */
 #define ADJTIME_RATE   500000l   /* ns in a second */
 #define DAY            (86400 * NSEC_PER_SEC)
+#define DAY_SLEW       (ADJTIME_RATE * 86400) /* what adjtime(3) corrects in a day */
 #define TAI_OFFSET_MAX 100000
 
 enum { TICK = 1000000 / USER_HZ, TIMECONST_MAX = 10, PLL_SHIFT = 2, FLL_SECONDS = 2048 };
@@ -72,7 +73,7 @@ static void charge(nsec_t now)
 		       : used < 0 ? MIN(adjtime_left - used, 0l)
 				  : adjtime_left;
 	phase_left -= share(pll_rate, span);
-	maxerror = MIN(maxerror + ERROR_GROWTH * span / NSEC_PER_SEC, ERROR_MAX);
+	maxerror = MIN(maxerror + share(ERROR_GROWTH, span), ERROR_MAX);
 	if (maxerror >= ERROR_MAX)
 		status |= STA_UNSYNC;
 	settled = now;
@@ -96,10 +97,9 @@ static nsec_t choose_rates(nsec_t now)
 	nsec_t next = NSEC_MAX;
 
 	adj_rate = adjtime_left > 0 ? ADJTIME_RATE : adjtime_left < 0 ? -ADJTIME_RATE : 0;
-	if (adj_rate != 0)
-		next = now + MAX(adjtime_left / adj_rate * NSEC_PER_SEC +
-					 adjtime_left % adj_rate * NSEC_PER_SEC / adj_rate,
-				 1l);
+	if (adj_rate != 0) /* when it is used up; a day is looked at first */
+		next = now + within(adjtime_left, -DAY_SLEW, DAY_SLEW) * (NSEC_PER_SEC / adj_rate) +
+		       1;
 	pll_rate = phase_left / (1l << (PLL_SHIFT + constant));
 	if (pll_rate != 0)
 		next = MIN(next, now + NSEC_PER_SEC);
@@ -240,7 +240,7 @@ static int set_offset(const struct abi_timex *x)
 
 	if (__builtin_mul_overflow(x->time.tv_sec, NSEC_PER_SEC, &by) ||
 	    __builtin_add_overflow(by, part, &by) || __builtin_add_overflow(now, by, &then) ||
-	    then < clock_mono())
+	    then < clock_mono() || then >= CLOCK_LATEST)
 		return -EINVAL;
 	clock_set_real(then);
 	clear_locked();
