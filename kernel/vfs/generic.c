@@ -21,7 +21,7 @@ static off64_t seek_hole_data(struct inode *i, off64_t off, bool data)
 
 	if (off < 0 || off >= size)
 		return -ENXIO;
-	if (!S_ISREG(i->mode) || o->ops->read_page != NULL)
+	if (!S_ISREG(i->mode) || !o->ops || o->ops->read_page)
 		return data ? off : size;
 	at = (off64_t)((data ? pagecache_next_data(o, first, end)
 			     : pagecache_next_hole(o, first, end))

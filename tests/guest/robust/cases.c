@@ -8,6 +8,8 @@
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
+#include <mqueue.h>
 #include <utime.h>
 
 /* What nanoseconds in 64 bits cannot hold. */
@@ -60,6 +62,44 @@ TEST(wall_clock_limits)
 	CHECK_ERR(syscall(SYS_settimeofday, &early, NULL), EINVAL);
 	CHECK_ERR(clock_settime(CLOCK_REALTIME, &ts), EINVAL);
 	CHECK_ERR(clock_settime(CLOCK_MONOTONIC, &ts), EINVAL);
+}
+
+/* adjtime(3) by more than there is time for, and a step behind the end of it. */
+TEST(adjustments_beyond_the_clock)
+{
+	static const long far[] = { LONG_MAX, LONG_MIN, LONG_MAX / 1000, LONG_MIN / 1000, 1l << 40, -(1l << 40), 0 };
+	struct timex x = { .modes = ADJ_SETOFFSET, .time = { LONG_MAX / 1000000000 - 86400, 0 } };
+
+	if (!test_is_root())
+		test_skip("needs root");
+	CHECK_ERR(syscall(SYS_adjtimex, &x), EINVAL);
+	x.time.tv_sec = LONG_MAX;
+	CHECK_ERR(syscall(SYS_adjtimex, &x), EINVAL);
+	for (size_t i = 0; i < sizeof(far) / sizeof(*far); i++) {
+		x = (struct timex){ .modes = ADJ_OFFSET_SINGLESHOT, .offset = far[i] };
+		CHECK_OK(syscall(SYS_adjtimex, &x));
+		x = (struct timex){ .modes = ADJ_OFFSET_SS_READ };
+		CHECK_OK(syscall(SYS_adjtimex, &x));
+		CHECK((x.offset > 0) == (far[i] > 0) && (x.offset < 0) == (far[i] < 0));
+	}
+}
+
+/* A regular file with a size, but without pages. */
+TEST(holes_of_files_without_pages)
+{
+	struct mq_attr attr = { .mq_maxmsg = 4, .mq_msgsize = 16 };
+	int fd = mq_open("/soak.seek", O_RDWR | O_CREAT, 0600, &attr);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOSYS)
+		test_skip("no message queues");
+	CHECK(fd >= 0);
+	CHECK_OK(mq_unlink("/soak.seek"));
+	CHECK_OK(fstat(fd, &st));
+	CHECK(st.st_size > 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_DATA), 0);
+	CHECK_EQ(lseek(fd, 1, SEEK_HOLE), st.st_size);
+	CHECK_ERR(lseek(fd, st.st_size, SEEK_DATA), ENXIO);
 }
 
 static long count_of(const char *text, const char *row)
