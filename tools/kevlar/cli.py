@@ -97,6 +97,7 @@ usage: ./kevlar test [host|guest|programs|cli|all] [OPTIONS]
   --cpus N[,N ...]   one machine per number of processors (default 2)
   -k PATTERN         only tests whose name matches (a part of it, or with * and ?)
   -j N               N machines at a time (default 1)
+  --repeat N         each guest test N times in one boot; only the logs of failures are kept
   --timeout SECONDS  for each program (300) or script (60, or what it says itself); three times that
                      with --debug
   -v, --verbose      name every test
@@ -292,6 +293,7 @@ def command_test(args: list[str]) -> int:
     p.add_argument("--cpus", default="2")
     p.add_argument("-k", dest="pattern")
     p.add_argument("-j", dest="jobs", type=count, default=1)
+    p.add_argument("--repeat", type=count, default=1)
     p.add_argument("--timeout", type=seconds)
     p.add_argument("-v", "--verbose", action="store_true")
     p.add_argument("--yes", action="store_true")
@@ -308,7 +310,7 @@ def command_test(args: list[str]) -> int:
         p.error("--debug is for our own kernel, not for --kernel")
     return test.run(o.what or ["all"], test.Options(
         kernel=o.kernel, debug=o.debug, cpus=cpus, pattern=o.pattern, jobs=o.jobs,
-        timeout=o.timeout, verbose=o.verbose))
+        timeout=o.timeout, verbose=o.verbose, repeat=o.repeat))
 
 
 def command_bench(args: list[str]) -> int:

@@ -34,6 +34,7 @@ class Options:
     jobs: int
     timeout: float | None
     verbose: bool
+    repeat: int = 1  # times that a guest test runs in one boot
 
     @property
     def logs(self) -> Path:
@@ -201,10 +202,12 @@ def run_guest(options: Options, tally: Tally) -> None:
             sources[name] = path
     if not programs:
         raise Failure("make guest-tests built no programs")
+    if options.repeat > 1:
+        cases = [replace(case, name=f"{case.name}#{n}") for n in range(1, options.repeat + 1) for case in cases]
 
     def files(writer) -> None:
-        for case in cases:
-            writer.host_file(f".kevlar/tests/{case.name}", sources[case.name])
+        for name, path in sources.items():
+            writer.host_file(f".kevlar/tests/{name}", path)
 
     image = kernel.find(options.kernel, options.debug)
     label = "debug-guest" if options.debug else "guest"
@@ -299,13 +302,17 @@ def _run_suite(one: Suite, logs: Path, tally: Tally, judge) -> None:
     for old in directory.glob("*.log"):
         old.unlink()
     console = directory / "console.log"
+    repeated = len({tuple(case.words) for case in one.cases}) < len(one.cases)
 
     def report(outcome: Outcome) -> None:
         log = directory / f"{safe_name(outcome.case.name)}.log"
         log.write_bytes(b"".join([outcome.out, b"\n--- standard error\n" if outcome.err else b"",
                                   outcome.err, f"\n--- {describe(outcome)}\n".encode()]))
+        failed = tally.failed
         judge(outcome, f"{one.label} {outcome.case.name}", tally,
               console if outcome.how == "died" else log)
+        if repeated and tally.failed == failed:
+            log.unlink()
 
     suite.run_suite(one, report)
     console.write_bytes(b"\n--- next boot\n".join(bytes(log.data) for log in one.logs))
