@@ -126,8 +126,10 @@ struct abi_in6_pktinfo {
 	uint32_t ipi6_ifindex;
 };
 
-enum { /* IPPROTO_UDP */
+enum { /* IPPROTO_UDP, IPPROTO_UDPLITE */
        UDP_CORK = 1,
+       UDPLITE_SEND_CSCOV = 10,
+       UDPLITE_RECV_CSCOV = 11,
        UDP_ENCAP = 100,
        UDP_NO_CHECK6_TX = 101,
        UDP_NO_CHECK6_RX = 102,

@@ -221,10 +221,12 @@ int proc_net_protocols_show(struct pinode *i, struct textbuf *t)
 	} row[] = {
 		{ "PINGv6", "yyynnynnyyyynyyyyyn", AF_INET6, IPPROTO_ICMPV6 },
 		{ "RAWv6", "yyynyyynyyyynyyyynn", AF_INET6, SHOW_RAW },
+		{ "UDPLITEv6", "yyynyyynyyyynnnyyyn", AF_INET6, IPPROTO_UDPLITE },
 		{ "UDPv6", "yyynyyynyyyynnnyyyn", AF_INET6, IPPROTO_UDP },
 		{ "TCPv6", "yyyyyyyyyyyyynyyyyy", AF_INET6, IPPROTO_TCP },
 		{ "PING", "yyynnynnyyyynyyyyyn", AF_INET, IPPROTO_ICMP },
 		{ "RAW", "yyynyyynyyyynyyyynn", AF_INET, SHOW_RAW },
+		{ "UDP-Lite", "yyynyyynyyyynnnyyyn", AF_INET, IPPROTO_UDPLITE },
 		{ "UDP", "yyynyyynyyyyynnyyyn", AF_INET, IPPROTO_UDP },
 		{ "TCP", "yyyyyyyyyyyyynyyyyy", AF_INET, IPPROTO_TCP },
 	};

@@ -195,7 +195,7 @@ static int get_one(const struct inet_sock *i, const struct abi_cmsghdr *h, bool 
 	case SOL_SOCKET:
 		return get_socket(h, c);
 	case SOL_UDP:
-		if (i->s.protocol != IPPROTO_UDP)
+		if (i->s.protocol != IPPROTO_UDP && i->s.protocol != IPPROTO_UDPLITE)
 			return 0;
 		if (h->cmsg_type != UDP_SEGMENT || h->cmsg_len != sizeof(*h) + sizeof(c->gso))
 			return -EINVAL;

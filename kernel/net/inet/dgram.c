@@ -72,8 +72,8 @@ static NOINLINE void drop_full(const struct dgram_sock *d, struct pkt *p)
 	bool v6 = !addr_is4(&ip_info(p)->dst);
 
 	if (d->ops->is_udp) {
-		net_count_udp(v6, InErrors);
-		net_count_udp(v6, RcvbufErrors);
+		net_count_udp(d->ops->is_lite, v6, InErrors);
+		net_count_udp(d->ops->is_lite, v6, RcvbufErrors);
 	}
 	pkt_drop(p, NET_DROP_rcvbuf);
 }
@@ -194,7 +194,7 @@ static ssize64_t give(struct dgram_sock *d, struct pkt *p, struct sockmsg *m, ui
 			m->out_flags |= MSG_TRUNC;
 		tell_about(d, p, m);
 		if (LIKELY(!(m->flags & MSG_PEEK) && d->ops->is_udp))
-			net_count_udp(!addr_is4(&ip_info(p)->src), InDatagrams);
+			net_count_udp(d->ops->is_lite, !addr_is4(&ip_info(p)->src), InDatagrams);
 		move_peek_off(&d->i.s, m->flags & MSG_PEEK ? n : p->len, m->flags & MSG_PEEK);
 	}
 	pkt_free(p);

@@ -28,7 +28,7 @@ struct dgram_ops {
 	int (*autobind)(struct dgram_sock *d); /* connect(2) and sends do so; NULL: no ports */
 	bool no_ports;                         /* sockets have none */
 	bool any_port;                         /* a peer's may be 0 */
-	bool is_udp;                           /* counts as such */
+	bool is_udp, is_lite;                  /* counts as UDP, or UDP-Lite */
 };
 
 struct dgram_sock {

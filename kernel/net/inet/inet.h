@@ -149,6 +149,9 @@ MUST_CHECK int ip_output(struct pkt *p, const struct ip_send *s);
 void ip_set_checksum(struct pkt *p, const struct ip_send *s, uint16_t offset);
 /* True when the transport checksum of a received p is right (or has been proved so). */
 bool ip_checksum_ok(const struct pkt *p);
+/* The same where a checksum covers the first n bytes only: UDP-Lite. */
+void ip_set_checksum_part(struct pkt *p, const struct ip_send *s, uint16_t offset, uint32_t n);
+bool ip_checksum_part_ok(const struct pkt *p, uint32_t n);
 
 /* Why a packet of ours was not delivered. */
 struct ip_error {

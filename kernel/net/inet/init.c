@@ -21,8 +21,9 @@ static int create(int family, int type, int protocol, struct socket **out)
 			return tcp_create(family, out);
 		return -EPROTONOSUPPORT;
 	case SOCK_DGRAM:
-		if (protocol == IPPROTO_IP || protocol == IPPROTO_UDP)
-			return udp_create(family, out);
+		if (protocol == IPPROTO_IP || protocol == IPPROTO_UDP ||
+		    protocol == IPPROTO_UDPLITE)
+			return udp_create(family, protocol, out);
 		if (protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 			return ping_create(family, out);
 		return -EPROTONOSUPPORT;

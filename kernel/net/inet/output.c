@@ -4,6 +4,7 @@
  */
 
 #include "abi/errno.h"
+#include "abi/in.h"
 #include "core/random.h"
 #include "lib/string.h"
 #include "net/checksum.h"
@@ -44,12 +45,12 @@ uint32_t ip_sum(const struct pkt *p, uint32_t sum)
 	return s.sum;
 }
 
-/* 0 in a UDP header means that there is none (RFC 768). */
+/* 0 in a UDP header means that there is none (RFC 768), and in one of UDP-Lite nothing. */
 static uint16_t finish_for(uint8_t proto, uint32_t sum)
 {
 	uint16_t c = csum_finish(sum);
 
-	return c == 0 && proto == IPPROTO_UDP_ ? 0xffff : c;
+	return c == 0 && (proto == IPPROTO_UDP_ || proto == IPPROTO_UDPLITE) ? 0xffff : c;
 }
 
 void ip_set_checksum(struct pkt *p, const struct ip_send *s, uint16_t offset)
@@ -65,6 +66,31 @@ void ip_set_checksum(struct pkt *p, const struct ip_send *s, uint16_t offset)
 		return;
 	}
 	csum_put(p->data + offset, finish_for(s->proto, ip_sum(p, ps)));
+}
+
+/* The sum of the first n bytes of p and a pseudo header, which is of the whole. */
+static uint32_t sum_of_part(const struct pkt *p, uint32_t n, uint32_t ps)
+{
+	struct sum s = { ps, 0 };
+
+	pkt_for_each(p, 0, n, sum_run, &s);
+	return s.sum;
+}
+
+void ip_set_checksum_part(struct pkt *p, const struct ip_send *s, uint16_t offset, uint32_t n)
+{
+	uint32_t ps = pseudo(&s->src, &s->dst, s->proto, p->len);
+
+	csum_put(p->data + offset, 0);
+	csum_put(p->data + offset, finish_for(s->proto, sum_of_part(p, n, ps)));
+}
+
+bool ip_checksum_part_ok(const struct pkt *p, uint32_t n)
+{
+	const struct ip_info *i = ip_info(p);
+	uint32_t ps = pseudo(&i->src, &i->dst, i->proto, p->len);
+
+	return csum_finish(sum_of_part(p, n, ps)) == 0;
 }
 
 bool ip_checksum_ok(const struct pkt *p)

@@ -157,7 +157,7 @@ MUST_CHECK int pkt_from_uio(struct pkt *p, struct uio *u, size_t n);
 MUST_CHECK int pkt_append_uio(struct pkt *p, struct uio *u, size_t n);
 
 /* udp.c, tcp.c, raw.c: sockets of a type; used by the families' create. */
-MUST_CHECK int udp_create(int family, struct socket **out);
+MUST_CHECK int udp_create(int family, int protocol, struct socket **out); /* or UDP-Lite's */
 MUST_CHECK int tcp_create(int family, struct socket **out);
 MUST_CHECK int raw_create(int family, int protocol, struct socket **out);
 MUST_CHECK int ping_create(int family, struct socket **out);

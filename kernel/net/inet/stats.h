@@ -38,7 +38,11 @@ static inline void net_count(enum net_stat s)
 /* The one of IPv4 or that of IPv6: net_count_ip(v6, InReceives). What Linux has in IpExt: _add. */
 #define net_count_ip(is6, name) net_count((is6) ? STAT_Ip6_##name : STAT_Ip_##name)
 
-#define net_count_udp(is6, name)       net_count((is6) ? STAT_Udp6_##name : STAT_Udp_##name)
+/* Of UDP or UDP-Lite: net_count_udp(lite, v6, InDatagrams). */
+#define net_count_udp(lite, is6, name)                                         \
+	net_count((lite)  ? (is6) ? STAT_UdpLite6_##name : STAT_UdpLite_##name \
+		  : (is6) ? STAT_Udp6_##name                                   \
+			  : STAT_Udp_##name)
 #define net_count_ip_add(is6, name, n) net_count_add((is6) ? STAT_Ip6_##name : STAT_IpExt_##name, n)
 
 /* One ICMP message in or out, also under its type. */

@@ -2,7 +2,7 @@
  * UDP out: one call, one datagram; or several calls with MSG_MORE or UDP_CORK; or one call and many
  * datagrams with UDP_SEGMENT.
  *
- * Source: RFC 768, udp(7), send(2).
+ * Source: RFC 768, RFC 3828, udp(7), udplite(7), send(2).
  */
 
 #include "abi/errno.h"
@@ -17,6 +17,16 @@
 
 enum { CHECKSUM_AT = 6, LEN_MAX = 65535, SEGMENTS_MAX = 64 };
 
+/* UDP-Lite's checksum, and what of p it covers. */
+static void cover_part(const struct udp_sock *u, struct pkt *p, const struct ip_send *how)
+{
+	uint32_t n = u->send_cover && u->send_cover < p->len ? u->send_cover : p->len;
+
+	/* Who asked for all of it says so by a 0 (RFC 3828 3.1). */
+	be16_put(p->data + 4, u->send_cover_set && !u->send_cover ? 0 : (uint16_t)n);
+	ip_set_checksum_part(p, how, CHECKSUM_AT, n);
+}
+
 /* Sends the payload p; consumes it. */
 static int transmit(struct udp_sock *u, struct pkt *p, const struct dgram_send *to,
 		    const struct ip_send *how)
@@ -28,15 +38,17 @@ static int transmit(struct udp_sock *u, struct pkt *p, const struct dgram_send *
 	(void)pkt_push(p, UDP_HEADER);
 	udp_build(p->data, i->lport, to->port, (uint16_t)p->len);
 	pkt_set_transport(p);
-	if (LIKELY(!(v4 ? socket_has(&i->s, SOB_NO_CHECK) : u->no_check6_tx)))
+	if (UNLIKELY(u->is_lite))
+		cover_part(u, p, how);
+	else if (LIKELY(!(v4 ? socket_has(&i->s, SOB_NO_CHECK) : u->no_check6_tx)))
 		ip_set_checksum(p, how, CHECKSUM_AT);
 	p->mark = to->c.mark;
 	p->priority = i->s.priority;
 	err = dgram_output(&u->d, p, how);
 	if (LIKELY(!err))
-		net_count_udp(!v4, OutDatagrams);
+		net_count_udp(u->is_lite, !v4, OutDatagrams);
 	else if (err == -ENOBUFS)
-		net_count_udp(!v4, SndbufErrors);
+		net_count_udp(u->is_lite, !v4, SndbufErrors);
 	return err;
 }
 
@@ -67,7 +79,11 @@ static int send_message(struct udp_sock *u, struct pkt *p, const struct dgram_se
 	struct ip_send how;
 	int err;
 
-	dgram_set_send(&u->d, to, IPPROTO_UDP_, &how);
+	dgram_set_send(&u->d, to, (uint8_t)u->d.i.s.protocol, &how);
+	if (UNLIKELY(gso && p->len > gso && u->is_lite)) {
+		pkt_free(p);
+		return -EIO;
+	}
 	if (UNLIKELY(gso && p->len > gso))
 		return transmit_segments(u, p, to, &how, gso);
 	if ((err = dgram_check_size(&u->d, to, &how, p->len + (size_t)UDP_HEADER))) {

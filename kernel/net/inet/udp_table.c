@@ -13,15 +13,12 @@
 #include "net/inet/udp.h"
 #include "net/netif.h"
 
-enum { BUCKETS = 2048 };
+struct udp_table udp_table, udplite_table;
 
-static struct udp_sock *by_addr[BUCKETS], *by_flow[BUCKETS];
-static _Atomic uint32_t nflows, moves;
-static uint64_t key[6]; /* immutable after boot */
-
-void udp_table_init(void)
+void udp_table_init(struct udp_table *t)
 {
-	random_bytes(key, sizeof(key));
+	inet_table_init(&t->ports, false);
+	random_bytes(t->key, sizeof(t->key));
 }
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -31,26 +28,27 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-static uint64_t hash_address(const struct ipv6_addr *a, unsigned at)
+static uint64_t hash_address(const uint64_t *key, const struct ipv6_addr *a)
 {
 	uint64_t half[2];
 
 	memcpy(half, a->b, sizeof(half));
-	return mix(half[0] ^ key[at], half[1] ^ key[at + 1]);
+	return mix(half[0] ^ key[0], half[1] ^ key[1]);
 }
 
-static struct udp_sock **addr_bucket(const struct ipv6_addr *local, uint16_t port)
+/* The place of a bucket in by_addr. */
+static uint32_t addr_bucket(const struct udp_table *t, const struct ipv6_addr *local, uint16_t port)
 {
-	uint64_t h = mix(hash_address(local, 0) ^ key[4], port ^ key[5]);
+	uint64_t h = mix(hash_address(t->key, local) ^ t->key[4], port ^ t->key[5]);
 
-	return &by_addr[h % BUCKETS];
+	return h % UDP_BUCKETS;
 }
 
-static uint64_t flow_number(const struct ipv6_addr *local, uint16_t lport,
-			    const struct ipv6_addr *remote, uint16_t rport)
+static uint64_t flow_number(const struct udp_table *t, const struct ipv6_addr *local,
+			    uint16_t lport, const struct ipv6_addr *remote, uint16_t rport)
 {
-	return mix(hash_address(local, 0) ^ hash_address(remote, 2) ^ key[4],
-		   ((uint32_t)lport << 16 | rport) ^ key[5]);
+	return mix(hash_address(t->key, local) ^ hash_address(t->key + 2, remote) ^ t->key[4],
+		   ((uint32_t)lport << 16 | rport) ^ t->key[5]);
 }
 
 /* All wildcards in one place: which families a socket takes is looked at there. */
@@ -66,7 +64,7 @@ static struct udp_sock *next_of(struct udp_sock *const *at)
 	return __atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
 
-static void unlink_locked(struct udp_sock *u)
+static void unlink_locked(struct udp_table *t, struct udp_sock *u)
 {
 	if (!u->hash_at)
 		return;
@@ -75,35 +73,37 @@ static void unlink_locked(struct udp_sock *u)
 	__atomic_store_n(u->hash_at, u->hash_next, __ATOMIC_RELEASE);
 	u->hash_at = NULL;
 	if (u->in_flows)
-		atomic_fetch_sub(&nflows, 1);
+		atomic_fetch_sub(&t->nflows, 1);
 	u->in_flows = false;
 }
 
 void udp_place_locked(struct udp_sock *u)
 {
+	struct udp_table *t = udp_table_of(u);
 	const struct inet_sock *i = &u->d.i;
 	struct ipv6_addr local = key_address(&i->local);
 	struct udp_sock **at = NULL;
 
 	if (i->lport && i->rport)
-		at = &by_flow[flow_number(&i->local, i->lport, &i->remote, i->rport) % BUCKETS];
+		at = &t->by_flow[flow_number(t, &i->local, i->lport, &i->remote, i->rport) %
+				 UDP_BUCKETS];
 	else if (i->lport)
-		at = addr_bucket(&local, i->lport);
+		at = &t->by_addr[addr_bucket(t, &local, i->lport)];
 	if (u->hash_at)
-		atomic_fetch_add(&moves, 1);
-	unlink_locked(u);
+		atomic_fetch_add(&t->moves, 1);
+	unlink_locked(t, u);
 	if (!at)
 		return;
 	if (i->rport) {
 		u->in_flows = true;
-		atomic_fetch_add(&nflows, 1);
+		atomic_fetch_add(&t->nflows, 1);
 	}
 	u->hash_next = *at;
 	u->hash_at = at;
 	if (*at)
 		(*at)->hash_at = &u->hash_next;
 	__atomic_store_n(at, u, __ATOMIC_RELEASE);
-	atomic_fetch_add(&moves, 1);
+	atomic_fetch_add(&t->moves, 1);
 }
 
 bool udp_takes(const struct udp_sock *u, const struct ip_info *ip, uint16_t sport, uint16_t dport,
@@ -115,11 +115,11 @@ bool udp_takes(const struct udp_sock *u, const struct ip_info *ip, uint16_t spor
 	       (!i->rport || (i->rport == sport && ipv6_eq(&i->remote, &ip->src)));
 }
 
-static struct udp_sock *find_flow(const struct ip_info *ip, uint16_t sport, uint16_t dport,
-				  const struct netdev *d)
+static struct udp_sock *find_flow(const struct udp_table *t, const struct ip_info *ip,
+				  uint16_t sport, uint16_t dport, const struct netdev *d)
 {
-	struct udp_sock *u =
-		next_of(&by_flow[flow_number(&ip->dst, dport, &ip->src, sport) % BUCKETS]);
+	struct udp_sock *u = next_of(
+		&t->by_flow[flow_number(t, &ip->dst, dport, &ip->src, sport) % UDP_BUCKETS]);
 
 	while (u && (!u->d.i.rport || !udp_takes(u, ip, sport, dport, d)))
 		u = next_of(&u->hash_next);
@@ -137,10 +137,12 @@ static unsigned score(const struct udp_sock *u, const struct ip_info *ip)
  * Of those that share a port each flow always has the same; of others that are as good as each
  * other, the newest. Everybody in a chain is looked at once more when several share.
  */
-static struct udp_sock *find_addr(const struct ipv6_addr *local, const struct ip_info *ip,
-				  uint16_t sport, uint16_t dport, const struct netdev *d)
+static struct udp_sock *find_addr(const struct udp_table *t, const struct ipv6_addr *local,
+				  const struct ip_info *ip, uint16_t sport, uint16_t dport,
+				  const struct netdev *d)
 {
-	struct udp_sock *first = next_of(addr_bucket(local, dport)), *best = NULL, *u;
+	struct udp_sock *first = next_of(&t->by_addr[addr_bucket(t, local, dport)]);
+	struct udp_sock *best = NULL, *u;
 	unsigned most = 0, same = 0, pick, n;
 
 	for (u = first; u; u = next_of(&u->hash_next)) {
@@ -157,7 +159,7 @@ static struct udp_sock *find_addr(const struct ipv6_addr *local, const struct ip
 	}
 	if (LIKELY(same <= 1) || !socket_has(&best->d.i.s, SOB_REUSEPORT))
 		return best;
-	pick = (unsigned)((flow_number(&ip->dst, dport, &ip->src, sport) >> 32) * same >> 32);
+	pick = (unsigned)((flow_number(t, &ip->dst, dport, &ip->src, sport) >> 32) * same >> 32);
 	for (u = first; u; u = next_of(&u->hash_next))
 		if (!u->d.i.rport && udp_takes(u, ip, sport, dport, d) && score(u, ip) == most &&
 		    socket_has(&u->d.i.s, SOB_REUSEPORT) && pick-- == 0)
@@ -165,21 +167,21 @@ static struct udp_sock *find_addr(const struct ipv6_addr *local, const struct ip
 	return best;
 }
 
-struct udp_sock *udp_lookup(const struct ip_info *ip, uint16_t sport, uint16_t dport,
-			    const struct netdev *d)
+struct udp_sock *udp_lookup(const struct udp_table *t, const struct ip_info *ip, uint16_t sport,
+			    uint16_t dport, const struct netdev *d)
 {
 	static const struct ipv6_addr any;
 	struct udp_sock *u = NULL;
 	uint32_t before;
 
 	do {
-		before = atomic_load_explicit(&moves, memory_order_acquire);
-		if (atomic_load_explicit(&nflows, memory_order_relaxed))
-			u = find_flow(ip, sport, dport, d);
+		before = atomic_load_explicit(&t->moves, memory_order_acquire);
+		if (atomic_load_explicit(&t->nflows, memory_order_relaxed))
+			u = find_flow(t, ip, sport, dport, d);
 		if (!u)
-			u = find_addr(&ip->dst, ip, sport, dport, d);
+			u = find_addr(t, &ip->dst, ip, sport, dport, d);
 		if (!u)
-			u = find_addr(&any, ip, sport, dport, d);
-	} while (!u && UNLIKELY(atomic_load_explicit(&moves, memory_order_acquire) != before));
+			u = find_addr(t, &any, ip, sport, dport, d);
+	} while (!u && UNLIKELY(atomic_load_explicit(&t->moves, memory_order_acquire) != before));
 	return u;
 }
