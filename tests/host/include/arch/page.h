@@ -4,6 +4,8 @@
 
 #include "lib/types.h"
 
+#define USER_END 0x00007ffffffff000ul
+
 static inline void *phys_to_virt(paddr_t pa)
 {
 	return (void *)(uintptr_t)pa;
