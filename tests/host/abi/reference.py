@@ -309,6 +309,7 @@ ABSENT = {
     "ERESTARTSYS": INTERNAL,
     "ERESTART_RESTARTBLOCK": INTERNAL,
     "F_SEAL_EXEC": NEWER,
+    "SOL_UDPLITE": "udplite(7): no header of libc has it",
     "MAXSYMLINKS": "differs: libc's is 20, path_resolution(7) says 40",
     "MAX_ARG_STRLEN": "execve(2)",
     "MAX_ERRNO": OURS,
