@@ -150,6 +150,12 @@ def count(text: str) -> int:
     return int(text)
 
 
+def times(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of times")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     try:
         value = float(text)
@@ -293,7 +299,7 @@ def command_test(args: list[str]) -> int:
     p.add_argument("--cpus", default="2")
     p.add_argument("-k", dest="pattern")
     p.add_argument("-j", dest="jobs", type=count, default=1)
-    p.add_argument("--repeat", type=count, default=1)
+    p.add_argument("--repeat", type=times, default=1)
     p.add_argument("--timeout", type=seconds)
     p.add_argument("-v", "--verbose", action="store_true")
     p.add_argument("--yes", action="store_true")
