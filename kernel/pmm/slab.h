@@ -36,6 +36,12 @@ void kfree(void *p);
 MUST_CHECK char *kstrdup(const char *s);
 size_t kmalloc_size(const void *p); /* usable bytes */
 
+#ifdef KEVLAR_DEBUG
+/* Asked about every object that is freed, whose cache is called `what`: panics when it must not be.
+ * NULL: nobody. */
+extern void (*slab_free_check)(const void *obj, size_t size, const char *what);
+#endif
+
 void slab_init(void);                 /* after pmm_init() */
 void slab_init_cpu(void);             /* by pmm_init_cpu() */
 uint64_t slab_pages(void);            /* pages in slabs */

@@ -15,6 +15,8 @@
 #define RED_LIVE 0xd84156c5635688c0ull
 enum { POISON = 0x6b };
 
+void (*slab_free_check)(const void *obj, size_t size, const char *what);
+
 struct tail {
 	void *link;
 	uint64_t red;
@@ -77,6 +79,8 @@ void slab_debug_free(struct slab_cache *c, void *obj, const void *caller)
 		      t->red == RED_FREE ? "double free of" : "overrun of", obj, t->red, t->caller,
 		      caller);
 	check_filled(c, obj, c->size, c->link, "overrun of");
+	if (slab_free_check)
+		slab_free_check(obj, c->size, c->name);
 	if (!c->ctor)
 		memset(obj, POISON, c->size);
 	t->red = RED_FREE;

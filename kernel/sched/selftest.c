@@ -170,6 +170,36 @@ static void count_fired(struct timer *t)
 	atomic_fetch_add(&fired, 1);
 }
 
+static void fire_again(struct timer *t)
+{
+	timer_arm(t, clock_mono());
+}
+
+static void arm_here(void *t)
+{
+	timer_arm(t, clock_mono());
+}
+
+/* A timer that arms itself, on another CPU: cancelled means neither queued nor running. */
+static void cancel_what_fires_again(void)
+{
+	struct timer t;
+
+	timer_init(&t, fire_again);
+	for (unsigned i = 0; i < ROUNDS / 8; i++) {
+		unsigned cpu = (unsigned)(random_u64() % ncpus);
+
+		if (cpu == cpu_id() ||
+		    !(atomic_load_explicit(&cpus_online, memory_order_relaxed) & BIT(cpu)))
+			continue;
+		ipi_call(BIT(cpu), arm_here, &t);
+		for (unsigned k = (unsigned)(random_u64() % 128); k > 0; k--)
+			arch_pause();
+		timer_cancel(&t);
+		KASSERT(atomic_load(&t.state) == 0);
+	}
+}
+
 static void timer_storm(void *arg)
 {
 	struct timer t[8];
@@ -198,6 +228,7 @@ static void timer_storm(void *arg)
 		expected += !timer_cancel(&t[0]);
 		KASSERT(expected - before <= 1 && atomic_load(&t[0].state) == 0);
 	}
+	cancel_what_fires_again();
 	leave();
 }
 

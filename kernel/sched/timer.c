@@ -21,6 +21,8 @@
 #include "abi/sched.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/panic.h"
+#include "pmm/slab.h"
 #include "sched/ipi.h"
 #include "sched/sched_priv.h"
 #include "sched/timerq.h"
@@ -41,6 +43,10 @@ struct timer_base {
 
 static PERCPU(struct timer_base, bases);
 
+#ifdef KEVLAR_DEBUG
+static void check_free(const void *obj, size_t size, const char *what);
+#endif
+
 void timer_init_cpu(unsigned cpu)
 {
 	struct timer_base *b = &of_cpu(bases, cpu);
@@ -48,6 +54,9 @@ void timer_init_cpu(unsigned cpu)
 	*b = (struct timer_base){ .hardware = NSEC_MAX, .tick = NSEC_MAX };
 	spin_init(&b->lock, RANK_TIMER);
 	timerq_init(&b->queue);
+#ifdef KEVLAR_DEBUG
+	slab_free_check = check_free;
+#endif
 }
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t))
@@ -66,6 +75,69 @@ static void program(struct timer_base *b, nsec_t when)
 	arch_timer_set(when);
 }
 
+#ifdef KEVLAR_DEBUG
+
+/*
+ * Memory with a queued timer must not be freed. How many are queued is counted by a hash of their
+ * addresses; only where a freed object's counts are not all zero are the queues themselves asked.
+ */
+enum { SEATS = 4096, SEAT_SHIFT = 6 };
+static _Atomic uint16_t seats[SEATS];
+
+static _Atomic uint16_t *seat(uintptr_t line)
+{
+	return &seats[(line ^ line >> 12) % SEATS];
+}
+
+static void note_queued(struct timer *t, int by)
+{
+	atomic_fetch_add_explicit(seat((uintptr_t)t >> SEAT_SHIFT), (uint16_t)by,
+				  memory_order_relaxed);
+}
+
+static bool may_be_queued(uintptr_t from, uintptr_t to)
+{
+	for (uintptr_t line = from >> SEAT_SHIFT; line <= (to - 1) >> SEAT_SHIFT; line++)
+		if (atomic_load_explicit(seat(line), memory_order_relaxed))
+			return true;
+	return false;
+}
+
+/* By trylock: what is freed under a lock of a higher rank is still looked at. */
+static void check_free(const void *obj, size_t size, const char *what) NO_TSA
+{
+	uintptr_t from = (uintptr_t)obj, to = from + size;
+	irqstate_t s;
+
+	if (!may_be_queued(from, to))
+		return;
+	s = arch_irq_save();
+	for (unsigned cpu = 0; cpu < ncpus; cpu++) {
+		struct timer_base *b = &of_cpu(bases, cpu);
+
+		if (!spin_trylock(&b->lock))
+			continue;
+		for (struct rbnode *n = b->queue.first; n; n = rb_next(n)) {
+			struct timer *t = rb_entry(n, struct timer, node);
+
+			if ((uintptr_t)t >= from && (uintptr_t)t < to)
+				panic("%s %p is freed with a timer in it: +%zu, fn %p", what, obj,
+				      (uintptr_t)t - from, (void *)(uintptr_t)t->fn);
+		}
+		spin_unlock(&b->lock);
+	}
+	arch_irq_restore(s);
+}
+
+#else
+
+static void note_queued(struct timer *t, int by)
+{
+	(void)t, (void)by;
+}
+
+#endif
+
 /* Takes t out of the queue it is in. False: it is in none (any more). */
 static bool unqueue(struct timer *t) NO_TSA
 {
@@ -79,6 +151,7 @@ static bool unqueue(struct timer *t) NO_TSA
 		spin_lock(&b->lock);
 		if ((atomic_load_explicit(&t->state, memory_order_relaxed) & QUEUED_MASK) == cpu) {
 			timerq_remove(&b->queue, t);
+			note_queued(t, -1);
 			atomic_fetch_sub_explicit(&t->state, cpu, memory_order_relaxed);
 			spin_unlock(&b->lock);
 			return true;
@@ -99,6 +172,7 @@ void timer_arm(struct timer *t, nsec_t expires)
 		spin_lock(&b->lock);
 		t->expires = expires;
 		atomic_fetch_add_explicit(&t->state, 1 + cpu_id(), memory_order_relaxed);
+		note_queued(t, 1);
 		if (timerq_insert(&b->queue, t))
 			program(b, expires);
 		spin_unlock(&b->lock);
@@ -122,14 +196,16 @@ bool timer_try_cancel(struct timer *t)
 
 bool timer_cancel(struct timer *t)
 {
-	bool was = timer_try_cancel(t);
-	uint32_t running;
+	bool was = false;
+	uint32_t state, running;
 
 	for (;;) {
-		running = (atomic_load_explicit(&t->state, memory_order_acquire) & RUNNING_MASK) >>
-			  RUNNING_SHIFT;
+		/* Each time: the callback that is waited for may arm it again. */
+		was |= timer_try_cancel(t);
+		state = atomic_load_explicit(&t->state, memory_order_acquire);
+		running = (state & RUNNING_MASK) >> RUNNING_SHIFT;
 		/* On this CPU we are inside the callback: waiting would be for ever. */
-		if (running == 0 || running == 1 + cpu_id())
+		if (running == 1 + cpu_id() || !(state & (QUEUED_MASK | RUNNING_MASK)))
 			return was;
 		arch_pause();
 	}
@@ -155,6 +231,7 @@ static struct timer *take_due(struct timer_base *b, nsec_t now) NO_TSA
 		arch_pause();
 	}
 	timerq_remove(&b->queue, t);
+	note_queued(t, -1);
 	atomic_fetch_add_explicit(&t->state, (me << RUNNING_SHIFT) - me, memory_order_relaxed);
 	spin_unlock(&b->lock);
 	return t;
