@@ -28,6 +28,7 @@ struct model {
 	struct vmspace *vs;
 	uint8_t value[PAGES];
 	uint8_t prot[PAGES]; /* 0xff: nothing mapped */
+	bool given[PAGES];   /* by MADV_FREE: the value, or 0 */
 };
 
 static struct model *models[MODELS];
@@ -55,7 +56,7 @@ static void check_model(struct model *m)
 		if (m->prot[i] == 0xff)
 			KASSERT(n == -EFAULT);
 		else if (n == 1)
-			KASSERT(byte == m->value[i]);
+			KASSERT(byte == m->value[i] || (m->given[i] && byte == 0));
 		else
 			KASSERT(m->prot[i] == 0);
 	}
@@ -76,6 +77,7 @@ static void op_map(struct model *m, uint64_t first, uint64_t n)
 		return;
 	memset(&m->value[first], 0, n);
 	memset(&m->prot[first], (int)a.prot, n);
+	memset(&m->given[first], 0, n);
 }
 
 static void op_unmap(struct model *m, uint64_t first, uint64_t n)
@@ -109,8 +111,10 @@ static void op_write(struct model *m, uint64_t first, uint64_t n)
 		ssize64_t got = vm_access(m->vs, at(i), &byte, 1, true, false);
 
 		KASSERT(got == 1 ? m->prot[i] != 0xff && (m->prot[i] & PROT_WRITE) : true);
-		if (got == 1)
+		if (got == 1) {
 			m->value[i] = byte;
+			m->given[i] = false;
+		}
 	}
 }
 
@@ -125,18 +129,24 @@ static void op_move(struct model *m, uint64_t first, uint64_t n)
 		return;
 	memcpy(&m->value[to], &m->value[first], n);
 	memcpy(&m->prot[to], &m->prot[first], n);
+	memcpy(&m->given[to], &m->given[first], n);
 	memset(&m->value[first], 0, n);
 	memset(&m->prot[first], 0xff, n);
 }
 
 static void op_drop(struct model *m, uint64_t first, uint64_t n)
 {
-	int err = vm_advise(m->vs, at(first), n << PAGE_SHIFT, rnd(2) ? MADV_DONTNEED : MADV_FREE);
+	int advice = rnd(2) ? MADV_DONTNEED : MADV_FREE;
+	int err = vm_advise(m->vs, at(first), n << PAGE_SHIFT, advice);
 	bool hole = false;
 
 	for (uint64_t i = first; i < first + n; i++)
 		hole |= m->prot[i] == 0xff;
-	if (err == 0 || (err == -ENOMEM && hole))
+	if (err != 0 && (err != -ENOMEM || !hole))
+		return;
+	if (advice == MADV_FREE)
+		memset(&m->given[first], 1, n);
+	else
 		memset(&m->value[first], 0, n);
 }
 
@@ -188,6 +198,7 @@ static struct model *model_create(void)
 	KASSERT(m && !vmspace_create(&m->vs));
 	memset(m->value, 0, sizeof(m->value));
 	memset(m->prot, 0xff, sizeof(m->prot));
+	memset(m->given, 0, sizeof(m->given));
 	return m;
 }
 
