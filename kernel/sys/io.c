@@ -374,6 +374,35 @@ static int64_t flags_ioctl(struct file *f, uint32_t cmd, uaddr_t arg)
 	return -ENOTTY;
 }
 
+/* ioctl_ficlone(2): the checks; no file system here shares blocks between files. */
+static int64_t clone_range(const struct file *to, int32_t from_fd)
+{
+	struct fdref from = fdref_get(from_fd);
+	uint32_t type = to->inode->mode & S_IFMT;
+	int err = -EOPNOTSUPP;
+
+	if (from.file == NULL)
+		err = -EBADF;
+	else if (from.file->inode->sb != to->inode->sb)
+		err = -EXDEV;
+	else if (type == S_IFDIR || (from.file->inode->mode & S_IFMT) == S_IFDIR)
+		err = -EISDIR;
+	else if (type != S_IFREG || (from.file->inode->mode & S_IFMT) != S_IFREG)
+		err = -EINVAL;
+	else if (!(from.file->mode & FMODE_READ) || !(to->mode & FMODE_WRITE))
+		err = -EBADF;
+	fdref_put(from);
+	return err;
+}
+
+/* FICLONERANGE's argument begins with the descriptor, as 64 bits. */
+static int64_t clone_part(const struct file *to, uaddr_t arg)
+{
+	uint64_t from;
+
+	return get_user_u64(&from, arg) ? -EFAULT : clone_range(to, (int32_t)from);
+}
+
 /* The requests that every file understands; then the file's own. */
 static int64_t file_ioctl(int fd, struct file *f, uint32_t cmd, uint64_t arg)
 {
@@ -391,6 +420,13 @@ static int64_t file_ioctl(int fd, struct file *f, uint32_t cmd, uint64_t arg)
 			return put_user_u32(UADDR(arg),
 					    (uint32_t)((off64_t)f->inode->size - f->pos));
 		break;
+	case FIFREEZE: /* no file system here can be: none is frozen */
+	case FITHAW:
+		return !capable(CAP_SYS_ADMIN) ? -EPERM : cmd == FIFREEZE ? -EOPNOTSUPP : -EINVAL;
+	case FICLONE:
+		return clone_range(f, (int32_t)arg);
+	case FICLONERANGE:
+		return clone_part(f, UADDR(arg));
 	}
 	if (f->ops->ioctl == NULL && f->inode->sb->has_flags)
 		return flags_ioctl(f, cmd, UADDR(arg));

@@ -427,7 +427,7 @@ void fsnotify_path_marked(const struct path *p, uint32_t mask)
 
 	if (S_ISDIR(i->mode))
 		mask |= IN_ISDIR;
-	fsnotify(i, mask, NULL);
+	/* Whoever watches both hears of the entry first, then of the file. */
 	parent = dentry_get_parent(p->dentry);
 	dir = dentry_inode(parent);
 	if (parent != p->dentry && atomic_load(&dir->marks) != NULL &&
@@ -435,10 +435,12 @@ void fsnotify_path_marked(const struct path *p, uint32_t mask)
 		epoch_enter();
 		strscpy(name, p->dentry->name, NAME_LEN_MAX + 1);
 		epoch_exit();
-		if (atomic_load(&p->dentry->flags) & DENTRY_UNHASHED)
-			mask |= IN_EXCL_UNLINK;
-		fsnotify(dir, mask, name);
+		fsnotify(dir,
+			 atomic_load(&p->dentry->flags) & DENTRY_UNHASHED ? mask | IN_EXCL_UNLINK
+									  : mask,
+			 name);
 		kfree(name);
 	}
 	dentry_put(parent);
+	fsnotify(i, mask, NULL);
 }

@@ -245,11 +245,11 @@ int vfs_link(const struct path *from, int dirfd, const char *name)
 			err = -EXDEV;
 		else if (!(err = may_link(current_cred(), i)))
 			err = do_link(dentry_inode(at.path.dentry), d, i);
+		if (!err)
+			fsnotify(i, IN_ATTRIB, NULL);
 		end_create(&at, d, err, IN_CREATE);
 	}
 	path_put(&at.path);
-	if (!err)
-		fsnotify(i, IN_ATTRIB, NULL);
 	return err;
 }
 
@@ -291,6 +291,10 @@ static void notify_removed(struct inode *dir, struct inode *i, const struct walk
 
 	if (LIKELY(atomic_load(&dir->marks) == NULL && atomic_load(&i->marks) == NULL))
 		return;
+	if (!is_dir) /* its count of links is an attribute */
+		fsnotify(i, IN_ATTRIB, NULL);
+	if ((i->nlink == 0 || is_dir) && !in_use && atomic_load(&i->marks) != NULL)
+		fsnotify_inode_gone(i, IN_DELETE_SELF);
 	name = kmalloc(at->last_len + 1);
 	if (name != NULL) {
 		memcpy(name, at->last, at->last_len);
@@ -298,9 +302,6 @@ static void notify_removed(struct inode *dir, struct inode *i, const struct walk
 		fsnotify(dir, IN_DELETE | is_dir, name);
 		kfree(name);
 	}
-	fsnotify(i, IN_ATTRIB, NULL);
-	if ((i->nlink == 0 || is_dir) && !in_use && atomic_load(&i->marks) != NULL)
-		fsnotify_inode_gone(i, IN_DELETE_SELF);
 }
 
 /* What was found as the last of a walk, whose result is used up. */

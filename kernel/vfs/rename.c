@@ -186,7 +186,9 @@ static void notify_renamed(const struct rename *r, struct inode *victim)
 	}
 	if (atomic_load(&to->marks) != NULL)
 		fsnotify_hook(to, IN_MOVED_TO | is_dir, r->od->name, cookie);
-	fsnotify(i, IN_MOVE_SELF, NULL);
+	if (victim != NULL)
+		fsnotify(victim, IN_ATTRIB | (S_ISDIR(victim->mode) ? IN_ISDIR : 0), NULL);
+	fsnotify(i, IN_MOVE_SELF | is_dir, NULL);
 	if (victim != NULL && victim->nlink == 0 && atomic_load(&victim->marks) != NULL &&
 	    atomic_load(&r->nd->ref) == 1)
 		fsnotify_inode_gone(victim, IN_DELETE_SELF);

@@ -255,6 +255,75 @@ TEST(inotify_excl_unlink)
 	CHECK_EQ(events_of(b), 0);
 }
 
+/* The next events: "wd/mask" each. */
+static const char *sequence_of(int in)
+{
+	static char text[512];
+	_Alignas(struct inotify_event) char buf[4096];
+	ssize_t n = read(in, buf, sizeof(buf));
+	char *out = text;
+
+	*text = '\0';
+	for (char *p = buf; n > 0 && p < buf + n;) {
+		struct inotify_event *e = (void *)p;
+
+		out += sprintf(out, "%d/%x ", e->wd, e->mask & ~(unsigned)IN_ISDIR);
+		p += sizeof(*e) + e->len;
+	}
+	return text;
+}
+
+/* Who watches a directory and what is in it hears of the entry first, then of the file. */
+TEST(inotify_order_of_parent_and_child)
+{
+	int in = inotify_init1(IN_NONBLOCK), fd;
+
+	CHECK_OK(mkdir("d", 0700));
+	CHECK_OK(mkdir("d/s", 0700));
+	CHECK_EQ(inotify_add_watch(in, "d", IN_ALL_EVENTS), 1);
+	CHECK_EQ(inotify_add_watch(in, "d/s", IN_ALL_EVENTS), 2);
+	CHECK_OK(fd = open("d/s", O_RDONLY));
+	CHECK_OK(close(fd));
+	CHECK_STR(sequence_of(in), "1/20 2/20 1/10 2/10 ");
+	CHECK_OK(rmdir("d/s"));
+	CHECK_STR(sequence_of(in), "2/400 2/8000 1/200 ");
+	CHECK_OK(fd = open("d/f", O_CREAT | O_WRONLY, 0600));
+	CHECK_EQ(inotify_add_watch(in, "d/f", IN_ALL_EVENTS), 3);
+	sequence_of(in);
+	CHECK_OK(unlink("d/f"));
+	CHECK_STR(sequence_of(in), "3/4 1/200 ");
+	CHECK_OK(close(fd));
+	CHECK_STR(sequence_of(in), "1/8 3/8 3/400 3/8000 ");
+	CHECK_OK(close(open("d/g", O_CREAT | O_WRONLY, 0600)));
+	CHECK_EQ(inotify_add_watch(in, "d/g", IN_ALL_EVENTS), 4);
+	CHECK_OK(close(open("d/h", O_CREAT | O_WRONLY, 0600)));
+	CHECK_EQ(inotify_add_watch(in, "d/h", IN_ALL_EVENTS), 5);
+	sequence_of(in);
+	CHECK_OK(rename("d/g", "d/h"));
+	CHECK_STR(sequence_of(in), "1/40 1/80 5/4 4/800 5/400 5/8000 ");
+	CHECK_OK(link("d/h", "d/i"));
+	CHECK_STR(sequence_of(in), "4/4 1/100 ");
+	CHECK_OK(unlink("d/i"));
+	CHECK_STR(sequence_of(in), "4/4 1/200 ");
+}
+
+TEST(requests_that_no_file_system_here_offers)
+{
+	int a = open("a", O_CREAT | O_RDWR, 0600), b = open("b", O_CREAT | O_RDWR, 0600), p[2];
+
+	CHECK_ERR(ioctl(a, FICLONE, b), EOPNOTSUPP);
+	CHECK_ERR(ioctl(open(".", O_RDONLY), FICLONE, b), EISDIR);
+	CHECK_ERR(ioctl(a, FICLONE, -1), EBADF);
+	CHECK_ERR(ioctl(open("a", O_RDONLY), FICLONE, b), EBADF);
+	CHECK_OK(pipe(p));
+	CHECK_ERR(ioctl(p[1], FICLONE, b), EXDEV);
+	CHECK_ERR(ioctl(p[1], FICLONE, p[0]), EINVAL);
+	CHECK_ERR(ioctl(a, FICLONERANGE, NULL), EFAULT);
+	CHECK_ERR(ioctl(a, FICLONERANGE, &(struct file_clone_range){ .src_fd = b }), EOPNOTSUPP);
+	CHECK_ERR(ioctl(a, FIFREEZE, 0), EOPNOTSUPP);
+	CHECK_ERR(ioctl(a, FITHAW, 0), EINVAL);
+}
+
 TEST(inotify_tells_of_an_unmount)
 {
 	int in = inotify_init1(IN_NONBLOCK);
