@@ -142,6 +142,7 @@ void tree_reap_locked(struct process *p)
 	p->reaped = true;
 	list_remove(&p->sibling);
 	atomic_store_explicit(&p->pid->process, NULL, memory_order_release);
+	process_total--;
 	task_unlink_locked(p->leader);
 	sigunlock(l);
 	tree_set_group_locked(p, NULL);

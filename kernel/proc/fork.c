@@ -42,6 +42,13 @@ struct plan {
 	bool thread_ready;
 };
 
+uint32_t process_total;
+
+uint32_t process_count(void)
+{
+	return process_total;
+}
+
 uint64_t process_fork_count(void)
 {
 	return atomic_load_explicit(&nr_forks, memory_order_relaxed);
@@ -351,6 +358,7 @@ static void link_process(struct plan *f) HOLDS(&proctree_lock)
 		f->t->parent_tid = me->leader->parent_tid;
 	process_get(p); /* the tree's; the first is the task's */
 	atomic_store_explicit(&f->pid->process, p, memory_order_release);
+	process_total++;
 }
 
 static int plan_commit(struct plan *f)

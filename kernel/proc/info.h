@@ -13,4 +13,5 @@ char task_state_char(const struct task *t); /* R S D T Z X */
 void task_list_children(struct task *t, struct textbuf *out);
 
 extern int task_max;               /* kernel.threads-max: of all users, root's too */
+uint32_t process_count(void);      /* processes that have not been reaped; racy */
 uint64_t process_fork_count(void); /* processes and threads ever made: /proc/stat */

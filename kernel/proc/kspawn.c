@@ -128,6 +128,7 @@ static void link_locked(struct newborn *n) HOLDS(&proctree_lock)
 	list_add_tail(&p->tasks, &n->t->group_node);
 	atomic_store_explicit(&p->ntasks, 1, memory_order_relaxed);
 	atomic_store_explicit(&n->pid->process, p, memory_order_release);
+	process_total++;
 	atomic_store_explicit(&n->pid->task, n->t, memory_order_release);
 	pid_publish_locked(n->pid);
 }

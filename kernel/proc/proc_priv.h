@@ -56,6 +56,7 @@ void tree_check_orphans_locked(struct process *member, struct process *old_paren
 bool group_is_orphaned_locked(struct pid *group, const struct process *ignore)
 	HOLDS(&proctree_lock);
 
+extern uint32_t process_total;              /* not reaped; PROCTREE to change */
 extern _Atomic uint32_t task_total;         /* that count against task_max */
 void task_uncharge(struct user_account *u); /* a task of u's is gone */
 

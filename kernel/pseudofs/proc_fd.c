@@ -63,9 +63,14 @@ static int fdinfo_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
-static const struct pnode fd_node = {
-	.name = "", .mode = S_IFLNK | 0700, .link = fd_link, .volatile_links = true
-};
+/* A link's mode tells how the file is open. By FMODE_READ and FMODE_WRITE; O_PATH: neither. */
+#define FD_NODE(perm)                                                                          \
+	{                                                                                      \
+		.name = "", .mode = S_IFLNK | (perm), .link = fd_link, .volatile_links = true, \
+		.link_size = 64                                                                \
+	}
+static const struct pnode fd_none = FD_NODE(0), fd_read = FD_NODE(0500), fd_write = FD_NODE(0300),
+			  fd_both = FD_NODE(0700);
 static const struct pnode fdinfo_node = {
 	.name = "",
 	.mode = S_IFREG | 0400,
@@ -73,9 +78,11 @@ static const struct pnode fdinfo_node = {
 	.volatile_links = true,
 };
 
+/* as: NULL: a link. */
 static int find(struct pinode *dir, const char *name, size_t len, const struct pnode *as,
 		const struct pnode **node, struct psubject *s)
 {
+	const struct pnode *link = &fd_none;
 	struct file *f;
 	uint32_t fd;
 
@@ -86,18 +93,22 @@ static int find(struct pinode *dir, const char *name, size_t len, const struct p
 	struct pinode probe = { .subject = *s };
 	if ((f = subject_file(&probe)) == NULL)
 		return -ENOENT;
+	if (f->mode & FMODE_READ)
+		link = f->mode & FMODE_WRITE ? &fd_both : &fd_read;
+	else if (f->mode & FMODE_WRITE)
+		link = &fd_write;
 	file_put(f);
 	process_get(s->process);
 	if (s->task)
 		task_get(s->task);
-	*node = as;
+	*node = as != NULL ? as : link;
 	return 0;
 }
 
 int proc_fd_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
 		 struct psubject *s)
 {
-	return find(dir, name, len, &fd_node, node, s);
+	return find(dir, name, len, NULL, node, s);
 }
 
 int proc_fdinfo_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
@@ -122,6 +133,6 @@ bool proc_fd_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
 	file_put(f);
 	*key = (uint64_t)fd;
 	fmt(name, size, "%d", fd);
-	*node = &fd_node;
+	*node = &fd_both; /* its type is all that counts here */
 	return true;
 }

@@ -463,6 +463,11 @@ static int task_find(struct pinode *dir, const char *name, size_t len, const str
 	return 0;
 }
 
+static uint32_t task_subdirs(struct pinode *dir)
+{
+	return atomic_load_explicit(&dir->subject.process->ntasks, memory_order_relaxed);
+}
+
 static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
 		      const struct pnode **node)
 {
@@ -575,7 +580,11 @@ static const struct pnode pid_nodes[] = {
 	  .mode = S_IFREG | 0666,
 	  .show = timerslack_show,
 	  .store = timerslack_store },
-	{ .name = "task", .mode = S_IFDIR | 0555, .find = task_find, .list = task_list },
+	{ .name = "task",
+	  .mode = S_IFDIR | 0555,
+	  .find = task_find,
+	  .list = task_list,
+	  .subdirs = task_subdirs },
 	{ 0 },
 };
 

@@ -121,6 +121,12 @@ static bool root_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 	return true;
 }
 
+static uint32_t root_subdirs(struct pinode *dir)
+{
+	(void)dir;
+	return process_count();
+}
+
 static int self_link(struct pinode *i, const char **text, char **to_free, struct path *jump)
 {
 	char buf[16];
@@ -363,6 +369,7 @@ static const struct pnode proc_root = {
 	.children = root_nodes,
 	.find = root_find,
 	.list = root_list,
+	.subdirs = root_subdirs,
 };
 
 static int procfs_mount(const struct fs_type *t, const char *source, unsigned flags,

@@ -70,11 +70,13 @@ MUST_CHECK static int pinode_create(struct superblock *sb, const struct pnode *n
 	p->subject = *s;
 	i->uid = i->gid = 0;
 	i->nlink = S_ISDIR(n->mode) ? 2 : 1;
+	i->btime = -1; /* nothing was made: the file is looked at */
 	if (S_ISDIR(n->mode)) {
 		i->ops = &pseudo_dir_ops;
 		i->fops = &pseudo_dir_file_ops;
 	} else if (S_ISLNK(n->mode)) {
 		i->ops = &pseudo_link_ops;
+		atomic_init(&i->size, n->link_size);
 	} else {
 		i->ops = &pseudo_file_inode_ops;
 		if (sb->magic == SYSFS_MAGIC) /* a page, however long the text is */
@@ -130,31 +132,54 @@ static bool pseudo_revalidate(struct dentry *d)
 	return p->subject.process == NULL || p->subject.process->pid->process != NULL;
 }
 
-/* Owner of a process's files: its effective ids; root's when it is not dumpable. */
-static int pseudo_getattr(struct inode *i, struct kstat *st)
+/* Programs that walk a tree take 2 for "no directories below". sysfs has few children each, and is
+ * asked for them; procfs, with a child per process, for their number. */
+static uint32_t count_links(struct pinode *pd)
 {
-	struct pinode *p = pinode_of(i);
-	struct task *t = subject_get_task(&p->subject);
+	const struct pnode *n;
+	uint32_t links = 2;
+	char name[32];
+
+	for (n = pd->node->children; n && n->name; n++)
+		links += S_ISDIR(n->mode);
+	if (pd->node->subdirs)
+		links += pd->node->subdirs(pd);
+	else if (pd->node->list && pd->inode.sb->magic == SYSFS_MAGIC)
+		for (uint64_t key = 0; pd->node->list(pd, &key, name, sizeof(name), &n); key++)
+			links += S_ISDIR(n->mode);
+	return links;
+}
+
+/* Owner of a process's files: its effective ids; root's when it is not dumpable. */
+static void follow_owner(struct inode *i)
+{
+	struct task *t = subject_get_task(&pinode_of(i)->subject);
 	const struct cred *c;
 
+	if (t == NULL)
+		return;
+	c = task_get_cred(t);
+	i->uid = c->euid;
+	i->gid = c->egid;
+	cred_put(c);
+	task_put(t);
+}
+
+static int pseudo_getattr(struct inode *i, struct kstat *st)
+{
+	follow_owner(i);
 	inode_getattr(i, st);
-	if (t != NULL) {
-		c = task_get_cred(t);
-		i->uid = st->uid = c->euid;
-		i->gid = st->gid = c->egid;
-		cred_put(c);
-		task_put(t);
-	}
+	if (S_ISDIR(i->mode))
+		st->nlink = count_links(pinode_of(i));
 	return 0;
 }
 
 static int pseudo_permission(struct inode *i, unsigned mask)
 {
 	struct pinode *p = pinode_of(i);
-	struct kstat st;
 
 	if (p->subject.process)
-		pseudo_getattr(i, &st);
+		follow_owner(i);
 	if (p->node->owned_by_subject && p->subject.process) {
 		struct task *t = subject_get_task(&p->subject);
 		int err = t && task_may_access(t, ACCESS_READ) == 0 ? 0 : -EACCES;
@@ -279,7 +304,7 @@ int pseudo_mount(const struct fs_type *t, uint32_t magic, const struct pnode *ro
 	if ((err = superblock_create(t, &pseudo_super_ops, &sb)))
 		return err;
 	sb->magic = magic;
-	sb->blocksize = PAGE_SIZE;
+	sb->blocksize = magic == PROC_SUPER_MAGIC ? 1024 : PAGE_SIZE;
 	if ((err = pinode_create(sb, root, &none, &i)))
 		goto put_sb;
 	if ((sb->root = dentry_create_root(sb, i)) == NULL) {

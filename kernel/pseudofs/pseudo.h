@@ -60,6 +60,10 @@ struct pnode {
 	const struct file_ops *fops; /* files with methods of their own */
 	uint64_t arg;                /* the table's own */
 	const void *ptr;
+	/* Directories below procfs: how many of the dynamic children are directories. NULL: none.
+	 */
+	uint32_t (*subdirs)(struct pinode *dir);
+	uint32_t link_size;    /* symbolic links: st_size */
 	bool owned_by_subject; /* uid and gid of the process; private to it when not dumpable */
 	bool volatile_links;   /* children are looked up anew each time */
 };

@@ -150,6 +150,76 @@ TEST(proc_fd_lists_and_links)
 	CHECK(found);
 }
 
+static unsigned link_mode(int fd)
+{
+	char name[64];
+	struct stat st;
+
+	CHECK(fd >= 0);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	CHECK_OK(lstat(name, &st));
+	CHECK_EQ(st.st_size, 64);
+	return st.st_mode;
+}
+
+/* lsof's and lsfd's r, w and u. */
+TEST(proc_fd_links_tell_how_a_file_is_open)
+{
+	CHECK_EQ(link_mode(open("f", O_CREAT | O_RDWR, 0600)), S_IFLNK | 0700);
+	CHECK_EQ(link_mode(open("f", O_RDONLY)), S_IFLNK | 0500);
+	CHECK_EQ(link_mode(open("f", O_WRONLY)), S_IFLNK | 0300);
+	CHECK_EQ(link_mode(open("f", O_PATH)), S_IFLNK);
+	CHECK_EQ(link_mode(open(".", O_RDONLY)), S_IFLNK | 0500);
+}
+
+static unsigned links(const char *name)
+{
+	struct stat st;
+
+	CHECK_OK(stat(name, &st));
+	return st.st_nlink;
+}
+
+/* The fields of "name" that are directories, and two. */
+static unsigned links_counted(const char *name)
+{
+	DIR *d = opendir(name);
+	unsigned n = 2;
+
+	CHECK(d != NULL);
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_type == DT_DIR && e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+TEST(proc_and_sys_count_their_directories)
+{
+	unsigned before = links("/proc/self/task");
+	struct statx st;
+	struct stat s;
+	pid_t child;
+
+	CHECK_EQ(before, 3);
+	CHECK_EQ(links("/proc/self"), links_counted("/proc/self"));
+	CHECK_EQ(links("/sys/devices/system/cpu/cpu0"), links_counted("/sys/devices/system/cpu/cpu0"));
+	CHECK_EQ(links("/sys"), links_counted("/sys"));
+	before = links("/proc");
+	CHECK((child = fork()) >= 0);
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	CHECK_EQ(links("/proc"), before + 1);
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	CHECK_EQ(links("/proc"), before);
+	CHECK_OK(statx(AT_FDCWD, "/proc/version", 0, STATX_ALL, &st));
+	CHECK(!(st.stx_mask & STATX_BTIME));
+	CHECK_OK(stat("/proc/version", &s));
+	CHECK_EQ(s.st_blksize, 1024);
+}
+
 TEST(proc_lists_processes)
 {
 	bool me = false, one = false;
