@@ -5,6 +5,7 @@
 
 #include "dev/net/pkt.h"
 
+#include "core/panic.h"
 #include "lib/string.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
@@ -66,6 +67,7 @@ struct pkt *pkt_clone(const struct pkt *p)
 	n->destroy = NULL;
 	n->owner = NULL;
 	n->charged = 0;
+	KASSERT_DEBUG(p->head || (p->data >= p->room && p->data + p->linear <= p->room + PKT_ROOM));
 	for (unsigned i = 0; i < n->nfrags; i++)
 		page_get(n->frag[i].page);
 	if (n->head) {
@@ -134,23 +136,27 @@ bool pkt_need_slow(struct pkt *p, uint32_t n)
 	return true;
 }
 
-bool pkt_unshare_head(struct pkt *p, uint32_t n)
+bool pkt_unshare_head(struct pkt *p, uint32_t n, uint32_t room)
 {
 	struct page *page = p->head;
-	uint32_t offset, left;
+	uint32_t offset = pkt_headroom(p) + n, left = p->linear - n;
 
-	if (!page)
+	if (!page && pkt_headroom(p) >= room)
 		return true;
-	if (n > p->linear || n > PKT_ROOM || (n < p->linear && p->nfrags == PKT_FRAGS))
+	if (n > p->linear || n + room > PKT_ROOM || (left && p->nfrags == PKT_FRAGS))
 		return false;
-	offset = pkt_headroom(p) + n;
-	left = p->linear - n;
-	memcpy(p->room + PKT_ROOM - n, p->data, n);
+	if (!page && left) { /* in the way: a page of its own */
+		if (!(page = page_alloc(0, PAGE_KERNEL, 0)))
+			return false;
+		memcpy(page_va(page), p->data + n, left);
+		offset = 0;
+	}
+	memmove(p->room + PKT_ROOM - n, p->data, n);
 	if (left) { /* the page's count goes over to its frag */
 		memmove(p->frag + 1, p->frag, p->nfrags * sizeof(p->frag[0]));
 		p->frag[0] = (struct pkt_frag){ page, offset, left };
 		p->nfrags++;
-	} else {
+	} else if (page) {
 		page_put(page);
 	}
 	p->head = NULL;

@@ -14,8 +14,9 @@ struct netdev;
 struct page;
 
 enum {
-	PKT_FRAGS = 18, /* 64 KiB in pages, however it lies, and one more */
-	PKT_ROOM = 256, /* link, network and transport headers at their largest fit */
+	PKT_FRAGS = 18,     /* 64 KiB in pages, however it lies, and one more */
+	PKT_ROOM = 256,     /* link, network and transport headers at their largest fit */
+	PKT_LINK_ROOM = 32, /* in front of a network header: the link's, and the card's own */
 	PKT_CB = 48,
 };
 
@@ -125,9 +126,14 @@ MUST_CHECK static inline bool pkt_need(struct pkt *p, uint32_t n)
 	return n <= p->linear || pkt_need_slow(p, n);
 }
 
-/* Moves the first n bytes (at most PKT_ROOM) out of a page that others may read, into the packet's
- * own room. False: it is shorter, or in too many pieces. */
-MUST_CHECK bool pkt_unshare_head(struct pkt *p, uint32_t n);
+/*
+ * Makes the packet's beginning its own: the first n bytes out of a page that others may read, into
+ * its own room, with at least `room` bytes free in front of them. What lies there with enough in
+ * front stays as it is. The header offsets are not kept.
+ *   returns  true; false: it is shorter, n + room is more than PKT_ROOM, no memory, or it is in too
+ *            many pieces
+ */
+MUST_CHECK bool pkt_unshare_head(struct pkt *p, uint32_t n, uint32_t room);
 
 void pkt_trim(struct pkt *p, uint32_t len); /* to at most len bytes, from the end */
 

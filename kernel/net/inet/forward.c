@@ -108,7 +108,7 @@ bool ip_forward(struct pkt *p, uint32_t header)
 		tell_unreachable(p, v4, err ? err : -ENETUNREACH);
 		return false;
 	}
-	if (p->head && !pkt_unshare_head(p, MIN(p->linear, header)))
+	if (!pkt_unshare_head(p, MIN(p->linear, header), PKT_LINK_ROOM))
 		return false;
 	if (p->csum == PKT_CSUM_VERIFIED)
 		p->csum = PKT_CSUM_NONE;

@@ -18,7 +18,9 @@
 #include "net/parse.h"
 #include "net/trace.h"
 
-enum { TTL = 64, NDP_HOPS = 255, QUOTE4 = 548, QUOTE6 = 1200, CHECKSUM_AT = 2 };
+enum { TTL = 64, NDP_HOPS = 255, QUOTE4 = 548, QUOTE6 = 1232, CHECKSUM_AT = 2 };
+/* What goes in front of an ICMP header: IPv6's, the link's and the card's. */
+enum { OUTER = 72 };
 
 /* Sends the ICMP message p from src to dst, checksum filled in. */
 static void send_icmp(struct pkt *p, const struct ipv6_addr *src, const struct ipv6_addr *dst,
@@ -72,7 +74,7 @@ static void answer_echo(struct pkt *p, bool v6)
 	if (!may_answer_echo(&i, v6) || !(reply = pkt_clone(p)))
 		return;
 	/* The payload's pages are shared, the eight bytes of the header are ours. */
-	if (reply->head && !pkt_unshare_head(reply, ICMP_HEADER)) {
+	if (!pkt_unshare_head(reply, ICMP_HEADER, OUTER)) {
 		pkt_free(reply);
 		return;
 	}
@@ -308,7 +310,8 @@ void ip_send_unreachable(const struct pkt *p, enum ip_unreachable why)
 	if (!(n = pkt_clone(p)))
 		return;
 	/* The data's pages are shared; the headers are written anew, in the clone's own room. */
-	if (!pkt_unshare_head(n, MIN(n->linear, (uint32_t)UDP_HEADER))) {
+	if (!pkt_unshare_head(n, MIN(n->linear, (uint32_t)UDP_HEADER),
+			      header + ICMP_HEADER + OUTER)) {
 		pkt_free(n);
 		return;
 	}
@@ -347,7 +350,7 @@ void icmp_send_error(const struct pkt *p, uint8_t type, uint8_t code, uint32_t i
 
 	if (!may_be_answered(p, i) || !take_token() || !(n = pkt_clone(p)))
 		return;
-	if (!pkt_unshare_head(n, MIN(n->linear, (uint32_t)IPV6_HEADER))) {
+	if (!pkt_unshare_head(n, MIN(n->linear, (uint32_t)IPV6_HEADER), ICMP_HEADER + OUTER)) {
 		pkt_free(n);
 		return;
 	}

@@ -332,7 +332,7 @@ static void ipv6_input(struct pkt *p)
 	net_count_add(STAT_Ip6_InOctets, p->len);
 	if (!pkt_need(p, IPV6_HEADER) ||
 	    (p->data[IPV6_NEXT_AT] != IPPROTO_TCP_ &&
-	     !pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM - 20))) ||
+	     !pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM - PKT_LINK_ROOM))) ||
 	    ipv6_parse(p->data, p->len, &h, &problem)) {
 		net_count(STAT_Ip6_InHdrErrors);
 		pkt_drop(p, NET_DROP_ip_header);
