@@ -339,9 +339,11 @@ static void single_shot(struct abi_timex *x)
 {
 	nsec_t was = adjtime_left;
 
-	if (!(x->modes & ADJ_OFFSET_READONLY) &&
-	    __builtin_mul_overflow(x->offset, NSEC_PER_USEC, &adjtime_left))
-		adjtime_left = x->offset < 0 ? -NSEC_MAX : NSEC_MAX;
+	if (!(x->modes & ADJ_OFFSET_READONLY)) {
+		if (__builtin_mul_overflow(x->offset, NSEC_PER_USEC, &adjtime_left))
+			adjtime_left = x->offset < 0 ? -NSEC_MAX : NSEC_MAX;
+		adj_rate = 0; /* the old one has been charged, and is not the new one's */
+	}
 	x->offset = was / NSEC_PER_USEC;
 }
 
