@@ -13,3 +13,19 @@ static inline bool range_exceeds(uint64_t start, uint64_t len, uint64_t limit)
 {
 	return start > limit || len > limit - start;
 }
+
+/* a + b, not negative; "never" when it overflows. */
+static inline nsec_t nsec_add(nsec_t a, nsec_t b)
+{
+	nsec_t t;
+
+	return add_overflows(a, b, &t) ? NSEC_MAX : t;
+}
+
+/* n periods after `from`, in the same way. */
+static inline nsec_t nsec_add_periods(nsec_t from, nsec_t n, nsec_t period)
+{
+	nsec_t t;
+
+	return mul_overflows(n, period, &t) ? NSEC_MAX : nsec_add(from, t);
+}

@@ -171,13 +171,6 @@ int clock_set(int id, nsec_t t)
 	return 0;
 }
 
-static nsec_t later(nsec_t a, nsec_t b)
-{
-	nsec_t t;
-
-	return add_overflows(a, b, &t) ? NSEC_MAX : t;
-}
-
 /* --- sleeping --- */
 
 static int sleep_stepping(int id, nsec_t target)
@@ -191,7 +184,7 @@ static int sleep_stepping(int id, nsec_t target)
 		wait_prepare(&realtime_sleepers, &w, THREAD_SLEEP_INTR);
 		if ((err = clock_read(id, &now)) || now >= target)
 			break;
-		err = wait_sleep(later(clock_mono(), target - now));
+		err = wait_sleep(nsec_add(clock_mono(), target - now));
 		if (err && err != -ETIMEDOUT)
 			break;
 	}
@@ -216,7 +209,7 @@ static int sleep_cpu(int id, nsec_t target)
 	while ((err = read_cpu_clock(id, &now)) == 0 && now < target) {
 		nsec_t wait = (target - now) / (nsec_t)MAX(1u, curproc()->ntasks);
 
-		err = thread_sleep_until(later(clock_mono(), MAX(wait, NSEC_PER_MSEC)),
+		err = thread_sleep_until(nsec_add(clock_mono(), MAX(wait, NSEC_PER_MSEC)),
 					 THREAD_SLEEP_INTR);
 		if (err && err != -ETIMEDOUT)
 			return err;

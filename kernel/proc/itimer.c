@@ -11,6 +11,7 @@
 
 #include "abi/time.h"
 #include "core/clock.h"
+#include "lib/checked.h"
 #include "proc/proc_priv.h"
 
 /* A shorter period would leave the CPU to the timer alone. */
@@ -26,7 +27,8 @@ static void real_fired(struct timer *timer)
 		if (p->real_interval != 0) {
 			nsec_t period = MAX(p->real_interval, MIN_PERIOD);
 
-			p->real_expires += ((now - p->real_expires) / period + 1) * period;
+			p->real_expires = nsec_add_periods(
+				p->real_expires, (now - p->real_expires) / period + 1, period);
 			timer_arm(&p->real_timer, p->real_expires);
 		} else {
 			p->real_expires = 0;
@@ -93,9 +95,7 @@ static void set_locked(struct process *p, int which, const struct itimer_value *
 	switch (which) {
 	case ITIMER_REAL:
 		p->real_interval = v->interval;
-		p->real_expires = v->value == 0               ? 0
-				  : v->value > NSEC_MAX - now ? NSEC_MAX
-							      : now + v->value;
+		p->real_expires = v->value == 0 ? 0 : nsec_add(now, v->value);
 		if (p->real_expires != 0)
 			timer_arm(&p->real_timer, p->real_expires);
 		break;

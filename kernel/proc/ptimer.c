@@ -62,13 +62,6 @@ static nsec_t now_of(const struct posix_timer *pt)
 	return pt->cpu_kind == CPUCLOCK_VIRT ? u : u + s;
 }
 
-static nsec_t later(nsec_t a, nsec_t b)
-{
-	nsec_t t;
-
-	return add_overflows(a, b, &t) ? NSEC_MAX : t;
-}
-
 static struct sigpending *queue_of(struct posix_timer *pt)
 {
 	return pt->target != NULL ? &pt->target->pending : &pt->process->pending;
@@ -82,17 +75,10 @@ static void arm(struct posix_timer *pt)
 		timer_arm(&pt->timer, pt->expires);
 }
 
-static nsec_t after_periods(nsec_t from, nsec_t n, nsec_t period)
-{
-	nsec_t t;
-
-	return mul_overflows(n, period, &t) ? NSEC_MAX : later(from, t);
-}
-
 /* The expiry after now, at least `least` ahead; what is skipped is overrun. */
 static void advance(struct posix_timer *pt, nsec_t now, nsec_t least)
 {
-	nsec_t n, until = later(now, least);
+	nsec_t n, until = nsec_add(now, least);
 
 	if (pt->interval == 0) {
 		pt->expires = 0;
@@ -100,9 +86,9 @@ static void advance(struct posix_timer *pt, nsec_t now, nsec_t least)
 	}
 	n = until < pt->expires ? 0 : (until - pt->expires) / pt->interval + 1;
 	pt->overrun += n > 0 ? n - 1 : 0;
-	pt->expires = after_periods(pt->expires, n, pt->interval);
+	pt->expires = nsec_add_periods(pt->expires, n, pt->interval);
 	if (pt->real_expires != 0)
-		pt->real_expires = after_periods(pt->real_expires, n, pt->interval);
+		pt->real_expires = nsec_add_periods(pt->real_expires, n, pt->interval);
 	arm(pt);
 }
 
@@ -377,7 +363,7 @@ static void set_locked(struct posix_timer *pt, bool absolute, const struct itime
 	pt->expires = pt->real_expires = 0;
 	if (v->value == 0)
 		return;
-	pt->expires = absolute ? v->value : later(now, v->value);
+	pt->expires = absolute ? v->value : nsec_add(now, v->value);
 	if (absolute && (pt->clockid == CLOCK_REALTIME || pt->clockid == CLOCK_REALTIME_ALARM ||
 			 pt->clockid == CLOCK_TAI)) {
 		nsec_t offset = clock_real() - clock_mono();

@@ -10,6 +10,7 @@
 #include "abi/time.h"
 #include "abi/timerfd.h"
 #include "core/clock.h"
+#include "lib/checked.h"
 #include "lib/fmt.h"
 #include "pmm/slab.h"
 #include "vfs/eventfd.h"
@@ -60,8 +61,9 @@ static uint64_t expired_locked(struct timerfd *tf)
 		return 1;
 	}
 	n = (uint64_t)((now - tf->next) / tf->interval) + 1;
-	tf->next += (nsec_t)n * tf->interval;
-	tf->next_real += (nsec_t)n * tf->interval;
+	tf->next = nsec_add_periods(tf->next, (nsec_t)n, tf->interval);
+	if (tf->next_real)
+		tf->next_real = nsec_add_periods(tf->next_real, (nsec_t)n, tf->interval);
 	timer_arm(&tf->timer, tf->next);
 	return n;
 }
@@ -240,7 +242,7 @@ static void arm_locked(struct timerfd *tf, bool absolute, nsec_t value)
 	if (value == 0)
 		tf->next = 0;
 	else if (!absolute)
-		tf->next = value > NSEC_MAX - now ? NSEC_MAX : now + value;
+		tf->next = nsec_add(now, value);
 	else if (!clock_steps(tf->clockid))
 		tf->next = value;
 	else {

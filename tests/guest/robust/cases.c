@@ -84,6 +84,42 @@ TEST(adjustments_beyond_the_clock)
 	}
 }
 
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	alarms++;
+}
+
+/* The first time at once, the second after the end of time. */
+TEST(periods_beyond_the_clock)
+{
+	struct itimerspec never = { { LONG_MAX, 0 }, { 0, 1 } }, left;
+	struct itimerval alarm_never = { { LONG_MAX, 0 }, { 0, 1 } };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	uint64_t n = 0;
+	timer_t t;
+
+	CHECK_OK(timerfd_settime(fd, 0, &never, NULL));
+	CHECK_EQ(read(fd, &n, sizeof(n)), sizeof(n));
+	CHECK_EQ(n, 1);
+	CHECK_OK(timerfd_gettime(fd, &left));
+	CHECK(left.it_value.tv_sec > 1000000000 && left.it_interval.tv_sec > 1000000000);
+	signal(SIGALRM, on_alarm);
+	CHECK_OK(setitimer(ITIMER_REAL, &alarm_never, NULL));
+	while (alarms < 1)
+		usleep(1000);
+	CHECK_OK(timer_create(CLOCK_MONOTONIC, &ev, &t));
+	CHECK_OK(timer_settime(t, 0, &never, NULL));
+	while (alarms < 2)
+		usleep(1000);
+	usleep(50000);
+	CHECK_EQ(alarms, 2);
+	CHECK_OK(timer_delete(t));
+}
+
 /* A regular file with a size, but without pages. */
 TEST(holes_of_files_without_pages)
 {
