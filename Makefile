@@ -73,6 +73,8 @@ build/tests/guest/robust/calls.inc: tests/guest/robust/mkcalls.py tests/guest/ro
 	@mkdir -p $(@D)
 	$(Q)python3 $< . > $@
 build/tests/guest/robust/badargs: build/tests/guest/robust/calls.inc
+build/tests/guest/robust/callgen: $(wildcard tests/guest/robust/callgen_*.h)
+build/tests/guest/robust/failnth build/tests/guest/robust/failnth_files: tests/guest/robust/failnth.h
 
 guest-tests: $(guest-bin)
 

@@ -17,6 +17,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/param.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
@@ -108,6 +109,9 @@ static char *some_memory(size_t *len)
 		*len = n;
 	return p + rnd((uint32_t)(n - *len + 1));
 }
+
+#include "callgen_net.h"
+#include "callgen_more.h"
 
 /* --- the calls, by group --- */
 
@@ -424,14 +428,12 @@ static void other_calls(void)
 
 static void one_call(void)
 {
-	static void (*const group[])(void) = { make_fd,	    change_fd,	 transfer,     transfer,      file_calls,   name_calls,
-					       event_calls, memory_calls, signal_calls, process_calls, other_calls };
-	uint32_t i = rnd(64);
+	static void (*const group[])(void) = { make_fd,	     change_fd,	   transfer,	transfer,    file_calls,   name_calls,	 event_calls,
+					       memory_calls, signal_calls, socket_calls, socket_calls, newer_calls, process_calls, other_calls };
+	enum { GROUPS = sizeof(group) / sizeof(*group), PROCESSES = GROUPS - 2 };
+	uint32_t i = rnd(GROUPS);
 
-	if (i < 60)
-		group[i % 11 == 9 && !one_in(4) ? 10 : i % 11]();
-	else
-		group[rnd(11)]();
+	group[i == PROCESSES && !one_in(4) ? GROUPS - 1 : i]();
 	g.calls++;
 }
 
@@ -498,6 +500,8 @@ static int process_main(void *arg)
 			while (waitpid(have.kid[i], NULL, 0) < 0 && errno == EINTR)
 				;
 		}
+	unlink_queues();
+	remove_addresses();
 	return 0;
 }
 
