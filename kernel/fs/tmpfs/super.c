@@ -299,9 +299,11 @@ static void tmpfs_kill(struct superblock *sb)
 	while (!list_is_empty(&s->inodes)) {
 		struct inode *i = &list_first(&s->inodes, struct tmpfs_inode, all)->vfs;
 
-		/* Puts what the watches hold; the entry's remains. */
-		if (UNLIKELY(atomic_load(&i->marks) != NULL))
+		/* The watches' references are put; one more, as the root has no entry that holds it. */
+		if (UNLIKELY(atomic_load(&i->marks) != NULL)) {
+			inode_get(i);
 			fsnotify_inode_gone(i, IN_UNMOUNT);
+		}
 		inode_free_attachments(i);
 		tmpfs_free_inode(i);
 		thread_resched_point();
