@@ -41,7 +41,7 @@ uint32_t tcp_window_offer(const struct tcp_conn *c)
  * The window to announce. The right edge never moves back, and forward only by enough to be worth a
  * segment.
  */
-static uint16_t announce_window(struct tcp_conn *c)
+uint16_t tcp_announce_window(struct tcp_conn *c)
 {
 	uint32_t held = c->rcv_adv - c->rcv_nxt, offer = tcp_window_offer(c);
 
@@ -67,7 +67,7 @@ static void make_segment(struct tcp_conn *c, nsec_t now, uint32_t seq, unsigned 
 		.seq = seq,
 		.ack = c->rcv_nxt,
 		.flags = (uint8_t)(flags | TCP_ACK),
-		.window = announce_window(c),
+		.window = tcp_announce_window(c),
 	};
 	if (c->ts_ok)
 		add_timestamp(c, out, now);
@@ -350,6 +350,11 @@ static uint32_t ack_seq(const struct tcp_conn *c)
 	return seq_min(c->snd_nxt, c->snd_una + c->snd_wnd);
 }
 
+void tcp_make_ack(struct tcp_conn *c, nsec_t now, struct tcp_seg *out)
+{
+	make_segment(c, now, ack_seq(c), 0, out);
+}
+
 bool tcp_output(struct tcp_conn *c, nsec_t now, struct tcp_seg *out)
 {
 	bool may_send = tcp_is_synchronized(c);
@@ -363,7 +368,7 @@ bool tcp_output(struct tcp_conn *c, nsec_t now, struct tcp_seg *out)
 			return true;
 	}
 	if (c->ack_pending == TCP_ACK_NOW && !tcp_is_opening(c) && c->state != TCP_CLOSE) {
-		make_segment(c, now, ack_seq(c), 0, out);
+		tcp_make_ack(c, now, out);
 		return true;
 	}
 	tcp_arm(c, now);

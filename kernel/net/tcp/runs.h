@@ -66,6 +66,13 @@ static inline uint32_t tcp_runs_pipe(const struct tcp_runs *r)
 	return r->end - tcp_runs_start(r) - r->sacked - r->lost;
 }
 
+/* [r->end, r->end + len) was sent and has arrived; nothing else is in flight. */
+static inline void tcp_runs_skip(struct tcp_runs *r, uint32_t len)
+{
+	r->end += len;
+	r->fack = r->end;
+}
+
 /* [r->end, r->end + len) was sent. Sendings less than quantum_us apart share a run. */
 void tcp_runs_append(struct tcp_runs *r, uint32_t len, uint32_t now_us, uint32_t quantum_us);
 

@@ -234,6 +234,17 @@ uint32_t tcp_unsent(const struct tcp_conn *c);
  */
 void tcp_recv_space(struct tcp_conn *c, uint32_t space, uint32_t buffer);
 
+/*
+ * Bytes from one connection straight to its peer on the same machine, without segments: direct.c.
+ *   ready    nothing stands against it now
+ *   room     how many bytes `to` takes: the right edge counts as announced
+ *   direct   the next n bytes of `from`, unsent and no more than room, are received and
+ *            acknowledged; n may be 0: windows and acknowledgements alone. Ready is true
+ */
+MUST_CHECK bool tcp_direct_ready(const struct tcp_conn *from, const struct tcp_conn *to);
+uint32_t tcp_direct_room(struct tcp_conn *to);
+void tcp_direct(struct tcp_conn *from, struct tcp_conn *to, uint32_t n, nsec_t now);
+
 /* SHUT_WR: a FIN after what is queued. */
 void tcp_shutdown(struct tcp_conn *c, nsec_t now);
 

@@ -102,7 +102,10 @@ unsigned tcp_sack_blocks(const struct tcp_conn *c, struct tcp_range *out, unsign
 /* An ACK for a segment that does not fit, no more than one in TCP_OOW_ACK_NS: RFC 5961 7. */
 void tcp_challenge(struct tcp_conn *c, nsec_t now);
 
-/* output.c: what a SYN announces, not scaled; the largest window that can be announced now */
+/* output.c: the window to announce, scaled, which counts as announced; an ACK, counted as sent;
+ * what a SYN announces, not scaled; the largest window that can be announced now */
+uint16_t tcp_announce_window(struct tcp_conn *c);
+void tcp_make_ack(struct tcp_conn *c, nsec_t now, struct tcp_seg *out);
 uint32_t tcp_syn_window(const struct tcp_conn *c);
 uint32_t tcp_window_offer(const struct tcp_conn *c);
 uint32_t tcp_window_step(const struct tcp_conn *c);

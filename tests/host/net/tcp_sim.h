@@ -76,6 +76,8 @@ struct sim {
 	struct sim_end e[2];
 	struct sim_link l[2]; /* l[i]: from e[i] */
 	uint32_t gro;         /* join up to so many bytes */
+	uint32_t direct;      /* of 10000: how often bytes go straight, when they may */
+	uint64_t went_direct; /* bytes */
 	nsec_t done_at;
 	FILE *trace;
 };
@@ -346,6 +348,28 @@ static inline void sim_write(struct sim *m, int who)
 	}
 }
 
+/* As much as the peer has room for, without a segment. */
+static inline void sim_direct(struct sim *m, int who)
+{
+	struct sim_end *e = &m->e[who], *o = &m->e[!who];
+	uint32_t n, seq = e->c.snd_nxt, some = sim_random(m) % 3000;
+
+	if (!o->start || !tcp_direct_ready(&e->c, &o->c))
+		return;
+	n = MIN(tcp_direct_room(&o->c), tcp_unsent(&e->c));
+	if (sim_random(m) % 4 == 0)
+		n = MIN(n, some);
+	tcp_direct(&e->c, &o->c, n, m->now);
+	assert_true(seq + n - o->read_seq <= SIM_RECV);
+	for (uint32_t i = 0; i < n; i++)
+		o->buf[(seq + i) % SIM_RECV] = sim_byte(e->stream, seq + i - e->cfg.iss - 1);
+	m->went_direct += n;
+	sim_check_conn(&e->c);
+	sim_check_conn(&o->c);
+	assert_int_equal(e->c.snd_nxt, o->c.rcv_nxt);
+	assert_true(seq_leq(e->c.snd_una + e->c.snd_wnd, o->c.rcv_adv));
+}
+
 static inline void sim_pump(struct sim *m, int who)
 {
 	struct sim_end *e = &m->e[who];
@@ -357,6 +381,10 @@ static inline void sim_pump(struct sim *m, int who)
 	if (e->c.state != TCP_SYN_SENT && e->start) {
 		sim_read(m, who);
 		sim_write(m, who);
+		if (m->direct && sim_random(m) % 10000 < m->direct) {
+			sim_direct(m, who);
+			sim_write(m, who);
+		}
 	}
 	while (tcp_output(&e->c, m->now, &s)) {
 		assert_true(++guard < 5000);
