@@ -50,7 +50,7 @@
 	X(NETTAPS, 101, "S who sees all frames")                                             \
 	X(DCACHE, 102, "S dentry hash chains and LRU")                                       \
 	X(DENTRY, 103, "S one dentry: parent before child")                                  \
-	X(TCP, 104, "S one TCP connection or listener; a listener before its children")      \
+	X(TCP, 104, "S a TCP socket; listener before children; two joined ones by address")  \
 	X(FUTEX, 105, "S futex hash bucket")                                                 \
 	X(PAGECACHE, 107, "S vmobject->tree_lock: index to page")                            \
 	X(INETQ, 106, "S queue of one Internet socket")                                      \

@@ -42,6 +42,16 @@ void net_tap_remove(struct net_tap *t)
 	spin_unlock(&taps_lock);
 }
 
+bool net_is_tapped(const struct netdev *d)
+{
+	const struct net_tap *t = __atomic_load_n(&taps, __ATOMIC_ACQUIRE);
+
+	for (; UNLIKELY(t != NULL); t = __atomic_load_n(&t->next, __ATOMIC_ACQUIRE))
+		if (!t->dev || t->dev == d)
+			return true;
+	return false;
+}
+
 void net_show_taps(const struct pkt *p, bool outgoing)
 {
 	struct net_tap *t = __atomic_load_n(&taps, __ATOMIC_ACQUIRE);

@@ -93,6 +93,8 @@ struct net_tap {
 enum { NET_TAP_ALL = 3, NET_TAP_NONE = 0 }; /* ETH_P_ALL */
 void net_tap_add(struct net_tap *t);
 void net_tap_remove(struct net_tap *t); /* may still be called until an epoch has passed */
+MUST_CHECK bool net_is_tapped(
+	const struct netdev *d); /* under an epoch: somebody sees d's packets */
 
 /*
  * Gives a whole frame (data at the link header, p->dev set) to its device, and to taps.

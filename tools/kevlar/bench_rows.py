@@ -138,15 +138,10 @@ NEEDS: dict[str, str] = {
     "stat":
         "the walk (470): the root of a mount on the way is looked up by hash (fast_cross); put_stat "
         "copies what it has just written (130)",
-    "tcp-rr-1":
-        "each segment goes through the whole of output, IP, loopback, input and an acknowledgement; "
-        "the design's way is a direct one between two sockets of one host, once they are connected",
     "tcp-connect":
-        "as tcp-rr-1: ten segments for a connection",
+        "seven segments for a connection, each through the whole of output, IP, loopback and input",
     "tcp-connect-10k":
-        "as tcp-rr-1: ten segments for a connection",
-    "tcp-64k":
-        "near: a header and an acknowledgement for each segment",
+        "seven segments for a connection, each through the whole of output, IP, loopback and input",
 }
 
 _VECTORS = ("moving by vector registers takes the fewest instructions, but TCG does each such move in several "

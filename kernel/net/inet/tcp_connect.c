@@ -172,6 +172,7 @@ static void start_locked(struct tcp_sock *t, nsec_t now)
 	t->call = TCPS_CONNECTING;
 	t->shut = 0;
 	t->has_copied = false;
+	t->join_tries = 0;
 	t->holds_ref = true;
 	socket_get(&t->i.s);
 }

@@ -141,6 +141,14 @@ static void state_changed(struct tcp_sock *t)
 		net_count(STAT_Tcp_EstabResets);
 }
 
+void tcps_arrived(struct tcp_sock *t, struct tcps_after *a)
+{
+	if (UNLIKELY(t->urg == TCPS_URG_COMING))
+		take_urgent_byte(t, a);
+	if (tcps_readable(t) >= t->i.s.rcvlowat)
+		a->in |= IN;
+}
+
 void tcps_drive(struct tcp_sock *t, nsec_t now, struct tcps_after *a)
 {
 	uint32_t retrans = t->c.n.retrans;
@@ -158,12 +166,8 @@ void tcps_drive(struct tcp_sock *t, nsec_t now, struct tcps_after *a)
 		acked(t, a);
 	if (UNLIKELY(events & ~(unsigned)(TCP_EV_ACKED | TCP_EV_READABLE)))
 		rare_events(t, events, now, a);
-	if (events & TCP_EV_READABLE && t->phase == TCPS_OPEN) {
-		if (UNLIKELY(t->urg == TCPS_URG_COMING))
-			take_urgent_byte(t, a);
-		if (tcps_readable(t) >= t->i.s.rcvlowat)
-			a->in |= IN;
-	}
+	if (events & TCP_EV_READABLE && t->phase == TCPS_OPEN)
+		tcps_arrived(t, a);
 	tcps_charge(t);
 	tcps_timer_set(&t->timer, tcp_deadline(&t->c));
 }

@@ -170,6 +170,21 @@ bool sendq_fill(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t len)
 	return true;
 }
 
+uint32_t sendq_share(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t len)
+{
+	struct tcp_sendq *q = &t->sendq;
+	uint32_t i = find_chunk(q, seq), off = seq - chunk_at(q, i)->seq, done = 0, run;
+
+	for (; done < len && p->nfrags < PKT_FRAGS; i++, off = 0, done += run) {
+		const struct tcp_chunk *c = chunk_at(q, i);
+
+		run = MIN(len - done, c->len - off);
+		page_get(c->page);
+		(void)!pkt_add_frag(p, c->page, c->offset + off, run);
+	}
+	return done;
+}
+
 /* --- received --- */
 
 static void take_out(struct tcp_sock *t, struct pkt *p)

@@ -8,7 +8,9 @@
 #include "abi/errno.h"
 #include "abi/in.h"
 #include "core/clock.h"
+#include "core/epoch.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/tcp_direct.h"
 #include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
@@ -136,6 +138,12 @@ static void grow_rcvbuf(struct tcp_sock *t, nsec_t now)
 	t->grow_seq = t->copied;
 }
 
+/* The peer, which is not locked, waits for room. */
+static bool peer_waits(const struct tcp_sock *t)
+{
+	return t->peer && tcp_unsent(&t->peer->c);
+}
+
 /* Room was made: the peer may have to know. */
 static void made_room(struct tcp_sock *t)
 {
@@ -151,10 +159,19 @@ static void made_room(struct tcp_sock *t)
 	tcps_charge(t);
 	had = t->c.ack_pending;
 	tcp_recv_space(&t->c, tcps_window(t), t->i.s.rcvbuf / 2);
-	if (t->c.ack_pending == had)
+	if (LIKELY(t->c.ack_pending == had && !peer_waits(t))) {
 		spin_unlock(&t->lock);
-	else
+		return;
+	}
+	if (!t->peer) {
 		tcps_unlock_driven(t, clock_mono());
+		return;
+	}
+	spin_unlock(&t->lock);
+	epoch_enter();
+	tcps_room_made(t);
+	epoch_exit();
+	net_run_deferred();
 }
 
 /* Nothing more is there now. 1: the call is over; 0: wait; or -errno. */

@@ -7,7 +7,9 @@
 
 #include "abi/errno.h"
 #include "core/clock.h"
+#include "core/epoch.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/tcp_direct.h"
 #include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
 #include "net/netif.h"
@@ -103,25 +105,41 @@ static int64_t fill_tail(struct tcp_sock *t, struct uio *u, size_t n)
 }
 
 /* The n bytes at the end of the tail are the stream's; `push`: they may go. */
-static int commit(struct tcp_sock *t, uint32_t n, unsigned flags, bool last, bool push)
+static int commit_locked(struct tcp_sock *t, struct tcp_sock *peer, uint32_t n, unsigned flags,
+			 bool last, bool push) NO_TSA
 {
 	struct tcp_sendq *q = &t->sendq;
 	uint32_t offset = q->tail_used;
-	int err = 0;
+	int err;
 
-	spin_lock(&t->lock);
 	if (UNLIKELY(!is_open(t))) {
-		spin_unlock(&t->lock);
+		tcps_unlock_both(t, peer);
 		return -EPIPE;
 	}
-	sendq_append(t, q->tail, offset, n);
 	q->tail_used += n;
+	if (LIKELY(peer && push) && !(flags & (MSG_OOB | MSG_MORE)) && !t->cork &&
+	    tcps_hand_over(t, peer, q->tail, offset, n))
+		return 0;
+	sendq_append(t, q->tail, offset, n);
 	err = tcp_send(&t->c, n, last && flags & MSG_OOB);
 	t->c.tune.cork = t->cork || flags & MSG_MORE;
 	if (push)
-		tcps_unlock_driven(t, clock_mono());
+		tcps_pull(t, peer);
 	else
-		spin_unlock(&t->lock);
+		tcps_unlock_both(t, peer);
+	return err;
+}
+
+static int commit(struct tcp_sock *t, uint32_t n, unsigned flags, bool last, bool push)
+{
+	int err;
+
+	epoch_enter();
+	if (UNLIKELY(!t->peer))
+		tcps_join(t);
+	err = commit_locked(t, tcps_lock_both(t), n, flags, last, push);
+	epoch_exit();
+	net_run_deferred();
 	return err;
 }
 

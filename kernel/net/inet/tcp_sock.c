@@ -12,6 +12,7 @@
 #include "core/epoch.h"
 #include "core/random.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/tcp_direct.h"
 #include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
 #include "net/inet/tcp_sysctl.h"
@@ -112,19 +113,23 @@ static void destroy(struct socket *s)
 	epoch_free(&t->i.epoch, free_now);
 }
 
-void tcps_leave(struct tcp_sock *t)
+void tcps_leave(struct tcp_sock *t) NO_TSA
 {
+	struct tcp_sock *peer;
 	bool ref;
 
 	tcps_timer_cancel(&t->timer);
 	tcps_remove(&t->ep);
 	if (t->i.auto_port || t->released)
 		inet_release_port(&t->i);
-	spin_lock(&t->lock);
+	epoch_enter();
+	if ((peer = tcps_lock_both(t)))
+		tcps_part(t, peer);
 	tcps_bury_orphan(t);
 	ref = t->holds_ref;
 	t->holds_ref = false;
-	spin_unlock(&t->lock);
+	tcps_unlock_both(t, peer);
+	epoch_exit();
 	if (ref)
 		socket_put(&t->i.s);
 }

@@ -126,6 +126,9 @@ struct tcp_sock {
 	uint32_t peeked;     /* by who waits for more than that; racy */
 	uint32_t copied;     /* next byte to be read; written under `reading` as well */
 
+	struct tcp_sock *peer; /* joined to this one; both TCP to change, one to read */
+	uint8_t join_tries;    /* the writer's: how often it was looked for */
+
 	struct ip_path path; /* to the peer */
 	bool has_path;
 	uint32_t isn_min; /* connect(2) over a TIME-WAIT */
@@ -213,7 +216,8 @@ void tcps_finish(struct tcp_sock *t, struct tcps_after *a);
 /* With the lock held: drives, unlocks, and finishes, and lets what went through lo arrive. */
 void tcps_unlock_driven(struct tcp_sock *t, nsec_t now) RELEASES(&t->lock);
 bool tcps_is_writable(const struct tcp_sock *t);
-uint32_t tcps_window(const struct tcp_sock *t); /* room in the receive buffer */
+void tcps_arrived(struct tcp_sock *t, struct tcps_after *a); /* lock held: there is more to read */
+uint32_t tcps_window(const struct tcp_sock *t);              /* room in the receive buffer */
 
 /* tcp_output.c */
 void tcps_transmit(struct tcp_sock *t, const struct tcp_seg *s);
@@ -234,6 +238,8 @@ void sendq_drop(struct tcp_sock *t, uint32_t head);
 void sendq_clear(struct tcp_sock *t); /* lock held; what the writer owns stays */
 void sendq_free(struct tcp_sock *t);  /* nobody writes */
 MUST_CHECK bool sendq_fill(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t len);
+/* The same, but only as many bytes as p has room for; how many. */
+uint32_t sendq_share(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t len);
 void rcvq_insert(struct tcp_sock *t, struct pkt *p, uint32_t skip, uint32_t seq, uint32_t len);
 
 /* tcp_input.c */
