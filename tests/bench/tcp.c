@@ -1,41 +1,16 @@
-/* TCP over loopback: a byte to another process and back, a mebibyte, connections, and both among
+/* TCP over loopback: a byte to another process and back, many bytes, connections, and both among
  * many others that are open. */
-#include "bench.h"
+#include "stream.h"
 
 #include <arpa/inet.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-enum { BULK = 1 << 20, CHUNK = 1 << 16, CROWD = 10000 };
+enum { CROWD = 10000 };
 
-static int pair[2], listener, epoll_fd;
-static char buf[CHUNK];
+static int listener, epoll_fd;
 static struct sockaddr_in name = { .sin_family = AF_INET };
-
-/* `lo` is down in a machine that runs nothing else. */
-static int set_lo_up(struct run *r)
-{
-	struct {
-		struct nlmsghdr h;
-		struct ifinfomsg i;
-		char answer[512];
-	} m = { .h = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
-		       .nlmsg_type = RTM_NEWLINK,
-		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
-		.i = { .ifi_index = 1, .ifi_flags = IFF_UP, .ifi_change = IFF_UP } };
-	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-
-	TRY(r, fd);
-	TRY(r, send(fd, &m, m.h.nlmsg_len, 0));
-	TRY(r, recv(fd, &m, sizeof(m), 0));
-	return close(fd);
-}
 
 static int listen_setup(struct run *r)
 {
@@ -63,18 +38,6 @@ static int make_pair(struct run *r, int p[2])
 	return 0;
 }
 
-/* Sends back whatever byte comes, until the other end is closed. */
-static void echo(long unused)
-{
-	char byte;
-
-	(void)unused;
-	close(pair[0]);
-	while (sys3(SYS_read, pair[1], (long)&byte, 1) == 1)
-		if (sys3(SYS_write, pair[1], (long)&byte, 1) != 1)
-			return;
-}
-
 static int ball_setup(struct run *r)
 {
 	if (listen_setup(r) || make_pair(r, pair))
@@ -82,54 +45,17 @@ static int ball_setup(struct run *r)
 	return make_process(r, echo, 0) < 0 ? -1 : 0;
 }
 
-static int ball_op(struct run *r)
-{
-	char byte = 0;
-
-	for (uint64_t i = 0; i < r->n; i++) {
-		char sent = (char)i;
-
-		WANT(r, 1, sys3(SYS_write, pair[0], (long)&sent, 1));
-		WANT(r, 1, sys3(SYS_read, pair[0], (long)&byte, 1));
-		if (byte != sent)
-			return failed(r, byte, "the byte that was sent back");
-	}
-	return 0;
-}
-
-/* Reads BULK bytes and says so by a byte, again and again. */
-static void drain(long unused)
-{
-	long got, total = 0;
-
-	(void)unused;
-	close(pair[0]);
-	while ((got = sys3(SYS_read, pair[1], (long)buf, CHUNK)) > 0) {
-		total += got;
-		if (total < BULK)
-			continue;
-		if (total != BULK || sys3(SYS_write, pair[1], (long)buf, 1) != 1)
-			return;
-		total = 0;
-	}
-}
-
 static int bulk_setup(struct run *r)
 {
 	if (listen_setup(r) || make_pair(r, pair))
 		return -1;
-	return make_process(r, drain, 0) < 0 ? -1 : 0;
+	return make_process(r, drain, r->arg) < 0 ? -1 : 0;
 }
 
-static int bulk_op(struct run *r)
+static int socket_op(struct run *r)
 {
-	char byte;
-
-	for (uint64_t i = 0; i < r->n; i++) {
-		for (long sent = 0; sent < BULK; sent += CHUNK)
-			WANT(r, CHUNK, sys3(SYS_write, pair[0], (long)buf, CHUNK));
-		WANT(r, 1, sys3(SYS_read, pair[0], (long)&byte, 1));
-	}
+	for (uint64_t i = 0; i < r->n; i++)
+		WANT(r, 0, sys1(SYS_close, sys3(SYS_socket, AF_INET, SOCK_STREAM, 0)));
 	return 0;
 }
 
@@ -179,7 +105,10 @@ static int epoll_op(struct run *r)
 
 const struct row tcp_rows[] = {
 	{ "tcp-rr-1", ball_setup, ball_op, 0, 0 },
-	{ "tcp-64k", bulk_setup, bulk_op, 0, 0 },
+	{ "tcp-64", bulk_setup, bulk_op, 64, 0 },
+	{ "tcp-4k", bulk_setup, bulk_op, 4096, 0 },
+	{ "tcp-64k", bulk_setup, bulk_op, 65536, 0 },
+	{ "tcp-socket", NULL, socket_op, 0, 0 },
 	{ "tcp-connect", listen_setup, connect_op, 0, 0 },
 	{ "tcp-connect-10k", crowd_setup, connect_op, CROWD, 0 },
 	{ "tcp-epoll-10", crowd_setup, epoll_op, 10, 0 },

@@ -1,37 +1,10 @@
-/* UDP over loopback: a byte to another process and back, and a mebibyte in large datagrams. */
-#include "bench.h"
+/* UDP over loopback: a byte to another process and back, and many in datagrams. */
+#include "stream.h"
 
 #include <arpa/inet.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-enum { BULK = 1 << 20, CHUNK = 65507 };
-
-static int pair[2];
-static char buf[CHUNK];
-
-/* `lo` is down in a machine that runs nothing else. */
-static int set_lo_up(struct run *r)
-{
-	struct {
-		struct nlmsghdr h;
-		struct ifinfomsg i;
-		char answer[512];
-	} m = { .h = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
-		       .nlmsg_type = RTM_NEWLINK,
-		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
-		.i = { .ifi_index = 1, .ifi_flags = IFF_UP, .ifi_change = IFF_UP } };
-	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-
-	TRY(r, fd);
-	TRY(r, send(fd, &m, m.h.nlmsg_len, 0));
-	TRY(r, recv(fd, &m, sizeof(m), 0));
-	return close(fd);
-}
+enum { LARGEST = 65507 };
 
 /* Two sockets that are each other's peers. */
 static int make_pair(struct run *r)
@@ -53,17 +26,6 @@ static int make_pair(struct run *r)
 	return 0;
 }
 
-/* Sends back whatever byte comes. Nobody tells it of the end: it is killed. */
-static void echo(long unused)
-{
-	char byte;
-
-	(void)unused;
-	while (sys3(SYS_read, pair[1], (long)&byte, 1) == 1)
-		if (sys3(SYS_write, pair[1], (long)&byte, 1) != 1)
-			return;
-}
-
 static int ball_setup(struct run *r)
 {
 	if (make_pair(r))
@@ -71,39 +33,29 @@ static int ball_setup(struct run *r)
 	return make_process(r, echo, 0) < 0 ? -1 : 0;
 }
 
-static int ball_op(struct run *r)
+/* One process sends and receives, so that nothing is lost. r->arg: bytes of a datagram. */
+static int pour_op(struct run *r)
 {
-	char byte = 0;
-
-	for (uint64_t i = 0; i < r->n; i++) {
-		char sent = (char)i;
-
-		WANT(r, 1, sys3(SYS_write, pair[0], (long)&sent, 1));
-		WANT(r, 1, sys3(SYS_read, pair[0], (long)&byte, 1));
-		if (byte != sent)
-			return failed(r, byte, "the byte that was sent back");
-	}
+	for (uint64_t i = 0; i < r->n; i++)
+		for (long n = 0; n < bulk_bytes(r->arg) / r->arg; n++) {
+			WANT(r, r->arg, sys3(SYS_write, pair[0], (long)buf, r->arg));
+			WANT(r, r->arg, sys3(SYS_read, pair[1], (long)buf, r->arg));
+		}
 	return 0;
 }
 
-/* One process sends and receives, so that nothing is lost. */
-static int bulk_setup(struct run *r)
-{
-	return make_pair(r);
-}
-
-static int bulk_op(struct run *r)
+static int socket_op(struct run *r)
 {
 	for (uint64_t i = 0; i < r->n; i++)
-		for (int n = 0; n < BULK / CHUNK; n++) {
-			WANT(r, CHUNK, sys3(SYS_write, pair[0], (long)buf, CHUNK));
-			WANT(r, CHUNK, sys3(SYS_read, pair[1], (long)buf, CHUNK));
-		}
+		WANT(r, 0, sys1(SYS_close, sys3(SYS_socket, AF_INET, SOCK_DGRAM, 0)));
 	return 0;
 }
 
 const struct row udp_rows[] = {
 	{ "udp-rr-1", ball_setup, ball_op, 0, 0 },
-	{ "udp-64k", bulk_setup, bulk_op, 0, 0 },
+	{ "udp-64", make_pair, pour_op, 64, 0 },
+	{ "udp-4k", make_pair, pour_op, 4096, 0 },
+	{ "udp-64k", make_pair, pour_op, LARGEST, 0 },
+	{ "udp-socket", NULL, socket_op, 0, 0 },
 	{ NULL, NULL, NULL, 0, 0 },
 };
