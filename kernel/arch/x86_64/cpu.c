@@ -7,8 +7,10 @@
  * Source: SDM vol. 2A CPUID, vol. 3A 2.5 (control registers), 5.8.8 (SYSCALL), 11.12 (PAT).
  */
 
-#include "arch/x86_64/x86_priv.h"
+#include <arch/io.h>
 
+#include "arch/x86_64/x86_priv.h"
+#include "core/percpu.h"
 #include "lib/string.h"
 
 struct x86_cpu x86_cpu;
@@ -130,6 +132,24 @@ INIT_TEXT void cpu_patch_smap(void)
 		s->at[2] = (uint8_t)s->op; /* 0xcb STAC, 0xca CLAC */
 	}
 	cpuid(0, 0); /* serialises */
+}
+
+/*
+ * QEMU's translator gives the only CPU of a machine no fences: MFENCE is left out, and a locked
+ * instruction becomes a plain load and store (QEMU 7.2, `-d op`), as if nobody else looked at
+ * memory. Its devices do, in another thread. A port is read under QEMU's lock, whose taking fences;
+ * 0x80 is that of the POST codes, which nobody misses.
+ */
+bool x86_fences_are_void;
+
+void cpu_find_fences(void)
+{
+	x86_fences_are_void = ncpus == 1 && strcmp(x86_cpu.hypervisor, "TCGTCGTCGTCG") == 0;
+}
+
+void x86_fence_by_port(void)
+{
+	(void)arch_inb(0x80);
 }
 
 void cpu_bring_up(void *ist_stacks)

@@ -70,6 +70,7 @@ void arch_cpus_init(void *(*alloc)(size_t pages))
 	}
 	ncpus = n;
 	ap_table_end = n;
+	cpu_find_fences();
 }
 
 static bool is_alive(unsigned cpu)

@@ -217,6 +217,7 @@ uint32_t cpu_apic_id(unsigned cpu);
  * RBPs at `frame`, else by the words from sp on. */
 void backtrace_from(uintptr_t pc, uintptr_t sp, uintptr_t frame);
 void cpu_bring_up(void *ist_stacks); /* desc, features, fpu of the running CPU */
+void cpu_find_fences(void);          /* ncpus is known: cpu_inline.h, arch_device_fence() */
 
 /* ---- power.c ---- */
 void power_init(void);

@@ -326,9 +326,12 @@ static int send(struct netdev *d, struct pkt *p)
 		}
 	}
 	virtq_kick(&pair->tx);
-	/* Somebody has to come for what is in flight; the thread does, when most of it is sent. */
-	if (!virtq_enable_delayed(&pair->tx))
+	/* Somebody has to come for what is in flight; the thread does, when most of it is sent.
+	 * What moves up from the backlog meanwhile is in flight, too. */
+	while (!virtq_enable_delayed(&pair->tx)) {
 		reclaim_locked(pair, &done);
+		virtq_kick(&pair->tx);
+	}
 	spin_unlock(&pair->lock);
 	if (full) {
 		stats->tx_dropped++;
@@ -367,10 +370,12 @@ static void on_interrupt(void *ctx)
 	waitq_wake_all(&p->wait, 0);
 }
 
-/* Until there is something to do. Without a single receive buffer nothing would ever wake us. */
+/* Until there is something to do. With fewer receive buffers than there should be, the next packet
+ * may need more than are left, and nothing would ever wake us. */
 static void wait_for_work(struct pair *p)
 {
-	nsec_t deadline = p->rx_held ? NSEC_MAX : clock_mono() + 100 * NSEC_PER_MSEC;
+	nsec_t deadline =
+		p->rx_held == p->rx_wanted ? NSEC_MAX : clock_mono() + 100 * NSEC_PER_MSEC;
 	struct waiter w;
 
 	waiter_init(&w);

@@ -4,9 +4,12 @@
  * `next`. With EVENT_IDX both sides say by index when they want to hear of news; otherwise by flag.
  *
  * The orders that matter: a chain is written before the index that offers it; the device's wish is
- * read after that index is visible; a used element is read after the index that announces it.
+ * read after that index is visible; a used element is read after the index that announces it. Where
+ * a look says that nothing is to be done it is repeated behind arch_device_fence(): what is missed
+ * there is missed for ever, for both sides speak up when an index passes, not while it lies behind.
  */
 
+#include <arch/cpu.h>
 #include <arch/page.h>
 
 #include "abi/errno.h"
@@ -108,21 +111,26 @@ bool virtq_add(struct virtq *q, const struct virtq_segment *s, unsigned nread, u
 	return true;
 }
 
+/* Does the device want to hear of what was offered since `before`? */
+static bool is_wanted(const struct virtq *q, uint16_t before)
+{
+	if (q->event_idx)
+		return passed(load16(q->avail_event), q->avail_next, before);
+	return !(load16(&q->used->flags) & USED_NO_NOTIFY);
+}
+
 void virtq_kick(struct virtq *q)
 {
 	uint16_t before = q->kicked;
-	bool wanted;
 
 	if (before == q->avail_next)
 		return;
 	q->kicked = q->avail_next;
-	atomic_thread_fence(memory_order_seq_cst);
-	if (q->event_idx)
-		wanted = passed(load16(q->avail_event), q->avail_next, before);
-	else
-		wanted = !(load16(&q->used->flags) & USED_NO_NOTIFY);
-	if (!wanted)
-		return;
+	if (!is_wanted(q, before)) {
+		arch_device_fence();
+		if (!is_wanted(q, before))
+			return;
+	}
 	if (q->notify16)
 		*q->notify16 = (uint16_t)q->index;
 	else
@@ -168,15 +176,22 @@ void virtq_disable(struct virtq *q)
 		store16(&q->avail->flags, AVAIL_NO_INTERRUPT);
 }
 
+static bool has_used_beyond(const struct virtq *q, uint16_t event)
+{
+	return (uint16_t)(load16(&q->used->index) - q->used_next) >
+	       (uint16_t)(event - q->used_next);
+}
+
 static bool enable_at(struct virtq *q, uint16_t event)
 {
 	if (q->event_idx)
 		store16(q->used_event, event);
 	else
 		store16(&q->avail->flags, 0);
-	atomic_thread_fence(memory_order_seq_cst);
-	return (uint16_t)(load16(&q->used->index) - q->used_next) <=
-	       (uint16_t)(event - q->used_next);
+	if (has_used_beyond(q, event))
+		return false;
+	arch_device_fence();
+	return !has_used_beyond(q, event);
 }
 
 bool virtq_enable(struct virtq *q)

@@ -21,6 +21,8 @@ typedef uint64_t irqstate_t; /* opaque: whether interrupts were on */
  *   void       arch_irq_enable(void), arch_irq_disable(void)
  *   bool       arch_irqs_enabled(void)
  *   void       arch_pause(void)              in spin loops
+ *   void       arch_device_fence(void)       writes to memory are seen by devices before reads that
+ * follow are made: a full fence, and more where a hypervisor's devices need it
  *   enum count_drop arch_count_drop(_Atomic uint32_t *)   one less; orders as release, and the last
  * as acquire too uint64_t   arch_local_fetch_add(_Atomic uint64_t *, uint64_t)   whole against
  * interrupts of this CPU, not against others uint64_t   arch_counter(void)            constant-rate

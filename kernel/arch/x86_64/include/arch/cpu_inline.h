@@ -74,6 +74,19 @@ static inline void arch_irq_restore(irqstate_t s)
 		__asm__ volatile("sti" : : : "memory");
 }
 
+/* Fences do nothing here as far as devices go: set at boot (smp.c). */
+extern bool x86_fences_are_void;
+
+/* The slow way: out of line. */
+void x86_fence_by_port(void);
+
+static inline void arch_device_fence(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (UNLIKELY(x86_fences_are_void))
+		x86_fence_by_port();
+}
+
 static inline void arch_irq_enable(void)
 {
 	__asm__ volatile("sti" : : : "memory");
