@@ -241,6 +241,7 @@ int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct 
 	    out->type != ROUTE_LOCAL)
 		return -EINVAL;
 	out->generation = generation;
+	out->confirmed = 0;
 	out->mtu = inet_pmtu_get(&to.dst, out->mtu);
 	if (!addr_is_any(&to.source))
 		out->source = to.source;

@@ -52,6 +52,7 @@ struct ip_path {
 	uint32_t mtu;
 	uint32_t generation; /* ip_route_generation when it was found */
 	uint8_t type;        /* enum route_type */
+	nsec_t confirmed;    /* when the peer last showed that our packets arrive; 0: unknown */
 };
 
 /* Raised by every change of routes, addresses and devices: a path found earlier may be wrong. */

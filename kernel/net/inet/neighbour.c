@@ -313,6 +313,7 @@ static bool fixed_address(const struct ip_path *path, uint8_t *mac)
 int neighbour_output(struct pkt *p, const struct ip_path *path, uint16_t type)
 {
 	struct todo t = { .out = LIST_INIT(t.out) };
+	nsec_t now = clock_mono();
 	struct neighbour *n;
 	bool known, lost;
 	int ret = 0;
@@ -327,7 +328,8 @@ int neighbour_output(struct pkt *p, const struct ip_path *path, uint16_t type)
 	}
 	p->protocol = type;
 	spin_lock(&n->lock);
-	t.actions = neigh_use(&n->m, &neigh_default_config, p->len, clock_mono());
+	neigh_confirm(&n->m, &neigh_default_config, path->confirmed, now);
+	t.actions = neigh_use(&n->m, &neigh_default_config, p->len, now);
 	known = neigh_has_mac(&n->m);
 	lost = !known && n->gone; /* thrown out since it was found: nobody looks at its queue */
 	if (!known && !lost)

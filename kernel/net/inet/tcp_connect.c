@@ -42,14 +42,19 @@ uint32_t tcps_isn(const struct flow_key *key, nsec_t now)
 	return tcp_isn(tcps_secret(), key, sizeof(*key), now);
 }
 
+uint32_t tcps_path_mss(const struct tcp_sock *t, const struct ip_path *path, bool v4)
+{
+	uint32_t headers = v4 ? HEADERS4 : HEADERS6, mss;
+
+	mss = path->mtu > headers + MSS_LEAST ? MIN(path->mtu - headers, 65535u) : MSS_LEAST;
+	return t->maxseg ? MIN(mss, (uint32_t)t->maxseg) : mss;
+}
+
 void tcps_config(const struct tcp_sock *t, const struct ip_path *path, const struct flow_key *key,
 		 struct tcp_config *cfg)
 {
-	uint32_t headers = addr_is4(&key->remote) ? HEADERS4 : HEADERS6, mss;
+	uint32_t mss = tcps_path_mss(t, path, addr_is4(&key->remote));
 
-	mss = path->mtu > headers + MSS_LEAST ? MIN(path->mtu - headers, 65535u) : MSS_LEAST;
-	if (t->maxseg)
-		mss = MIN(mss, (uint32_t)t->maxseg);
 	*cfg = (struct tcp_config){
 		.ts_offset = (uint32_t)(siphash(tcps_secret(), key, sizeof(*key)) >> 32),
 		.mss = (uint16_t)mss,

@@ -117,8 +117,9 @@ static void rare_events(struct tcp_sock *t, unsigned events, nsec_t now, struct 
 		ended(t, events, now, a);
 }
 
-static void acked(struct tcp_sock *t, struct tcps_after *a)
+static void acked(struct tcp_sock *t, nsec_t now, struct tcps_after *a)
 {
+	t->path.confirmed = now;
 	sendq_drop(t, tcp_send_head(&t->c));
 	grow_sndbuf(t);
 	if (t->nospace && tcps_is_writable(t)) {
@@ -163,7 +164,7 @@ void tcps_drive(struct tcp_sock *t, nsec_t now, struct tcps_after *a)
 	if (UNLIKELY(t->c.state != t->last_state))
 		state_changed(t);
 	if ((events = tcp_take_events(&t->c)) & TCP_EV_ACKED)
-		acked(t, a);
+		acked(t, now, a);
 	if (UNLIKELY(events & ~(unsigned)(TCP_EV_ACKED | TCP_EV_READABLE)))
 		rare_events(t, events, now, a);
 	if (events & TCP_EV_READABLE && t->phase == TCPS_OPEN)

@@ -40,13 +40,21 @@ void tcps_reset(const struct flow_key *key, const struct tcp_seg *s, const struc
 		tcps_reply(&r, &out);
 }
 
+/* When memory is short, what readers wait for may come all the same: packets beyond a hole would
+ * hold theirs for ever otherwise. */
+static bool may_take(const struct tcp_sock *t, const struct tcp_seg *s)
+{
+	return LIKELY(tcps_may_queue(t->rcvq_bytes)) ||
+	       (seq_leq(s->seq, t->c.rcv_nxt) && tcps_readable(t) < TCP_FREE_BYTES);
+}
+
 void tcps_segment(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s, uint32_t header)
 {
 	nsec_t now = clock_mono();
 	struct tcp_store store;
 	struct tcps_after a;
 
-	if (UNLIKELY(s->len && !tcps_may_queue(t->rcvq_bytes))) {
+	if (UNLIKELY(s->len && !may_take(t, s))) {
 		spin_unlock(&t->lock);
 		pkt_free(p); /* it comes again when there is memory */
 		return;

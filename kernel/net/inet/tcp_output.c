@@ -5,6 +5,7 @@
 
 #include "abi/errno.h"
 #include "abi/in.h"
+#include "core/clock.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/stats.h"
 #include "net/inet/tcp_sock.h"
@@ -12,8 +13,14 @@
 
 enum { TCP_CHECKSUM_AT = 16, TTL_DEFAULT = 64 };
 
-int tcps_route(struct tcp_sock *t)
+/*
+ * 0: t->path is the way to the peer. -EHOSTUNREACH: there is none. -EMSGSIZE: there is another way
+ * than the last time, and segments must be smaller now; what is in flight will be sent again so.
+ */
+static MUST_CHECK int find_path(struct tcp_sock *t)
 {
+	uint32_t mss, old = t->c.mss;
+
 	if (LIKELY(t->has_path && t->path.generation == atomic_load_explicit(&ip_route_generation,
 									     memory_order_relaxed)))
 		return 0;
@@ -21,7 +28,10 @@ int tcps_route(struct tcp_sock *t)
 	if (ip_route(&t->i.remote, &t->i.local, t->i.s.bound_if, &t->path))
 		return -EHOSTUNREACH;
 	t->has_path = true;
-	return 0;
+	mss = tcps_path_mss(t, &t->path, addr_is4(&t->i.remote));
+	if (mss != t->c.path_mss)
+		tcp_set_path_mss(&t->c, (uint16_t)mss, clock_mono());
+	return t->c.mss < old ? -EMSGSIZE : 0;
 }
 
 static void send_packet(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s)
@@ -98,7 +108,9 @@ static void send_pieces(struct tcp_sock *t, const struct tcp_seg *s)
 
 void tcps_transmit(struct tcp_sock *t, const struct tcp_seg *s)
 {
-	if (tcps_route(t))
+	int err = find_path(t);
+
+	if (UNLIKELY(err) && (err == -EHOSTUNREACH || s->len))
 		return;
 	if (s->gso_mss && !device_cuts(t, s))
 		send_pieces(t, s);

@@ -221,7 +221,6 @@ uint32_t tcps_window(const struct tcp_sock *t);              /* room in the rece
 
 /* tcp_output.c */
 void tcps_transmit(struct tcp_sock *t, const struct tcp_seg *s);
-MUST_CHECK int tcps_route(struct tcp_sock *t); /* finds t->path to the peer, if it must */
 /* A segment of no connection, on the way back of key. */
 struct tcps_reply {
 	const struct flow_key *key;
@@ -268,6 +267,8 @@ int tcps_accept(struct socket *s, bool nonblock, struct socket **out);
 int tcps_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock);
 const struct siphash_key *tcps_secret(void);
 uint32_t tcps_isn(const struct flow_key *key, nsec_t now);
+/* Payload and TCP options of a full segment on this way. */
+uint32_t tcps_path_mss(const struct tcp_sock *t, const struct ip_path *path, bool v4);
 void tcps_config(const struct tcp_sock *t, const struct ip_path *path, const struct flow_key *key,
 		 struct tcp_config *cfg);
 

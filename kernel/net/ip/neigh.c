@@ -124,10 +124,12 @@ unsigned neigh_heard(struct neigh *n, const uint8_t *mac, nsec_t now)
 	return todo;
 }
 
-void neigh_confirm(struct neigh *n, const struct neigh_config *cfg, nsec_t now)
+void neigh_confirm(struct neigh *n, const struct neigh_config *cfg, nsec_t when, nsec_t now)
 {
-	if (neigh_has_mac(n) && n->state != NEIGH_PERMANENT)
-		enter_reachable(n, cfg, now);
+	if (n->state == NEIGH_REACHABLE || n->state == NEIGH_PERMANENT || !neigh_has_mac(n) ||
+	    when <= n->confirmed || when + cfg->reachable <= now)
+		return;
+	enter_reachable(n, cfg, when);
 }
 
 static unsigned ask(struct neigh *n, const struct neigh_config *cfg, unsigned how, nsec_t now)

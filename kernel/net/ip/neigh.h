@@ -87,8 +87,9 @@ unsigned neigh_answered(struct neigh *n, const struct neigh_config *cfg,
 /* A request, router message or redirect from it told its address: RFC 4861 7.2.3. */
 unsigned neigh_heard(struct neigh *n, const uint8_t *mac, nsec_t now);
 
-/* The upper layer made progress: RFC 4861 7.3.1. */
-void neigh_confirm(struct neigh *n, const struct neigh_config *cfg, nsec_t now);
+/* Packets arrive there, as the upper layer saw at time `when`: RFC 4861 7.3.1. Before neigh_use().
+ */
+void neigh_confirm(struct neigh *n, const struct neigh_config *cfg, nsec_t when, nsec_t now);
 
 unsigned neigh_timer(struct neigh *n, const struct neigh_config *cfg, nsec_t now);
 

@@ -462,3 +462,39 @@ TEST(tcp_syn_cookies)
 	}
 	sysctl("/proc/sys/net/ipv4/tcp_syncookies", "1");
 }
+
+static void lo_mtu(int mtu)
+{
+	struct ifreq r = { .ifr_name = "lo" };
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+	r.ifr_mtu = mtu;
+	CHECK_OK(ioctl(s, SIOCSIFMTU, &r));
+	close(s);
+}
+
+/* The device takes smaller packets from now on: those of connections that are there follow. */
+TEST(tcp_mtu_of_device_shrinks)
+{
+	static char b[40000];
+
+	if (!test_is_root())
+		test_skip("needs CAP_NET_ADMIN");
+	for (int k = 0; k < 2; k++) {
+		int s[2];
+
+		tcp_pair(k ? AF_INET6 : AF_INET, s);
+		CHECK_EQ(write(s[0], b, sizeof(b)), sizeof(b));
+		CHECK_EQ(recv(s[1], b, sizeof(b), MSG_WAITALL), sizeof(b));
+		CHECK(get_tcp(s[0], TCP_MAXSEG) > 1500);
+		lo_mtu(1500);
+		for (int i = 0; i < 5; i++) {
+			CHECK_EQ(write(s[0], b, sizeof(b)), sizeof(b));
+			CHECK_EQ(recv(s[1], b, sizeof(b), MSG_WAITALL), sizeof(b));
+		}
+		CHECK_EQ(get_tcp(s[0], TCP_MAXSEG), k ? 1428 : 1448);
+		lo_mtu(65536);
+		close(s[0]);
+		close(s[1]);
+	}
+}

@@ -50,8 +50,16 @@ static void neighbour_life(void **state)
 	assert_int_equal(neigh_timer(&n, cfg, 45 * S), NEIGH_ASK_IT);
 	assert_int_equal(n.state, NEIGH_PROBE);
 	assert_int_equal(neigh_timer(&n, cfg, 46 * S), NEIGH_ASK_IT);
-	neigh_confirm(&n, cfg, 46 * S + 1); /* TCP made progress */
+	neigh_confirm(&n, cfg, 16 * S, 46 * S); /* too long ago */
+	assert_int_equal(n.state, NEIGH_PROBE);
+	neigh_confirm(&n, cfg, 46 * S + 1, 46 * S + 2); /* TCP made progress */
 	assert_int_equal(n.state, NEIGH_REACHABLE);
+	assert_int_equal(neigh_timer(&n, cfg, 76 * S + 1), 0);
+	neigh_confirm(&n, cfg, 46 * S + 1, 76 * S + 1); /* that is known */
+	assert_int_equal(n.state, NEIGH_STALE);
+	neigh_confirm(&n, cfg, 76 * S, 76 * S + 1);
+	assert_int_equal(n.state, NEIGH_REACHABLE);
+	assert_int_equal(n.deadline, 106 * S);
 }
 
 static void neighbour_unreachable(void **state)
@@ -79,7 +87,7 @@ static void neighbour_answers(void **state)
 	neigh_init(&n, 0);
 	assert_int_equal(neigh_heard(&n, mac_a, 0), NEIGH_CHANGED);
 	assert_int_equal(n.state, NEIGH_STALE);
-	neigh_confirm(&n, cfg, 0);
+	neigh_confirm(&n, cfg, 1, 1);
 	assert_int_equal(neigh_answered(&n, cfg, &other, 1), 0); /* another, without override: a doubt */
 	assert_int_equal(n.state, NEIGH_STALE);
 	assert_memory_equal(n.mac, mac_a, 6);
