@@ -74,6 +74,7 @@ enum {
 	COPY_BREAK = 192, /* shorter packets are copied out of their page */
 	RX_BATCH = 64,
 	BACKLOG_MAX = 1000,
+	BACKLOG_LONG = 256, /* and short again at half of that */
 };
 
 struct header {
@@ -95,6 +96,7 @@ struct pair {
 	struct spinlock lock; /* NETTX: tx, backlog */
 	struct list backlog;
 	unsigned nbacklog;
+	bool is_busy; /* counted in the device's `busy` */
 };
 
 struct nic {
@@ -265,6 +267,20 @@ static bool post(struct pair *pair, struct pkt *p)
 	return virtq_add(&pair->tx, s, n, n, p);
 }
 
+/* The backlog has become longer or shorter. */
+static void note_backlog(struct pair *pair)
+{
+	bool busy = pair->nbacklog >= (pair->is_busy ? BACKLOG_LONG / 2 : BACKLOG_LONG);
+
+	if (LIKELY(busy == pair->is_busy))
+		return;
+	pair->is_busy = busy;
+	if (busy)
+		atomic_fetch_add(&pair->nic->dev->busy, 1);
+	else
+		atomic_fetch_sub(&pair->nic->dev->busy, 1);
+}
+
 static void reclaim_locked(struct pair *pair, struct list *done)
 {
 	struct pkt *p;
@@ -272,13 +288,16 @@ static void reclaim_locked(struct pair *pair, struct list *done)
 
 	while ((p = virtq_take(&pair->tx, &bytes)))
 		list_add_tail(done, &p->node);
+	if (list_is_empty(&pair->backlog))
+		return;
 	while (!list_is_empty(&pair->backlog)) {
 		p = list_entry(pair->backlog.next, struct pkt, node);
 		if (!post(pair, p))
-			return;
+			break;
 		list_remove(&p->node);
 		pair->nbacklog--;
 	}
+	note_backlog(pair);
 }
 
 /* Puts the device's header in front. */
@@ -323,6 +342,7 @@ static int send(struct netdev *d, struct pkt *p)
 		if (!full) {
 			list_add_tail(&pair->backlog, &p->node);
 			pair->nbacklog++;
+			note_backlog(pair);
 		}
 	}
 	virtq_kick(&pair->tx);

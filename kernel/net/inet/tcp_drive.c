@@ -157,6 +157,8 @@ void tcps_drive(struct tcp_sock *t, nsec_t now, struct tcps_after *a)
 	unsigned events;
 
 	*a = (struct tcps_after){ 0 };
+	if (UNLIKELY(t->c.tune.hold))
+		t->c.tune.hold = tcps_device_is_busy(t);
 	while (tcp_output(&t->c, now, &seg))
 		tcps_transmit(t, &seg);
 	if (UNLIKELY(t->c.n.retrans != retrans))

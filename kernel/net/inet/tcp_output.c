@@ -116,6 +116,7 @@ void tcps_transmit(struct tcp_sock *t, const struct tcp_seg *s)
 		send_pieces(t, s);
 	else
 		send_one(t, s);
+	t->c.tune.hold = tcps_device_is_busy(t);
 }
 
 void tcps_reply(const struct tcps_reply *r, const struct tcp_seg *s)

@@ -13,6 +13,7 @@
  * sockets up under an epoch and takes none.
  */
 
+#include "dev/net/netdev.h"
 #include "net/inet/sock.h"
 #include "net/tcp/listen.h"
 #include "net/tcp/timewait.h"
@@ -267,6 +268,12 @@ int tcps_accept(struct socket *s, bool nonblock, struct socket **out);
 int tcps_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock);
 const struct siphash_key *tcps_secret(void);
 uint32_t tcps_isn(const struct flow_key *key, nsec_t now);
+/* Its queue is long. An acknowledgement of what is in it tells when to go on. */
+static inline bool tcps_device_is_busy(const struct tcp_sock *t)
+{
+	return t->has_path && atomic_load_explicit(&t->path.dev->busy, memory_order_relaxed) != 0;
+}
+
 /* Payload and TCP options of a full segment on this way. */
 uint32_t tcps_path_mss(const struct tcp_sock *t, const struct ip_path *path, bool v4);
 void tcps_config(const struct tcp_sock *t, const struct ip_path *path, const struct flow_key *key,

@@ -364,7 +364,8 @@ bool tcp_output(struct tcp_conn *c, nsec_t now, struct tcp_seg *out)
 	if (may_send) {
 		if ((c->runs.lost || c->force_rexmit) && retransmit(c, now, out))
 			return true;
-		if (c->snd_nxt != c->snd_end + c->fin_queued && send_new(c, now, false, out))
+		if (c->snd_nxt != c->snd_end + c->fin_queued &&
+		    !(c->tune.hold && tcp_in_flight(c)) && send_new(c, now, false, out))
 			return true;
 	}
 	if (c->ack_pending == TCP_ACK_NOW && !tcp_is_opening(c) && c->state != TCP_CLOSE) {

@@ -79,6 +79,7 @@ struct tcp_config {
 /* Options of the socket: the owner may change them at any time, tcp_output() follows. */
 struct tcp_tune {
 	bool nodelay, cork;
+	bool hold;        /* the device's queue is long: nothing new while something is in flight */
 	uint8_t retries2; /* tcp(7) tcp_retries2 */
 	bool keepalive;   /* changed by tcp_set_keepalive() */
 	uint8_t keep_count;

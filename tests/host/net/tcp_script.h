@@ -7,7 +7,7 @@
  *   > FLAGS SEQ:LEN …     the next segment sent is this; what is not named is not compared (PSH never)
  *   none                  nothing more was sent
  *   write N | urgent N | shutdown | close | reset (close with unread data) | abort | space N
- *   nodelay | cork 0/1 | keepalive IDLE INTERVAL COUNT (ms) | usertimeout MS | quickack | pathmss N
+ *   nodelay | cork 0/1 | hold 0/1 | keepalive IDLE INTERVAL COUNT (ms) | usertimeout MS | quickack | pathmss N
  *   state NAME | error N | event NAME | noevent NAME | readable N (bytes in order so far) | una N
  *   timewait              goes on with a timewait block; "verdict NAME" after a segment
  *
@@ -362,6 +362,8 @@ static inline bool sc_call(struct script *t, char **w, int n)
 		tcp_abort(c);
 	} else if (!strcmp(w[0], "space")) {
 		tcp_recv_space(c, v, t->cfg.recv_space);
+	} else if (!strcmp(w[0], "hold")) {
+		c->tune.hold = v;
 	} else if (!strcmp(w[0], "nodelay")) {
 		c->tune.nodelay = true;
 	} else if (!strcmp(w[0], "cork")) {

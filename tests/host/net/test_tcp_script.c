@@ -133,6 +133,11 @@ SCRIPT(nagle, ACTIVE
 	"write 10\n> A 1:10\nwrite 10\nnone\nwrite 10\nnone\n< A 1:0 ack=11\n> A 11:20\n"
 	"write 1500\n> A 31:1000\nnone\n< A 1:0 ack=1031\n> A 1031:500\n")
 
+/* The device's queue is long: what is in flight comes first. */
+SCRIPT(held_by_the_device, ACTIVE
+	"hold 1\nwrite 2000\n> A 1:2000\nwrite 2000\nnone\n< A 1:0 ack=1001 win=60000\nnone\n< A 1:0 ack=2001 win=60000\n"
+	"> A 2001:2000\nwrite 10\nnone\nhold 0\n> A 4001:10\n")
+
 SCRIPT(nodelay, ACTIVE "nodelay\nwrite 10\n> A 1:10\nwrite 10\n> A 11:10\nwrite 10\n> A 21:10\n")
 
 /* tcp(7) TCP_CORK: 200 ms at most */
@@ -269,6 +274,7 @@ int main(void)
 		cmocka_unit_test(small_window_updates_wait),
 		cmocka_unit_test(fin_into_a_closed_window),
 		cmocka_unit_test(nagle),
+		cmocka_unit_test(held_by_the_device),
 		cmocka_unit_test(nodelay),
 		cmocka_unit_test(cork),
 		cmocka_unit_test(cork_has_a_ceiling),
