@@ -13,11 +13,7 @@
 
 enum { TCP_CHECKSUM_AT = 16, TTL_DEFAULT = 64 };
 
-/*
- * 0: t->path is the way to the peer. -EHOSTUNREACH: there is none. -EMSGSIZE: there is another way
- * than the last time, and segments must be smaller now; what is in flight will be sent again so.
- */
-static MUST_CHECK int find_path(struct tcp_sock *t)
+int tcps_route(struct tcp_sock *t)
 {
 	uint32_t mss, old = t->c.mss;
 
@@ -108,7 +104,7 @@ static void send_pieces(struct tcp_sock *t, const struct tcp_seg *s)
 
 void tcps_transmit(struct tcp_sock *t, const struct tcp_seg *s)
 {
-	int err = find_path(t);
+	int err = tcps_route(t);
 
 	if (UNLIKELY(err) && (err == -EHOSTUNREACH || s->len))
 		return;

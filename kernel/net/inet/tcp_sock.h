@@ -221,6 +221,10 @@ void tcps_arrived(struct tcp_sock *t, struct tcps_after *a); /* lock held: there
 uint32_t tcps_window(const struct tcp_sock *t);              /* room in the receive buffer */
 
 /* tcp_output.c */
+/* Lock held. 0: t->path is the way to the peer. -EHOSTUNREACH: there is none. -EMSGSIZE: there is
+ * another way than the last time, and segments must be smaller now; what is in flight will be sent
+ * again so. */
+MUST_CHECK int tcps_route(struct tcp_sock *t);
 void tcps_transmit(struct tcp_sock *t, const struct tcp_seg *s);
 /* A segment of no connection, on the way back of key. */
 struct tcps_reply {
