@@ -139,8 +139,8 @@ static int set_congestion(struct tcp_sock *t, uaddr_t val, uint32_t len)
 
 static int set_tcp(struct tcp_sock *t, int name, uaddr_t val, uint32_t len)
 {
-	nsec_t now = clock_mono();
 	uint32_t v;
+	nsec_t now;
 	int err;
 
 	if (name == TCP_CONGESTION)
@@ -152,6 +152,7 @@ static int set_tcp(struct tcp_sock *t, int name, uaddr_t val, uint32_t len)
 	if (get_user_u32(&v, val))
 		return -EFAULT;
 	spin_lock(&t->lock);
+	now = clock_mono(); /* timestamps do not run back */
 	err = set_locked(t, name, (int)v, now);
 	if (err || t->phase != TCPS_OPEN)
 		spin_unlock(&t->lock);
@@ -163,11 +164,12 @@ static int set_tcp(struct tcp_sock *t, int name, uaddr_t val, uint32_t len)
 void tcps_bit_changed(struct socket *s, uint32_t bit)
 {
 	struct tcp_sock *t = tcps_of(s);
-	nsec_t now = clock_mono();
+	nsec_t now;
 
 	if (bit != SOB_KEEPALIVE)
 		return;
 	spin_lock(&t->lock);
+	now = clock_mono();
 	if (t->phase != TCPS_OPEN) {
 		spin_unlock(&t->lock);
 		return;

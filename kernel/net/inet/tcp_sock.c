@@ -48,6 +48,7 @@ static void fire(struct tcps_timer *timer, nsec_t now)
 		return;
 	}
 	spin_lock(&t->lock);
+	now = clock_mono(); /* not before another CPU's step: timestamps do not run back */
 	if (t->phase == TCPS_OPEN && now >= tcp_deadline(&t->c))
 		tcp_timer(&t->c, now);
 	tcps_drive(t, now, &a);
@@ -156,7 +157,7 @@ static void release(struct socket *s)
 {
 	struct tcp_sock *t = tcps_of(s);
 	bool lingers = socket_has(s, SOB_LINGER), unread;
-	nsec_t now = clock_mono();
+	nsec_t now;
 
 	if (t->phase == TCPS_LISTEN)
 		tcps_listener_close(t);
@@ -168,6 +169,7 @@ static void release(struct socket *s)
 		inet_release_port(&t->i);
 		return;
 	}
+	now = clock_mono();
 	unread = tcps_readable(t) != 0;
 	if ((lingers && s->linger_s == 0) || !tcps_adopt_orphan(t))
 		tcp_abort(&t->c);
@@ -182,7 +184,6 @@ static void release(struct socket *s)
 int tcps_disconnect(struct tcp_sock *t)
 {
 	struct tcps_after a = { 0 };
-	nsec_t now = clock_mono();
 	struct list rcvq = LIST_INIT(rcvq);
 
 	if (t->phase == TCPS_LISTEN)
@@ -192,7 +193,7 @@ int tcps_disconnect(struct tcp_sock *t)
 		if (t->c.state == TCP_SYN_SENT)
 			atomic_store(&t->i.s.error, ECONNRESET);
 		tcp_abort(&t->c);
-		tcps_drive(t, now, &a);
+		tcps_drive(t, clock_mono(), &a);
 	}
 	t->phase = TCPS_IDLE;
 	t->call = TCPS_UNCONNECTED;
@@ -225,7 +226,7 @@ static int shutdown(struct socket *s, int how)
 {
 	struct tcp_sock *t = tcps_of(s);
 	unsigned state = tcps_state(t), what = (unsigned)how + 1;
-	nsec_t now = clock_mono();
+	nsec_t now;
 
 	if (state == TCP_LISTEN && !(what & TCPS_SHUT_RD))
 		return 0;
@@ -235,6 +236,7 @@ static int shutdown(struct socket *s, int how)
 		return 0;
 	}
 	spin_lock(&t->lock);
+	now = clock_mono();
 	t->shut |= (uint8_t)what;
 	if (what & TCPS_SHUT_WR && t->phase == TCPS_OPEN)
 		tcp_shutdown(&t->c, now);

@@ -22,15 +22,15 @@ static void on_timer(struct timer *timer)
 	irqstate_t s;
 
 	/* First what it is armed for, then a second look: whoever moves the deadline looks in the
-	 * other order, so one of the two sees it. */
+	 * other order, so one of the two sees it; and if it arms in between, this is too late. */
 	while (deadline > now) {
+		nsec_t before = deadline;
+
 		atomic_store(&t->armed, deadline);
-		if (atomic_load(&t->deadline) == deadline) {
-			if (deadline != NSEC_MAX)
-				timer_arm(timer, deadline);
+		if (deadline != NSEC_MAX && atomic_load(&t->deadline) == deadline)
+			timer_arm(timer, deadline);
+		if ((deadline = atomic_load(&t->deadline)) == before)
 			return;
-		}
-		deadline = atomic_load(&t->deadline);
 	}
 	s = spin_lock_irq(&due_lock);
 	atomic_store(&t->armed, NSEC_MAX);
