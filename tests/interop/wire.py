@@ -66,7 +66,7 @@ class Wire(threading.Thread):
         port = self._listeners[k].getsockname()[1]
         return f"socket,id=wire,connect=127.0.0.1:{port}"
 
-    def capture(self, path: str | None, limit: int = 64 << 20) -> None:
+    def capture(self, path: str | None, limit: int = 32 << 20) -> None:
         """Frames from now on go to that file, at most `limit` bytes of them; None: to none."""
         with self._lock:
             if self._pcap:
