@@ -19,6 +19,7 @@
 	X(TIMEX, 15, "M what the wall clock is being steered by")                            \
 	X(NLREAD, 16, "M one reader at a time of a netlink socket; makes dumps")             \
 	X(NETCFG, 17, "M network devices, addresses, routes, rules")                         \
+	X(SYSVIDS, 19, "M identifiers of one kind of System V objects: made, removed")       \
 	X(INODE, 20, "M inode->lock: parent before child, else by address")                  \
 	X(NOTIFY, 22, "M the inotify watches of one inode")                                  \
 	X(NOTIFYQ, 23, "M one inotify instance: its watches and queued events")              \
@@ -39,7 +40,9 @@
 	X(BLKQ, 80, "M block device queue")                                                  \
 	X(CONSOLEDEV, 84, "M console output order")                                          \
 	X(KVA, 90, "S kernel address space")                                                 \
+	X(SYSVOBJ, 91, "S one System V segment, set of semaphores or message queue")         \
 	X(MQUEUE, 92, "S messages and sleepers of one POSIX message queue")                  \
+	X(SYSVUNDO, 93, "S which semaphores a process has to undo")                          \
 	X(MAPPINGS, 94, "S vmobject->mappings: who maps it")                                 \
 	X(MCAST, 95, "S which groups devices are in")                                        \
 	X(UNIXNAMES, 96, "S names of unix sockets, and the list of them all")                \

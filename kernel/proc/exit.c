@@ -20,6 +20,8 @@
 #include "core/panic.h"
 #include "proc/coredump.h"
 #include "proc/futex.h"
+#include "proc/ipc/sem.h"
+#include "proc/ipc/shm.h"
 #include "proc/proc_priv.h"
 #include "sched/sched.h"
 #include "vfs/cred.h"
@@ -280,7 +282,9 @@ void task_exit(int status)
 	if (!last || t->vfork_parent)
 		thread_will_sleep();
 	task_release_image(t);
+	sem_undo_exit(t);
 	release_slots(t);
+	shm_task_exit(t);
 	if (last && p->session_leader && session_leader_exit_hook != NULL)
 		session_leader_exit_hook(p);
 	thread_will_sleep();

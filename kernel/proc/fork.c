@@ -19,6 +19,7 @@
 #include "core/ktrace.h"
 #include "lib/string.h"
 #include "proc/info.h"
+#include "proc/ipc/sem.h"
 #include "proc/proc_priv.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
@@ -132,6 +133,8 @@ static int plan_thread(struct plan *f)
 	t->personality = me->personality;
 	atomic_init(&t->ioprio, atomic_load_explicit(&me->ioprio, memory_order_relaxed));
 	t->mempolicy = me->mempolicy;
+	if ((f->flags & CLONE_SYSVSEM) && (err = sem_undo_share(&t->sem_undo)))
+		return err;
 	t->timer_slack = t->default_timer_slack = me->timer_slack;
 	if ((f->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = me->altstack_sp;
@@ -310,6 +313,7 @@ static void plan_abort(struct plan *f)
 		fsctx_put(th->fs);
 	if (th->files != NULL)
 		fdtable_put(th->files);
+	sem_undo_put(t->sem_undo);
 	if (f->thread_ready) {
 		thread_fini(th);
 		cred_put(th->cred);

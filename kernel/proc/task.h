@@ -38,6 +38,7 @@ struct pi_waiter;
 struct pid;
 struct posix_timer;
 struct process;
+struct sem_undo_list;
 struct task;
 struct tty;
 struct abi_mq_attr;
@@ -101,6 +102,7 @@ struct task {
 	uint32_t rseq_len, rseq_sig;
 	_Atomic uint16_t ioprio;           /* ioprio_set(2): class and level */
 	uint64_t mempolicy;                /* owner; vm/mempolicy.h */
+	struct sem_undo_list *sem_undo;    /* owner; counted; proc/ipc/sem.h; NULL: nothing yet */
 	const struct abi_mq_attr *mq_attr; /* owner; of an mq_open(2) in progress; NULL */
 	struct user_account *user;         /* of the real uid; owner writes */
 	struct list pi_owned;              /* pi_lock: waiters for PI futexes that this task owns */

@@ -7,6 +7,7 @@
 
 #include "abi/errno.h"
 #include "abi/sched.h"
+#include "proc/ipc/sem.h"
 #include "proc/proc_priv.h"
 #include "vfs/fdtable.h"
 #include "vfs/walk.h"
@@ -174,5 +175,7 @@ int process_unshare(uint64_t flags)
 		fdtable_put(old_files);
 	if (old_fs != NULL)
 		fsctx_put(old_fs);
+	if (err == 0 && (flags & CLONE_SYSVSEM))
+		sem_undo_exit(t);
 	return err;
 }

@@ -13,6 +13,7 @@ struct user_account {
 	_Atomic uint32_t ntasks;
 	_Atomic uint32_t nsignals;
 	_Atomic uint64_t mqueue_bytes; /* RLIMIT_MSGQUEUE */
+	_Atomic uint64_t shm_locked;   /* RLIMIT_MEMLOCK: pages of segments under SHM_LOCK */
 	struct user_account *next;     /* hash chain; immutable once published */
 };
 

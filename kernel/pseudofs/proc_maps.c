@@ -14,7 +14,10 @@
 #include "vfs/chrdev.h"
 #include "vfs/file.h"
 #include "vfs/walk.h"
+#include "vm/vmobject.h"
 #include "vm/vmspace.h"
+
+enum { SHM_DEVICE = 1 };
 
 struct maps_walk {
 	struct textbuf *t;
@@ -41,6 +44,10 @@ static const char *vma_label(struct maps_walk *w, struct vmspace *vs, struct vma
 	}
 	if (v->name)
 		return v->name;
+	if (v->object && v->object->ops->describe) {
+		(void)v->object->ops->describe(v->object, w->path_buf, PATH_MAX_BYTES);
+		return w->path_buf;
+	}
 	if (v->object)
 		return v->flags & VMA_SHARED ? "/dev/zero (deleted)" : "";
 	if (v->flags & VMA_STACK)
@@ -54,14 +61,20 @@ static void vma_line(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 {
 	struct inode *i = v->file ? v->file->inode : NULL;
 	uint64_t dev = i ? i->sb->dev : 0, off = v->object ? v->pgoff << PAGE_SHIFT : 0;
+	uint64_t ino = i ? i->ino : 0;
 	const char *label = vma_label(w, vs, v);
 	size_t at = w->t->len;
 
+	if (!i && v->object &&
+	    v->object->ops->describe) { /* Linux has these in a tmpfs of its own */
+		dev = SHM_DEVICE;
+		ino = v->object->ops->describe(v->object, w->path_buf, PATH_MAX_BYTES);
+	}
 	text_f(w->t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)v->start,
 	       (unsigned long)v->end, v->prot & PROT_READ ? 'r' : '-',
 	       v->prot & PROT_WRITE ? 'w' : '-', v->prot & PROT_EXEC ? 'x' : '-',
 	       v->flags & VMA_SHARED ? 's' : 'p', (unsigned long)off, dev_major(dev),
-	       dev_minor(dev), (unsigned long)(i ? i->ino : 0));
+	       dev_minor(dev), (unsigned long)ino);
 	if (label[0]) {
 		while (w->t->len < at + 73)
 			text_c(w->t, ' ');
@@ -269,7 +282,7 @@ static void numa_record(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 
 	vm_usage_locked(vs, v, &u);
 	text_f(w->t, "%08lx default", (unsigned long)v->start);
-	if (v->file)
+	if (v->file || (v->flags & VMA_ATTACHED))
 		text_f(w->t, " file=%s", vma_label(w, vs, v));
 	else if (v->flags & VMA_STACK)
 		text_f(w->t, " stack");

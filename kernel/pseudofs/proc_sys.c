@@ -17,6 +17,9 @@
 #include "proc/oom.h"
 #include "proc/pid.h"
 #include "proc/info.h"
+#include "proc/ipc/msg.h"
+#include "proc/ipc/sem.h"
+#include "proc/ipc/shm.h"
 #include "proc/task.h"
 #include "proc/uts.h"
 #include "pseudofs/proc_var.h"
@@ -382,6 +385,18 @@ static ssize64_t sched_store(struct pinode *i, char *text, size_t n)
 		.name = n, .mode = S_IFREG | 0644, .show = sched_show, .store = sched_store, \
 		.arg = what                                                                  \
 	}
+/* System V's: which identifier comes next; a long without a sign. */
+#define NEXT_ID(n, ids)                                                                          \
+	{                                                                                        \
+		.name = n, .mode = S_IFREG | 0444, .ptr = &(ids), .show = proc_ipc_next_id_show, \
+		.store = proc_ipc_next_id_store                                                  \
+	}
+#define IPC_ULONG(n, var)                                                                      \
+	{                                                                                      \
+		.name = n, .mode = S_IFREG | 0644, .ptr = &(var), .show = proc_ipc_ulong_show, \
+		.store = proc_ipc_ulong_store                                                  \
+	}
+
 static const struct pnode random_nodes[] = {
 	PROC_TEXT("boot_id", boot_id_show),
 	NUMBER("entropy_avail", 256),
@@ -392,6 +407,7 @@ static const struct pnode random_nodes[] = {
 
 static const struct pnode kernel_nodes[] = {
 	FIXED("arch", ARCH_UTS_MACHINE),
+	PROC_SET("auto_msgmni", number_show, proc_ipc_auto_store),
 	NUMBER("cap_last_cap", CAP_LAST_CAP),
 	PROC_SET("core_pattern", core_pattern_show, core_pattern_store),
 	PROC_INT("core_pipe_limit", core_pipe_limit, 0, INT32_MAX),
@@ -407,6 +423,10 @@ static const struct pnode kernel_nodes[] = {
 	  .show = uts_show,
 	  .store = uts_store,
 	  .arg = UTS_NODENAME },
+	NEXT_ID("msg_next_id", msg_ids),
+	PROC_INT("msgmax", msg_max, 0, INT32_MAX),
+	PROC_INT("msgmnb", msg_mnb, 0, INT32_MAX),
+	PROC_INT("msgmni", msg_ids.limit, 0, IPC_MNI_MAX),
 	NUMBER("ngroups_max", 65536),
 	{ .name = "ns_last_pid",
 	  .mode = S_IFREG | 0666,
@@ -426,6 +446,13 @@ static const struct pnode kernel_nodes[] = {
 	SCHED("sched_rr_timeslice_ms", RR_SLICE_MS),
 	SCHED("sched_rt_period_us", RT_PERIOD_US),
 	SCHED("sched_rt_runtime_us", RT_RUNTIME_US),
+	PROC_SET("sem", proc_ipc_sem_show, proc_ipc_sem_store),
+	NEXT_ID("sem_next_id", sem_ids),
+	NEXT_ID("shm_next_id", shm_ids),
+	PROC_VAR_STORE("shm_rmid_forced", shm_rmid_forced, proc_ipc_rmid_forced_store),
+	IPC_ULONG("shmall", shm_all),
+	IPC_ULONG("shmmax", shm_max),
+	PROC_INT("shmmni", shm_ids.limit, 0, IPC_MNI_MAX),
 	NUMBER("sysrq", 0),
 	NUMBER("tainted", 0),
 	PROC_INT("threads-max", task_max, 0, PID_MAX_LIMIT),

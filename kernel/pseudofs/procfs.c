@@ -356,6 +356,7 @@ static const struct pnode root_nodes[] = {
 	{ .name = "stat", .mode = S_IFREG | 0444, .show = stat_show },
 	{ .name = "swaps", .mode = S_IFREG | 0444, .show = swaps_show },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_nodes },
+	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_nodes },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link },
 	{ .name = "uptime", .mode = S_IFREG | 0444, .show = uptime_show },
 	{ .name = "version", .mode = S_IFREG | 0444, .show = version_show },

@@ -11,6 +11,15 @@ extern const struct pnode proc_sys_nodes[];
 extern const struct pnode proc_net_nodes[], proc_sys_net_nodes[];
 extern const struct pnode proc_sys_mqueue_nodes[]; /* mqueue_fs.c */
 extern const struct pnode proc_ktrace_nodes[];
+extern const struct pnode proc_sysvipc_nodes[];                 /* proc_ipc.c, as what follows */
+int proc_ipc_next_id_show(struct pinode *i, struct textbuf *t); /* node->ptr: struct ipc_ids */
+ssize64_t proc_ipc_next_id_store(struct pinode *i, char *text, size_t n);
+int proc_ipc_ulong_show(struct pinode *i, struct textbuf *t); /* node->ptr: uint64_t */
+ssize64_t proc_ipc_ulong_store(struct pinode *i, char *text, size_t n);
+int proc_ipc_sem_show(struct pinode *i, struct textbuf *t);
+ssize64_t proc_ipc_sem_store(struct pinode *i, char *text, size_t n);
+ssize64_t proc_ipc_rmid_forced_store(struct pinode *i, char *text, size_t n);
+ssize64_t proc_ipc_auto_store(struct pinode *i, char *text, size_t n);
 
 /* Fills s with the process (and its leader) of number nr; false: none. */
 bool proc_subject_of(uint32_t nr, struct psubject *s);

@@ -66,8 +66,10 @@ static int object_of(struct task *t, int type, uint64_t idx, const void **out)
 	case KCMP_SIGHAND:
 		*out = t->sighand;
 		return 0;
-	case KCMP_IO: /* nobody has one of these, so all have the same */
 	case KCMP_SYSVSEM:
+		*out = t->sem_undo;
+		return 0;
+	case KCMP_IO: /* nobody has one of these, so all have the same */
 		*out = NULL;
 		return 0;
 	case KCMP_EPOLL_TFD:

@@ -75,8 +75,6 @@ void vmspace_put_later(struct vmspace *vs);
 void vmspace_init(void);
 
 /* --- commit.c: promised pages --- */
-MUST_CHECK int vm_commit(uint64_t pages); /* 0 or -ENOMEM */
-void vm_uncommit(uint64_t pages);
 bool vm_wants_commit(uint32_t flags,
 		     uint32_t prot); /* VMA flags: private writable memory that must be backed */
 

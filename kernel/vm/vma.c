@@ -321,7 +321,7 @@ bool vma_can_merge(const struct vma *a, const struct vma *b)
 	if (a->end != b->start || a->prot != b->prot || a->flags != b->flags ||
 	    a->object != b->object || a->file != b->file || a->max_prot != b->max_prot ||
 	    a->name != b->name || a->vs != b->vs || a->policy != b->policy ||
-	    (a->flags & VMA_SPECIAL))
+	    (a->flags & (VMA_SPECIAL | VMA_ATTACHED)))
 		return false;
 	return !a->object || a->pgoff + ((a->end - a->start) >> PAGE_SHIFT) == b->pgoff;
 }

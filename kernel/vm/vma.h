@@ -30,6 +30,7 @@ enum vma_flags {
 	VMA_RAND_READ = 4096,
 	VMA_ACCOUNTED = 8192, /* counted against the commit limit */
 	VMA_LOCKONFAULT = 16384,
+	VMA_ATTACHED = 32768, /* its object counts its VMAs (vmobject_ops.attached): never merged */
 };
 
 /* Addresses below a VMA_GROWSDOWN mapping that only its own growth may take: 256 pages, as Linux

@@ -44,6 +44,13 @@ struct vmobject_ops {
 	/* The owner's reference count: a mapping keeps the object (through its inode) alive. */
 	void (*get)(struct vmobject *o);
 	void (*put)(struct vmobject *o);
+	/* Of VMAs with VMA_ATTACHED, which has both: one has come (its space's lock is held), one
+	 * has gone (no locks). */
+	void (*attached)(struct vmobject *o);
+	void (*detached)(struct vmobject *o);
+	/* What /proc/PID/maps says of a mapping without a file: writes a name, returns an inode
+	 * number. NULL: it has none. */
+	uint64_t (*describe)(struct vmobject *o, char *name, size_t size);
 };
 
 struct vmobject {

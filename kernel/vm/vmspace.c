@@ -39,6 +39,8 @@ static void vma_born(struct vma *v)
 	if (!o)
 		return;
 	vmobject_get(o);
+	if (UNLIKELY(v->flags & VMA_ATTACHED))
+		o->ops->attached(o);
 	if ((v->flags & VMA_SHARED) && (v->max_prot & PROT_WRITE))
 		atomic_fetch_add_explicit(&o->nwritable, 1, memory_order_relaxed);
 	spin_lock(&o->mappings_lock);
@@ -79,6 +81,8 @@ static void vma_release(struct vma *v)
 	if (o) {
 		if ((v->flags & VMA_SHARED) && (v->max_prot & PROT_WRITE))
 			atomic_fetch_sub_explicit(&o->nwritable, 1, memory_order_relaxed);
+		if (UNLIKELY(v->flags & VMA_ATTACHED))
+			o->ops->detached(o);
 		vmobject_put(o);
 	}
 	if (v->file)

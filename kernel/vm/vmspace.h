@@ -123,6 +123,8 @@ enum vm_map_how {
  */
 MUST_CHECK int vm_map(struct vmspace *vs, const struct vm_map_args *a, uint64_t *addr);
 MUST_CHECK int vm_unmap(struct vmspace *vs, uint64_t addr, uint64_t len);
+/* shmdt(2): takes out what is left of the attachment (VMA_ATTACHED) that was made at addr. */
+MUST_CHECK int vm_detach(struct vmspace *vs, uint64_t addr);
 MUST_CHECK int vm_protect(struct vmspace *vs, uint64_t addr, uint64_t len, uint32_t prot);
 MUST_CHECK int vm_remap(struct vmspace *vs, uint64_t old, uint64_t old_len, uint64_t new_len,
 			unsigned flags, uint64_t new_addr, uint64_t *out);
@@ -211,6 +213,8 @@ extern uint64_t vm_overcommit_kbytes; /* not 0: the limit of mode 2, instead of 
 extern uint64_t vm_max_map_count;     /* vm.max_map_count: VMAs per space */
 extern uint64_t vm_mmap_min_addr;     /* vm.mmap_min_addr, bytes */
 uint64_t vm_committed_pages(void);
+MUST_CHECK int vm_commit(uint64_t pages); /* 0 or -ENOMEM */
+void vm_uncommit(uint64_t pages);
 /* /sys/kernel/mm/transparent_hugepage/enabled */
 enum vm_huge_mode { VM_HUGE_ALWAYS, VM_HUGE_MADVISE, VM_HUGE_NEVER };
 extern int vm_huge_mode;

@@ -9,8 +9,8 @@ UAPI = """
     asm/stat.h asm/statfs.h asm/termbits.h asm/termios.h asm/ucontext.h linux/auxvec.h
     linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h
     linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/sockios.h linux/fs.h linux/futex.h
-    linux/genetlink.h linux/hdreg.h linux/inet_diag.h linux/inotify.h linux/ioctl.h linux/kd.h linux/limits.h linux/magic.h
-    linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/netlink_diag.h linux/nsfs.h linux/openat2.h
+    linux/genetlink.h linux/hdreg.h linux/inet_diag.h linux/inotify.h linux/ioctl.h linux/ipc.h linux/kd.h linux/limits.h linux/magic.h
+    linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/msg.h linux/sem.h linux/shm.h linux/netlink_diag.h linux/nsfs.h linux/openat2.h
     linux/personality.h linux/pidfd.h linux/prctl.h linux/random.h linux/reboot.h
     linux/resource.h linux/rseq.h linux/rtc.h linux/sched.h linux/sched/types.h linux/seccomp.h
     linux/securebits.h linux/signal.h linux/signalfd.h linux/sock_diag.h linux/stat.h linux/sysinfo.h linux/time.h
@@ -37,6 +37,15 @@ STRUCTS = {
     "abi_in_pktinfo": ("netinet/in.h", "struct in_pktinfo",
                        {"ipi_spec_dst": "ipi_spec_dst.s_addr", "ipi_addr": "ipi_addr.s_addr"}),
     "abi_mq_attr": ("linux/mqueue.h", "struct mq_attr", {}),
+    "abi_ipc64_perm": ("linux/ipc.h", "struct ipc64_perm", {}),
+    "abi_msginfo": ("linux/msg.h", "struct msginfo", {}),
+    "abi_msqid64_ds": ("linux/msg.h", "struct msqid64_ds", {}),
+    "abi_sembuf": ("linux/sem.h", "struct sembuf", {}),
+    "abi_semid64_ds": ("linux/sem.h", "struct semid64_ds", {}),
+    "abi_seminfo": ("linux/sem.h", "struct seminfo", {}),
+    "abi_shm_info": ("linux/shm.h", "struct shm_info", {}),
+    "abi_shmid64_ds": ("linux/shm.h", "struct shmid64_ds", {}),
+    "abi_shminfo64": ("linux/shm.h", "struct shminfo64", {}),
     "abi_ndmsg": ("linux/neighbour.h", "struct ndmsg", {"pad1": "ndm_pad1", "pad2": "ndm_pad2"}),
     "abi_arpreq": ("net/if_arp.h", "struct arpreq", {}),
     "abi_ethtool_channels": ("linux/ethtool.h", "struct ethtool_channels", {}),
@@ -319,6 +328,8 @@ ABSENT = {
     "MFD_NAME_MAX": "memfd_create(2)",
     "MFD_NOEXEC_SEAL": NEWER,
     "MQUEUE_MAGIC": "statfs(2)",
+    "SHM_DEST": "shmctl(2): a bit that the headers do not name",
+    "SHM_LOCKED": "as SHM_DEST",
     "MSG_CMSG_COMPAT": "the flag by which 32-bit programs are told apart",
     "OPEN_HOW_SIZE_VER0": "openat2(2): the size of the first struct open_how",
     "PIDFD_SIGNAL_PROCESS_GROUP": NEWER,
