@@ -191,15 +191,15 @@ static int check_size(uint64_t size)
 	return size > INT64_MAX ? -EINVAL : 0;
 }
 
-/* There are no pages of 2 MiB or 1 GiB to be had, but they are asked for in the right way. */
+/* There are no pages of 2 MiB or 1 GiB to be had; CAP_IPC_LOCK or, as vm.hugetlb_shm_group has it,
+ * group 0 may ask for them. */
 static int refuse_huge(const struct ipc_request *r)
 {
 	unsigned shift = (unsigned)r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
-	uint64_t memlock = process_rlimit(curproc(), RLIMIT_MEMLOCK);
 
 	if (shift != 0 && shift != 21 && shift != 30)
 		return -EINVAL;
-	return !capable(CAP_IPC_LOCK) && r->size > memlock ? -EPERM : -ENOMEM;
+	return capable(CAP_IPC_LOCK) || cred_in_group(current_cred(), 0) ? -ENOMEM : -EPERM;
 }
 
 static int shm_create(const struct ipc_request *r, struct ipc **out)
