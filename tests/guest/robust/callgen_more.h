@@ -206,7 +206,7 @@ static void newer_task_calls(void)
 	case 9: setpriority(PRIO_PROCESS, one_in(2) ? 0 : (id_t)kid, (int)rnd(4)); break;
 	case 10: unshare(one_in(2) ? CLONE_FS : CLONE_SYSVSEM); break;
 	case 11: syscall(SYS_timer_gettime, have.timer[rnd(TIMERS)] - 1, &(struct itimerspec){ 0 }); break;
-	default: prctl((int[]){ PR_GET_NAME, PR_SET_PDEATHSIG, PR_SET_TIMERSLACK, PR_GET_DUMPABLE }[rnd(4)], rnd(2) ? 0ul : (unsigned long)ev); break;
+	default: prctl((int[]){ PR_GET_TIMERSLACK, PR_SET_PDEATHSIG, PR_SET_TIMERSLACK, PR_GET_DUMPABLE }[rnd(4)], (unsigned long)rnd(65)); break;
 	}
 }
 
