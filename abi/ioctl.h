@@ -211,6 +211,10 @@ struct abi_fsxattr {
 };
 
 /* real-time clock: rtc(4) */
+struct abi_rtc_time {
+	int32_t tm_sec, tm_min, tm_hour, tm_mday, tm_mon, tm_year, tm_wday, tm_yday, tm_isdst;
+};
+
 #define RTC_RD_TIME  0x80247009
 #define RTC_SET_TIME 0x4024700A
 

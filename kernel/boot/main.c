@@ -24,6 +24,7 @@
 #include "core/random.h"
 #include "dev/mem.h"
 #include "dev/pci/pci.h"
+#include "dev/rtc.h"
 #include "dev/uart16550.h"
 #include "dev/virtio/virtio.h"
 #include "dev/virtio/virtio_net.h"
@@ -158,6 +159,7 @@ static void init_devices(void)
 	static const struct virtio_driver *const virtio_drivers[] = { &virtio_net_driver };
 
 	mem_devices_init();
+	rtc_device_init();
 	pci_init();
 	virtio_init(virtio_drivers, ARRAY_SIZE(virtio_drivers));
 	uart_init();

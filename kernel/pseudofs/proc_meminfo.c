@@ -11,7 +11,7 @@
 #include "pmm/kva.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
-#include "pseudofs/procfs_priv.h"
+#include "pseudofs/sys_priv.h"
 #include "vm/pagecache.h"
 #include "vm/stat.h"
 #include "vm/vmspace.h"
@@ -129,6 +129,48 @@ int proc_meminfo_show(struct pinode *i, struct textbuf *t)
 	text_f(t, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
 		  "HugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 "
 		  "kB\n");
+	return 0;
+}
+
+/* The lines of it that Linux gives for a NUMA node; node 0 has all there is. */
+int sys_node_meminfo_show(struct pinode *i, struct textbuf *t)
+{
+	struct memory m;
+
+	(void)i;
+	look(&m);
+	const struct {
+		const char *name;
+		uint64_t pages;
+	} line[] = {
+		{ "MemTotal", m.total },
+		{ "MemFree", m.free },
+		{ "MemUsed", m.total - MIN(m.free, m.total) },
+		{ "Active", 0 },
+		{ "Inactive", m.anon + m.cached },
+		{ "Active(anon)", 0 },
+		{ "Inactive(anon)", m.anon + m.shmem },
+		{ "Active(file)", 0 },
+		{ "Inactive(file)", m.file },
+		{ "Unevictable", 0 },
+		{ "Mlocked", m.locked },
+		{ "Dirty", m.dirty },
+		{ "Writeback", 0 },
+		{ "FilePages", m.cached },
+		{ "Mapped", m.mapped },
+		{ "AnonPages", m.anon },
+		{ "Shmem", m.shmem },
+		{ "KernelStack", m.stacks },
+		{ "PageTables", m.tables },
+		{ "Slab", m.slab },
+		{ "SUnreclaim", m.slab },
+		{ "AnonHugePages", m.huge },
+	};
+	for (unsigned k = 0; k < ARRAY_SIZE(line); k++)
+		text_f(t, "Node 0 %s:%*s%8lu kB\n", line[k].name, (int)(15 - strlen(line[k].name)),
+		       "", KIB(line[k].pages));
+	text_f(t, "Node 0 HugePages_Total:     0\nNode 0 HugePages_Free:      0\n"
+		  "Node 0 HugePages_Surp:      0\n");
 	return 0;
 }
 

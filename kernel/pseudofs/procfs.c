@@ -276,7 +276,9 @@ static int stat_show(struct pinode *i, struct textbuf *t)
 		cpu_line(t, name, &s);
 	}
 	text_f(t,
-	       "intr %lu\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
+	       "intr %lu\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n"
+	       /* there are no softirqs: threads do their work */
+	       "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
 	       (unsigned long)intr, (unsigned long)sched_nr_switches(),
 	       (long)((clock_real() - clock_mono()) / NSEC_PER_SEC),
 	       (unsigned long)process_fork_count(), sched_nr_running());

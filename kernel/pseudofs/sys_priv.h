@@ -4,6 +4,8 @@
 
 #include "pseudofs/procfs_priv.h"
 
+int sys_node_meminfo_show(struct pinode *i, struct textbuf *t); /* proc_meminfo.c */
+
 /* sys_net.c */
 extern const struct pnode sys_virtual_nodes[]; /* /sys/devices/virtual */
 extern const struct pnode sys_class_nodes[];   /* /sys/class */

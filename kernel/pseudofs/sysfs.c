@@ -133,6 +133,7 @@ static const struct pnode cpu_nodes[] = {
 static const struct pnode node0[] = { TEXT("cpulist", cpu_list_show),
 				      TEXT("cpumap", cpu_mask_show),
 				      FIXED("distance", "10"),
+				      TEXT("meminfo", sys_node_meminfo_show),
 				      { 0 } };
 static const struct pnode node_nodes[] = {
 	FIXED("online", "0"),     FIXED("possible", "0"), FIXED("has_cpu", "0"),

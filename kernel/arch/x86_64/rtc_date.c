@@ -1,9 +1,8 @@
-/*
- * See rtc_date.h. Days by the civil calendar with years that begin in March, so that the leap day
- * is the last one.
- */
+/* See rtc_date.h. */
 
 #include "arch/x86_64/rtc_date.h"
+
+#include "lib/date.h"
 
 enum { B_24_HOURS = 2, B_BINARY = 4, HOUR_PM = 0x80 };
 
@@ -15,14 +14,6 @@ static unsigned decode(uint8_t v, uint8_t status_b)
 static uint8_t encode(unsigned v, uint8_t status_b)
 {
 	return (uint8_t)(status_b & B_BINARY ? v : v / 10 << 4 | v % 10);
-}
-
-static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
-{
-	int64_t y = month <= 2 ? year - 1 : year;
-	unsigned m = month <= 2 ? month + 9 : month - 3; /* March is 0 */
-
-	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
 }
 
 bool rtc_to_seconds(const struct rtc_raw *r, int64_t *seconds)
@@ -47,20 +38,16 @@ bool rtc_to_seconds(const struct rtc_raw *r, int64_t *seconds)
 		year += year < 70 ? 2000 : 1900;
 	if (year < 1970)
 		return false;
-	*seconds = ((days_from_civil(year, month, day) * 24 + hour) * 60 + min) * 60 + sec;
+	*seconds = ((date_to_days(year, month, day) * 24 + hour) * 60 + min) * 60 + sec;
 	return true;
 }
 
 void rtc_from_seconds(int64_t seconds, struct rtc_raw *r)
 {
-	int64_t days = seconds / 86400, rest = seconds % 86400, z = days + 719468;
-	int64_t era = z / 146097, doe = z % 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-	unsigned day = (unsigned)(doy - (153 * mp + 2) / 5 + 1),
-		 month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
-	unsigned year = (unsigned)(yoe + era * 400 + (month <= 2)), hour = (unsigned)(rest / 3600);
+	int64_t rest = seconds % 86400;
+	unsigned year, month, day, hour = (unsigned)(rest / 3600);
 
+	date_from_days(seconds / 86400, &year, &month, &day);
 	r->second = encode((unsigned)(rest % 60), r->status_b);
 	r->minute = encode((unsigned)(rest / 60 % 60), r->status_b);
 	if (r->status_b & B_24_HOURS)

@@ -259,6 +259,16 @@ TEST(proc_meminfo_and_sysinfo_agree)
 	CHECK(field(s, "MemAvailable") > 0);
 }
 
+/* psutil's softirqs, numactl's node. */
+TEST(stat_has_softirqs_and_the_node_has_memory)
+{
+	char *node = strstr(test_slurp("/sys/devices/system/node/node0/meminfo"), "Node 0 MemTotal:");
+
+	CHECK(strstr(test_slurp("/proc/stat"), "\nsoftirq ") != NULL);
+	CHECK(node != NULL);
+	CHECK_EQ(strtol(node + 16, NULL, 10), field(test_slurp("/proc/meminfo"), "MemTotal"));
+}
+
 TEST(proc_cpuinfo_has_every_cpu)
 {
 	char *s = test_slurp("/proc/cpuinfo");

@@ -1,4 +1,6 @@
 /* adjtimex(2), clock_adjtime(2), and the setting of the wall clock. */
+#include <linux/rtc.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/timerfd.h>
 #include <sys/timex.h>
@@ -323,4 +325,35 @@ TEST(settime_refuses)
 	CHECK_ERR(clock_settime(CLOCK_PROCESS_CPUTIME_ID, &t), EINVAL);
 	CHECK_ERR(clock_settime(-6, &t), EPERM); /* the same, as a number that names a process */
 	CHECK_ERR(clock_settime(77, &t), EINVAL);
+}
+
+/* rtc(4): UTC, as the harness sets the machine up; it can be set without touching the wall clock. */
+TEST(rtc_is_read_and_set)
+{
+	struct rtc_time t, back;
+	time_t wall = time(NULL), clock;
+	int fd = open("/dev/rtc0", O_RDONLY);
+
+	CHECK_OK(fd);
+	CHECK_ERR(open("/dev/rtc0", O_RDONLY), EBUSY);
+	CHECK_OK(ioctl(fd, RTC_RD_TIME, &t));
+	clock = timegm(&(struct tm){ .tm_sec = t.tm_sec,
+				     .tm_min = t.tm_min,
+				     .tm_hour = t.tm_hour,
+				     .tm_mday = t.tm_mday,
+				     .tm_mon = t.tm_mon,
+				     .tm_year = t.tm_year });
+	CHECK(llabs((long long)(clock - wall)) < 60);
+	back = t;
+	back.tm_mday = 29, back.tm_mon = 1, back.tm_year = 124, back.tm_hour = 23;
+	CHECK_OK(ioctl(fd, RTC_SET_TIME, &back));
+	CHECK_OK(ioctl(fd, RTC_RD_TIME, &back));
+	CHECK_EQ(back.tm_mon * 100 + back.tm_mday, 129);
+	back.tm_year = 123;
+	CHECK_ERR(ioctl(fd, RTC_SET_TIME, &back), EINVAL);
+	CHECK_OK(ioctl(fd, RTC_SET_TIME, &t));
+	CHECK(llabs((long long)(time(NULL) - wall)) < 60);
+	CHECK_ERR(ioctl(fd, 0x7099, 0), ENOTTY);
+	CHECK_OK(close(fd));
+	CHECK_OK(fd = open("/dev/rtc0", O_RDONLY));
 }

@@ -30,6 +30,7 @@ GENERIC_CALLS = "RENAMEAT SET_GET_RLIMIT NEW_STAT SYS_CLONE3 MEMFD_SECRET".split
 STRUCTS = {
     "abi_acl_entry": ("linux/posix_acl_xattr.h", "struct posix_acl_xattr_entry", {}),
     "abi_acl_header": ("linux/posix_acl_xattr.h", "struct posix_acl_xattr_header", {}),
+    "abi_rtc_time": ("linux/rtc.h", "struct rtc_time", {}),
     "abi_fsxattr": ("linux/fs.h", "struct fsxattr", {}),
     "abi_ifa_cacheinfo": ("linux/if_addr.h", "struct ifa_cacheinfo", {}),
     "abi_ifaddrmsg": ("linux/if_addr.h", "struct ifaddrmsg", {}),

@@ -1,4 +1,4 @@
-// sources: kernel/arch/x86_64/rtc_date.c
+// sources: kernel/arch/x86_64/rtc_date.c kernel/lib/date.c
 /* The battery clock's dates against libc, in all four register formats. */
 #include <setjmp.h>
 #include <stdarg.h>
