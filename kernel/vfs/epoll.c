@@ -29,7 +29,7 @@
 #include "vm/usercopy.h"
 
 enum {
-	EPOLL_MAX_DEPTH = 5,
+	EPOLL_MAX_DEPTH = 4, /* below the first */
 	EPOLL_MODES = (int)(EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE),
 	EPOLL_WAITS = 2, /* queues an item can wait on without allocation */
 };
@@ -45,6 +45,8 @@ struct epoll {
 	struct file *file; /* its own; borrowed */
 	unsigned nitems;
 	uint32_t pass;        /* of those that take ready items; lock */
+	uint32_t up_pass;     /* the last walk upwards that came by, and how high it was then; */
+	unsigned up_level;    /* EPOLLFILES */
 	_Atomic bool watched; /* somebody polled it: watchers must be told */
 	_Atomic bool
 		collecting; /* lock to write: somebody has the ready items, and looks at them */
@@ -226,6 +228,30 @@ static bool nesting_is_bad(struct epoll *ep, const struct epoll *top, unsigned d
 	return bad;
 }
 
+/*
+ * How many epolls are above f in the longest chain, or EPOLL_MAX_DEPTH if those are more; `level`
+ * is f's own height. An epoll that the walk comes by again is looked at only when it is higher this
+ * time. epoll_files_lock is held.
+ */
+static unsigned levels_above(const struct file *f, unsigned level, uint32_t pass)
+{
+	struct epitem *it =
+		(struct epitem *)atomic_load_explicit(&f->epitems, memory_order_relaxed);
+	unsigned most = level, there;
+
+	for (; it != NULL && most < EPOLL_MAX_DEPTH; it = it->file_next) {
+		struct epoll *ep = it->ep;
+
+		if (ep->up_pass == pass && ep->up_level > level)
+			continue;
+		ep->up_pass = pass;
+		ep->up_level = level + 1;
+		there = levels_above(ep->file, level + 1, pass);
+		most = MAX(most, there);
+	}
+	return most;
+}
+
 static int item_add(struct epoll *ep, int fd, struct file *f, const struct abi_epoll_event *ev,
 		    struct rbnode *parent, struct rbnode **link)
 {
@@ -293,11 +319,16 @@ static int control_locked(struct epoll *ep, int op, int fd, struct file *f,
 static int control_nested(struct epoll *ep, int fd, struct file *f,
 			  const struct abi_epoll_event *ev)
 {
+	static uint32_t pass; /* EPOLLFILES */
 	struct epoll *inner = epoll_of(f);
+	unsigned above;
 	int err = -ELOOP;
 
 	mutex_lock(&epoll_tree);
-	if (!nesting_is_bad(inner, ep, 1)) {
+	spin_lock(&epoll_files_lock);
+	above = levels_above(ep->file, 0, ++pass);
+	spin_unlock(&epoll_files_lock);
+	if (!nesting_is_bad(inner, ep, above + 1)) {
 		atomic_store(&inner->watched, true);
 		mutex_lock(&ep->lock);
 		err = control_locked(ep, EPOLL_CTL_ADD, fd, f, ev);
@@ -538,7 +569,7 @@ static void epoll_show_fdinfo(struct file *f, struct textbuf *t)
 		struct epitem *it = rb_entry(n, struct epitem, node);
 
 		text_f(t, "tfd: %8d events: %8x data: %16lx  pos:%lu ino:%lx sdev:%lx\n", it->fd,
-		       it->event.events, (unsigned long)it->event.data,
+		       it->event.events | EPOLLERR | EPOLLHUP, (unsigned long)it->event.data,
 		       (unsigned long)it->file->pos, (unsigned long)it->file->inode->ino,
 		       (unsigned long)it->file->inode->sb->dev);
 	}
