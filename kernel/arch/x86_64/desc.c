@@ -101,6 +101,9 @@ void desc_load(void *stacks)
 	}
 	__asm__ volatile("lgdt %0; lidt %1" : : "m"(gdtr), "m"(idtr) : "memory");
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS) : "memory");
+	/* No LDT: after reset there is one at linear address 0, which is the user's (SDM vol.
+	 * 3A 10.1). */
+	__asm__ volatile("lldt %w0" : : "r"(0));
 	/* CS: the boot GDT, which has the same selector, is about to go; loading GS would clear its
 	 * base. */
 	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
