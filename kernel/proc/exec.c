@@ -38,6 +38,14 @@ void exec_init(void)
 
 /* --- plan --- */
 
+static int deny_writers(struct exec *x)
+{
+	int err = inode_deny_write(x->prog.file->inode);
+
+	x->deny_write = err == 0;
+	return err;
+}
+
 static int read_line(struct exec *x)
 {
 	ssize64_t n = file_read_kernel(x->prog.file, x->line, sizeof(x->line), 0);
@@ -77,9 +85,11 @@ static int enter_script(struct exec *x, const struct script *s, char **name)
 	*name = interp;
 	if ((err = exec_open(AT_FDCWD, interp, 0, &f)))
 		return err;
+	inode_allow_write(x->prog.file->inode);
+	x->deny_write = false;
 	file_put(x->prog.file);
 	x->prog.file = f;
-	return read_line(x);
+	return (err = deny_writers(x)) ? err : read_line(x);
 }
 
 static int follow_scripts(struct exec *x)
@@ -94,7 +104,9 @@ static int follow_scripts(struct exec *x)
 											 : 0;
 			break;
 		}
-		err = depth == EXEC_SCRIPT_DEPTH ? -ELOOP : enter_script(x, &s, &name);
+		err = depth == EXEC_SCRIPT_DEPTH ? -ELOOP
+		      : x->name_closes           ? -ENOENT
+						 : enter_script(x, &s, &name);
 	}
 	kfree(name);
 	return err;
@@ -113,6 +125,7 @@ static int make_name(struct exec *x, int dirfd, const char *path)
 		return -ENOMEM;
 	fmt(x->own_name, size, path[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d%s", dirfd, path);
 	x->filename = x->own_name;
+	x->name_closes = fd_get_cloexec(dirfd) > 0;
 	return 0;
 }
 
@@ -140,9 +153,6 @@ static int exec_plan(struct exec *x)
 	if ((err = exec_load_headers(x)) || (err = exec_compute_cred(x)) ||
 	    (err = exec_build_space(x)) || (err = exec_build_stack(x)))
 		return err;
-	if ((err = inode_deny_write(x->prog.file->inode)))
-		return err;
-	x->deny_write = true;
 	return unshare(x);
 }
 
@@ -338,6 +348,8 @@ static int exec_begin(struct exec **out, int dirfd, const char *path, unsigned f
 	err = make_name(x, dirfd, path);
 	if (err == 0)
 		err = exec_open(dirfd, path, flags, &x->prog.file);
+	if (err == 0)
+		err = deny_writers(x);
 	if (err) {
 		exec_free(x);
 		kfree(x);

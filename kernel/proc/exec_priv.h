@@ -70,6 +70,8 @@ struct exec {
 	bool secure, setid;           /* AT_SECURE; set-id bits changed something */
 	bool unreadable;              /* the caller may not read the file: not dumpable */
 	bool aslr, deny_write;
+	bool name_closes; /* filename leads through a close-on-exec descriptor: no interpreter can
+			     open it */
 	bool shared_files;
 	struct fdtable *files;   /* a private copy, when the old table is shared */
 	struct sighand *sighand; /* likewise */
