@@ -35,6 +35,9 @@
 #define PR_TASK_PERF_EVENTS_ENABLE   32
 #define PR_MCE_KILL                  33
 #define PR_MCE_KILL_GET              34
+#define PR_MCE_KILL_CLEAR            0
+#define PR_MCE_KILL_SET              1
+#define PR_MCE_KILL_DEFAULT          2
 #define PR_SET_MM                    35
 #define PR_SET_CHILD_SUBREAPER       36
 #define PR_GET_CHILD_SUBREAPER       37

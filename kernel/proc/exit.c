@@ -186,7 +186,8 @@ bool exit_notify_parent_locked(struct process *p, struct sigqueue_entry **e)
 
 	if (p->exit_signal == SIGCHLD)
 		autoreap = parent_reaps_nothing(parent, &ignored);
-	if (p->exit_signal != 0 && !ignored) {
+	if (p->exit_signal > 0 && p->exit_signal <= _NSIG &&
+	    !ignored) { /* clone(2) takes any byte */
 		code = cld_code(p->wait_status, &value);
 		sigchld_info(p, p->exit_signal, code, value, &si);
 		(void)signal_queue(parent, NULL, p->exit_signal, &si, e);

@@ -80,6 +80,8 @@ static int check_flags(const struct clone_args *a)
 		return -EPERM;
 	if (f & (new_namespaces | CLONE_NEWTIME))
 		return -EINVAL; /* as a Linux that was built without them */
+	if ((f & CLONE_SETTLS) && !arch_tls_ok(a->tls))
+		return -EPERM;
 	if (f & CLONE_INTO_CGROUP)
 		return -EBADF; /* no descriptor is a cgroup's */
 	if (a->set_tid_size > 1)
@@ -131,6 +133,8 @@ static int plan_thread(struct plan *f)
 	t->thread.cred = me->thread.cred;
 	t->blocked = me->blocked;
 	t->personality = me->personality;
+	t->mce_kill = me->mce_kill;
+	t->io_flusher = me->io_flusher;
 	atomic_init(&t->ioprio, atomic_load_explicit(&me->ioprio, memory_order_relaxed));
 	t->mempolicy = me->mempolicy;
 	if ((f->flags & CLONE_SYSVSEM) && (err = sem_undo_share(&t->sem_undo)))

@@ -10,6 +10,7 @@
 #include <arch/context.h>
 
 #include "abi/errno.h"
+#include "abi/prctl.h"
 #include "abi/wait.h"
 #include "core/clock.h"
 #include "core/panic.h"
@@ -103,6 +104,7 @@ static void newborn_fill(struct newborn *n, const char *name)
 	t->thread.tid = n->pid->nr;
 	(void)!strscpy(t->thread.name, name, sizeof(t->thread.name));
 	t->timer_slack = t->default_timer_slack = 50 * NSEC_PER_USEC;
+	t->mce_kill = PR_MCE_KILL_DEFAULT;
 	atomic_fetch_add_explicit(&t->user->ntasks, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&task_total, 1, memory_order_relaxed);
 	p->leader = t;

@@ -97,6 +97,8 @@ struct task {
 	uint64_t rt_nvcsw;    /* owner's tick, as the next: voluntary switches at the last one */
 	nsec_t rt_since;      /* runtime when it last had slept, or was not real-time */
 	uint32_t personality; /* owner writes */
+	uint8_t mce_kill;     /* owner: PR_MCE_KILL_* of prctl(2) */
+	bool io_flusher;      /* owner */
 	uint64_t timer_slack, default_timer_slack; /* ns */
 	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;
@@ -263,6 +265,7 @@ MUST_CHECK struct task *process_get_leader(struct process *p);
 
 /* May the caller look into t (ptrace access mode)? 0, -EPERM. */
 enum access_mode { ACCESS_READ, ACCESS_ATTACH };
+bool task_is_dumpable(struct task *t); /* prctl(2) PR_SET_DUMPABLE; true without memory */
 MUST_CHECK int task_may_access(struct task *t, enum access_mode mode);
 
 uint64_t process_rlimit(struct process *p, unsigned resource); /* soft limit; racy */

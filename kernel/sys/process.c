@@ -78,7 +78,11 @@ static int check_clone3(const struct abi_clone_args *u, size_t size)
 		return -EINVAL;
 	if ((u->set_tid == 0) != (u->set_tid_size == 0))
 		return -EINVAL;
-	if ((u->flags & CLONE_INTO_CGROUP) && size < CLONE_ARGS_SIZE_VER2)
+	if ((u->flags & CLONE_INTO_CGROUP) &&
+	    (size < CLONE_ARGS_SIZE_VER2 || u->cgroup > INT32_MAX))
+		return -EINVAL;
+	if ((u->flags & CLONE_PIDFD) && (u->flags & CLONE_PARENT_SETTID) &&
+	    u->pidfd == u->parent_tid)
 		return -EINVAL;
 	return 0;
 }
@@ -281,6 +285,7 @@ static int waitid_target(int type, int32_t id, struct wait_args *a, bool *nonblo
 	return a->pid == NULL ? -ECHILD : 0;
 }
 
+/* The members that waitid(2) names are written, and only those. */
 static int put_waitid_info(uaddr_t infop, const struct wait_args *a, int64_t found)
 {
 	struct abi_siginfo si;
@@ -293,7 +298,12 @@ static int put_waitid_info(uaddr_t infop, const struct wait_args *a, int64_t fou
 		si.chld.uid = a->uid;
 		si.chld.status = waitid_status(a);
 	}
-	return siginfo_to_user(infop, &si);
+	if (copy_to_user(infop, &si, offsetof(struct abi_siginfo, __pad0)) ||
+	    copy_to_user(uaddr_add(infop, offsetof(struct abi_siginfo, chld)), &si.chld,
+			 offsetof(struct abi_siginfo, chld.status) + sizeof(si.chld.status) -
+				 offsetof(struct abi_siginfo, chld)))
+		return -EFAULT;
+	return 0;
 }
 
 int64_t sys_waitid(int32_t idtype, int32_t id, uaddr_t infop, uint32_t options, uaddr_t rusage)

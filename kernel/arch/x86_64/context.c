@@ -288,6 +288,11 @@ void arch_enter_user(struct regs *r)
 
 /* ---- arch_prctl(2) ---- */
 
+bool arch_tls_ok(uint64_t base)
+{
+	return base < USER_END;
+}
+
 uint64_t arch_tls_get(const struct thread *t)
 {
 	const struct arch_thread *a = &((const struct thread_head *)t)->arch;
@@ -329,7 +334,7 @@ int64_t arch_prctl(int code, uaddr_t addr)
 	switch (code) {
 	case ARCH_SET_FS:
 	case ARCH_SET_GS:
-		if (addr.a >= USER_END)
+		if (!arch_tls_ok(addr.a))
 			return -EPERM;
 		if (code == ARCH_SET_FS)
 			arch_tls_set(arch_curthread(), addr.a);

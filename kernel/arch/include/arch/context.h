@@ -80,5 +80,7 @@ NORETURN void arch_enter_user(struct regs *r);
 
 /* arch_prctl(2) and what clone's CLONE_SETTLS needs. */
 int64_t arch_prctl(int code, uaddr_t addr);
+/* Whether a user may have this thread pointer: clone(2) CLONE_SETTLS, arch_prctl(2). */
+bool arch_tls_ok(uint64_t base);
 uint64_t arch_tls_get(const struct thread *t);
 void arch_tls_set(struct thread *t, uint64_t base);
