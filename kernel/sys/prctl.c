@@ -40,7 +40,17 @@ static int64_t set_name(uint64_t arg)
 	return 0;
 }
 
-static int64_t prctl_task(int option, uint64_t a2)
+/* Kept and told: no page is ever found to be broken here. */
+static int64_t set_mce_kill(struct task *t, uint64_t op, uint64_t policy, bool more)
+{
+	if (more || op > PR_MCE_KILL_SET ||
+	    policy > (op == PR_MCE_KILL_SET ? PR_MCE_KILL_DEFAULT : 0))
+		return -EINVAL;
+	t->mce_kill = op == PR_MCE_KILL_SET ? (uint8_t)policy : PR_MCE_KILL_DEFAULT;
+	return 0;
+}
+
+static int64_t prctl_task(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	struct task *t = curtask();
 
@@ -69,6 +79,20 @@ static int64_t prctl_task(int option, uint64_t a2)
 		return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING:
 		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+	case PR_SET_IO_FLUSHER:
+	case PR_GET_IO_FLUSHER: /* no allocation here waits for the flusher's own writing */
+		if (!capable(CAP_SYS_RESOURCE))
+			return -EPERM;
+		if (a2 > (option == PR_SET_IO_FLUSHER) || a3 || a4 || a5)
+			return -EINVAL;
+		if (option == PR_GET_IO_FLUSHER)
+			return t->io_flusher;
+		t->io_flusher = a2;
+		return 0;
+	case PR_MCE_KILL:
+		return set_mce_kill(t, a2, a3, a4 || a5);
+	case PR_MCE_KILL_GET:
+		return a2 || a3 || a4 || a5 ? -EINVAL : t->mce_kill;
 	case PR_GET_TID_ADDRESS:
 		return put_user_u64(UADDR(a2), t->clear_child_tid.a);
 	case PR_SET_TIMERSLACK:
@@ -236,7 +260,7 @@ static int64_t prctl_cred(int option, uint64_t a2, uint64_t a3, uint64_t a4, uin
 
 int64_t sys_prctl(int32_t option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-	int64_t ret = prctl_task(option, a2);
+	int64_t ret = prctl_task(option, a2, a3, a4, a5);
 
 	if (ret == NO_SUCH_OPTION)
 		ret = prctl_memory(option, a2, a3, a4, a5);
