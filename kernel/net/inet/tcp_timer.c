@@ -15,11 +15,11 @@ static struct spinlock due_lock = SPINLOCK(TCPDUE);
 static struct list due = LIST_INIT(due);
 static struct waitq due_wait = WAITQ(due_wait);
 
-static void on_timer(struct timer *timer)
+/* The timer fired, too early since the deadline has moved: for that one then. False: it has come
+ * meanwhile. */
+static bool arm_again(struct tcps_timer *t, nsec_t now)
 {
-	struct tcps_timer *t = container_of(timer, struct tcps_timer, timer);
-	nsec_t now = clock_mono(), deadline = atomic_load(&t->deadline);
-	irqstate_t s;
+	nsec_t deadline = atomic_load(&t->deadline);
 
 	/* First what it is armed for, then a second look: whoever moves the deadline looks in the
 	 * other order, so one of the two sees it; and if it arms in between, this is too late. */
@@ -28,11 +28,28 @@ static void on_timer(struct timer *timer)
 
 		atomic_store(&t->armed, deadline);
 		if (deadline != NSEC_MAX && atomic_load(&t->deadline) == deadline)
-			timer_arm(timer, deadline);
+			timer_arm(&t->timer, deadline);
 		if ((deadline = atomic_load(&t->deadline)) == before)
-			return;
+			return true;
 	}
-	s = spin_lock_irq(&due_lock);
+	return false;
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct tcps_timer *t = container_of(timer, struct tcps_timer, timer);
+	nsec_t now = clock_mono();
+	irqstate_t s;
+
+	for (;;) {
+		if (arm_again(t, now))
+			return;
+		s = spin_lock_irq(&due_lock);
+		/* Who cancels it meanwhile has taken it off the list already, or will. */
+		if (LIKELY(atomic_load(&t->deadline) <= now))
+			break;
+		spin_unlock_irq(&due_lock, s);
+	}
 	atomic_store(&t->armed, NSEC_MAX);
 	if (list_is_empty(&t->due))
 		list_add_tail(&due, &t->due);
