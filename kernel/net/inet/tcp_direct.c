@@ -138,23 +138,27 @@ static void count(const struct tcp_sock *t, uint32_t n)
 	net_count_ip_add(v6, InNoECTPkts, 1);
 }
 
-/* Behind the last bytes that arrived, when they lie before these in the same block. A reader may be
- * at the packet; it knows how much of it there was. */
-static bool extend(struct tcp_sock *to, const struct page *page, uint32_t offset, uint32_t n)
+/* The last packet that arrived takes the bytes as well, if they follow. A reader may be at it; it
+ * knows how much of it there was. */
+static bool extend(struct tcp_sock *to, struct page *page, uint32_t offset, uint32_t n)
 {
 	struct pkt *p = list_entry(to->rcvq.prev, struct pkt, node);
-	struct pkt_frag *f;
-	struct tcp_cb *cb;
+	struct tcp_cb *cb = tcp_cb(p);
+	struct pkt_frag *f = NULL;
 
-	if (list_is_empty(&to->rcvq) || !p->nfrags)
+	if (list_is_empty(&to->rcvq) || cb->end != to->c.rcv_nxt || cb->room ||
+	    cb->skip + (cb->end - cb->seq) != p->len)
 		return false;
-	cb = tcp_cb(p);
-	f = &p->frag[p->nfrags - 1];
-	if (f->page != page || f->offset + f->bytes != offset || cb->end != to->c.rcv_nxt ||
-	    cb->skip + (cb->end - cb->seq) != p->len || cb->room)
+	if (p->nfrags)
+		f = &p->frag[p->nfrags - 1];
+	if (f && f->page == page && f->offset + f->bytes == offset) {
+		f->bytes += n;
+		p->len += n;
+	} else if (pkt_add_frag(p, page, offset, n)) {
+		page_get(page);
+	} else {
 		return false;
-	f->bytes += n;
-	p->len += n;
+	}
 	cb->end += n;
 	cb->charge += n;
 	to->rcvq_bytes += n;

@@ -31,7 +31,9 @@ static bool is_opening(const struct tcp_sock *t)
 
 static bool has_room(const struct tcp_sock *t)
 {
-	return tcps_queued(t) < t->i.s.sndbuf && tcps_may_queue(tcps_queued(t));
+	uint32_t queued = tcps_queued(t);
+
+	return queued < t->i.s.sndbuf && tcps_may_queue(queued);
 }
 
 static bool may_send(struct socket *s)

@@ -36,10 +36,13 @@ static void acknowledge(struct tcp_conn *from, struct tcp_conn *to, nsec_t now)
 	(void)!tcp_ack_input(to, &ack, now);
 }
 
-/* As ack.c's update_window() by a segment at seq that acknowledges all. */
+/* As ack.c's update_window() by a segment at seq that acknowledges all. The edge is the one that
+ * was announced last: tcp_direct_room() and acknowledgements move it. */
 static void tell_window(struct tcp_conn *from, struct tcp_conn *to, uint32_t seq)
 {
-	to->snd_wnd = (uint32_t)tcp_announce_window(from) << to->snd_wscale;
+	uint32_t held = MIN((from->rcv_adv - from->rcv_nxt) >> from->rcv_wscale, 65535u);
+
+	to->snd_wnd = held << to->snd_wscale;
 	to->max_wnd = MAX(to->max_wnd, to->snd_wnd);
 	to->snd_wl1 = seq;
 	to->snd_wl2 = from->rcv_nxt;

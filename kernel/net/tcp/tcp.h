@@ -240,7 +240,8 @@ void tcp_recv_space(struct tcp_conn *c, uint32_t space, uint32_t buffer);
  *   ready    nothing stands against it now
  *   room     how many bytes `to` takes: the right edge counts as announced
  *   direct   the next n bytes of `from`, unsent and no more than room, are received and
- *            acknowledged; n may be 0: windows and acknowledgements alone. Ready is true
+ *            acknowledged; n may be 0: windows and acknowledgements alone. Ready is true, and
+ *            room was asked for
  */
 MUST_CHECK bool tcp_direct_ready(const struct tcp_conn *from, const struct tcp_conn *to);
 uint32_t tcp_direct_room(struct tcp_conn *to);
