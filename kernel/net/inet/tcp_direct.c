@@ -109,11 +109,18 @@ void tcps_join(struct tcp_sock *t)
 
 /* --- bytes --- */
 
-static bool may_pass(struct tcp_sock *from, const struct tcp_sock *to)
+/* An old one is looked up anew by the next segment. */
+static bool is_route_current(const struct tcp_sock *t)
+{
+	return t->has_path && t->path.generation == atomic_load_explicit(&ip_route_generation,
+									 memory_order_relaxed);
+}
+
+static bool may_pass(const struct tcp_sock *from, const struct tcp_sock *to)
 {
 	return tcp_direct_ready(&from->c, &to->c) && tcps_may_queue(to->rcvq_bytes) &&
 	       !ktrace_on(KT_NET) && !net_is_tapped(loopback_device) &&
-	       netdev_is_up(loopback_device) && tcps_route(from) == 0 &&
+	       netdev_is_up(loopback_device) && is_route_current(from) &&
 	       from->path.dev == loopback_device;
 }
 
