@@ -244,7 +244,7 @@ static int set_cork(struct udp_sock *u, bool on)
 /* 0: all; less than the header and more than there can be are mended. */
 static uint16_t coverage(int v)
 {
-	return (uint16_t)(v == 0 ? 0 : v < UDP_HEADER ? UDP_HEADER : MIN(v, UINT16_MAX));
+	return (uint16_t)(v == 0 ? 0 : v < UDP_HEADER ? UDP_HEADER : MIN(v, (int)UINT16_MAX));
 }
 
 static int set_coverage(struct udp_sock *u, int name, int v)
