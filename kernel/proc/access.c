@@ -17,7 +17,7 @@ static bool same_ids(const struct cred *me, const struct cred *it, bool fsids)
 	       gid == it->sgid && gid == it->gid;
 }
 
-static bool is_dumpable(struct task *t)
+bool task_is_dumpable(struct task *t)
 {
 	struct vmspace *vs = task_get_vmspace(t);
 	bool dumpable = vs == NULL || vs->dumpable == 1;
@@ -37,5 +37,5 @@ int task_may_access(struct task *t, enum access_mode mode)
 	it = task_get_cred(t);
 	ok = same_ids(me, it, mode == ACCESS_READ) && (it->cap_permitted & ~me->cap_permitted) == 0;
 	cred_put(it);
-	return ok && is_dumpable(t) ? 0 : -EPERM;
+	return ok && task_is_dumpable(t) ? 0 : -EPERM;
 }

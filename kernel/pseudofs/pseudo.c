@@ -162,6 +162,9 @@ static void follow_owner(struct inode *i)
 	i->uid = c->euid;
 	i->gid = c->egid;
 	cred_put(c);
+	/* But a directory that all may read is its own: proc(5). */
+	if (i->mode != (S_IFDIR | 0555) && !task_is_dumpable(t))
+		i->uid = i->gid = 0;
 	task_put(t);
 }
 
