@@ -171,6 +171,8 @@ static int enqueue(struct sigpending *q, int sig, const struct abi_siginfo *si,
 		return -EAGAIN;
 	} else {
 		q->bare |= SIGMASK(sig);
+		if (si != NULL && si->si_code <= 0)
+			q->lost |= SIGMASK(sig);
 	}
 	q->set |= SIGMASK(sig);
 	return 0;

@@ -21,5 +21,6 @@ struct sigqueue_entry {
 struct sigpending {
 	uint64_t set;      /* bit sig-1 */
 	uint64_t bare;     /* of set: came without an entry; siginfo_kernel() is its siginfo */
+	uint64_t lost;     /* of bare: a user's, beyond RLIMIT_SIGPENDING; SI_USER from nobody */
 	struct list queue; /* struct sigqueue_entry */
 };

@@ -56,7 +56,7 @@ void sigqueue_free(struct sigqueue_entry *e)
 
 void sigpending_init(struct sigpending *q)
 {
-	q->set = q->bare = 0;
+	q->set = q->bare = q->lost = 0;
 	list_init(&q->queue);
 }
 
@@ -86,6 +86,7 @@ void sigpending_flush(struct sigpending *q, uint64_t set)
 			drop_entry(e);
 	q->set &= ~set;
 	q->bare &= ~set;
+	q->lost &= ~set;
 }
 
 /* Faults come first, since their siginfo speaks of the instruction that the thread stands at. */
@@ -130,14 +131,17 @@ void sigpending_remove(struct sigpending *q, struct sigqueue_entry *e)
 static int take_from(struct sigpending *q, uint64_t set, struct abi_siginfo *out)
 {
 	int sig = first_signal(q->set & set);
-	bool more;
+	bool more, lost = q->lost & SIGMASK(sig);
 	struct sigqueue_entry *e = find_entry(q, sig, &more);
 
 	if (!more)
 		q->set &= ~SIGMASK(sig);
 	q->bare &= ~SIGMASK(sig);
+	q->lost &= ~SIGMASK(sig);
 	if (e == NULL) {
 		siginfo_kernel(out, sig);
+		if (lost)
+			out->si_code = SI_USER;
 		return sig;
 	}
 	*out = e->info;

@@ -16,7 +16,8 @@
 #include "vm/usercopy.h"
 
 static const uint64_t known_sa_flags = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK |
-				       SA_RESTART | SA_NODEFER | SA_RESETHAND | SA_RESTORER;
+				       SA_RESTART | SA_NODEFER | SA_RESETHAND | SA_RESTORER |
+				       SA_EXPOSE_TAGBITS;
 
 static bool is_signal(int sig)
 {
