@@ -518,8 +518,7 @@ static NOINLINE nsec_t deadline_of(unsigned cmd, bool realtime, nsec_t timeout)
 
 static bool may_use_realtime(unsigned cmd)
 {
-	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI2 ||
-	       cmd == FUTEX_WAIT_REQUEUE_PI;
+	return cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
 /* All but plain waiting and waking. */

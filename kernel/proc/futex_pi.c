@@ -224,6 +224,17 @@ static int queue_behind(struct pi_waiter *w, uaddr_t uaddr, uint32_t v)
 	return err;
 }
 
+/* What FUTEX_TRYLOCK_PI says: -EWOULDBLOCK; -ESRCH no such owner; -EFAULT. */
+static int owned_by_other(uaddr_t uaddr, uint32_t v)
+{
+	struct task *owner = task_lookup(v & FUTEX_TID_MASK);
+
+	if (owner == NULL)
+		return owner_is_gone(uaddr, v);
+	task_put(owner);
+	return -EWOULDBLOCK;
+}
+
 /* 1: taken; 0: queued; -errno. */
 static int lock_step(struct pi_waiter *w, uaddr_t uaddr, bool try_only)
 {
@@ -235,7 +246,7 @@ static int lock_step(struct pi_waiter *w, uaddr_t uaddr, bool try_only)
 	err = try_take(w, uaddr, v);
 	if (err != -EBUSY)
 		return err == 0 ? 1 : err;
-	return try_only ? -EWOULDBLOCK : queue_behind(w, uaddr, v);
+	return try_only ? owned_by_other(uaddr, v) : queue_behind(w, uaddr, v);
 }
 
 int pi_requeue_locked(struct pi_waiter *w, uaddr_t uaddr)
