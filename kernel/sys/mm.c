@@ -321,7 +321,13 @@ static bool may_lock(void)
 	return capable(CAP_IPC_LOCK);
 }
 
+static bool may_map_low(void)
+{
+	return capable(CAP_SYS_RAWIO);
+}
+
 void sys_mm_init(void)
 {
+	vm_may_map_low = may_map_low;
 	vm_may_lock = may_lock;
 }

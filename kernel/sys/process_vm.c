@@ -160,7 +160,9 @@ static int space_of_pidfd(int fd, int advice, struct vmspace **out)
 	int err = pid ? -ESRCH : -EBADF;
 
 	if (t) {
-		err = is_harmless(advice) ? task_may_access(t, ACCESS_READ) : -EINVAL;
+		err = !is_harmless(advice)              ? -EINVAL
+		      : task_may_access(t, ACCESS_READ) ? -EACCES
+							: 0;
 		if (!err && !(*out = task_get_vmspace(t)))
 			err = -ESRCH;
 		task_put(t);

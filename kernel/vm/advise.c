@@ -67,14 +67,16 @@ static int check_advice(const struct vma *v, int advice)
 		bad = v->flags & (VMA_LOCKED | VMA_SPECIAL);
 		break;
 	case MADV_REMOVE:
-		bad = (v->flags & VMA_LOCKED) || !v->object || !(v->flags & VMA_SHARED);
+		bad = (v->flags & VMA_LOCKED) || !v->object;
 		break;
 	default:
 		break;
 	}
 	if (bad)
 		return -EINVAL;
-	return advice == MADV_REMOVE && !(v->max_prot & PROT_WRITE) ? -EACCES : 0;
+	if (advice == MADV_REMOVE && !(v->flags & VMA_SHARED && v->max_prot & PROT_WRITE))
+		return -EACCES;
+	return 0;
 }
 
 /* The VMAs of [start, end): *err is -ENOMEM when there is a hole, or why the walk must end; returns

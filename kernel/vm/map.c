@@ -71,7 +71,7 @@ static int settle_range(struct vmspace *vs, const struct vm_map_args *a, struct 
 			return -EINVAL;
 		if (!vm_range_ok(addr, len))
 			return -ENOMEM;
-		if (addr < vm_mmap_min_addr)
+		if (addr < vm_mmap_min_addr && !(vm_may_map_low && vm_may_map_low()))
 			return -EPERM;
 		*next = vma_find_from(&vs->vmas, addr);
 		*replaced = *next && (*next)->start < addr + len;
@@ -107,7 +107,7 @@ static int check_limits(struct vmspace *vs, const struct vm_map_args *a, const s
 	if ((v->flags & VMA_LOCKED) &&
 	    vs->locked_pages + pages > vs->limits.memlock >> PAGE_SHIFT &&
 	    !(vm_may_lock && vm_may_lock()))
-		return -EAGAIN;
+		return vs->limits.memlock == 0 ? -EPERM : -EAGAIN;
 	return vm_may_expand(vs, v, pages - old) ? 0 : -ENOMEM;
 }
 

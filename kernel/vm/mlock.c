@@ -80,9 +80,9 @@ int vm_mlock(struct vmspace *vs, uint64_t addr, uint64_t len, bool lock, bool on
 	struct vma_edit e;
 	int err;
 
-	if (__builtin_add_overflow(len, addr & PAGE_MASK, &size) || page_round_up(size) < size)
-		return -EINVAL;
-	size = page_round_up(size);
+	if (lock && vs->limits.memlock == 0 && !(vm_may_lock && vm_may_lock()))
+		return -EPERM;
+	size = page_round_up(len + (addr & PAGE_MASK)); /* may wrap to nothing, as on Linux */
 	if (size == 0)
 		return 0;
 	if (start + size < start)

@@ -41,7 +41,7 @@ static int check_args(const struct remap *r)
 		return -EINVAL;
 	if (r->new_addr < r->old + r->old_len && r->old < r->new_addr + r->new_len)
 		return -EINVAL;
-	return r->new_addr < vm_mmap_min_addr ? -EPERM : 0;
+	return r->new_addr < vm_mmap_min_addr && !(vm_may_map_low && vm_may_map_low()) ? -EPERM : 0;
 }
 
 /* The VMA, and whether it may become new_len long. */

@@ -23,6 +23,7 @@
 
 const struct vm_file_ops *vm_file_ops;
 bool (*vm_may_lock)(void);
+bool (*vm_may_map_low)(void);
 uint64_t vm_max_map_count = 1 << 20;
 uint64_t vm_mmap_min_addr = 65536;
 

@@ -79,6 +79,7 @@ extern const struct vm_file_ops *vm_file_ops;
 /* True when the running thread may lock memory without limit (CAP_IPC_LOCK). Set above; NULL: it
  * may not. */
 extern bool (*vm_may_lock)(void);
+extern bool (*vm_may_map_low)(void); /* below vm.mmap_min_addr: CAP_SYS_RAWIO */
 
 MUST_CHECK int vmspace_create(struct vmspace **out); /* empty; -ENOMEM */
 void vmspace_get(struct vmspace *vs);
