@@ -10,6 +10,7 @@
 
 #include "abi/capability.h"
 #include "abi/errno.h"
+#include "abi/personality.h"
 #include "abi/random.h"
 #include "abi/reboot.h"
 #include "abi/sysinfo.h"
@@ -17,6 +18,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/random.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
 #include "pmm/page.h"
 #include "proc/task.h"
@@ -28,16 +30,34 @@
 
 /* --- names --- */
 
+/* personality(2) UNAME26: 4.x, and what came after, is 2.6.(60 + x). */
+static void release26(char *out, size_t size, const char *release)
+{
+	const char *p = strchr(release, '.');
+	unsigned minor = 0;
+
+	while (p != NULL && *++p >= '0' && *p <= '9')
+		minor = minor * 10 + (unsigned)(*p - '0');
+	while (p != NULL && (*p == '.' || (*p >= '0' && *p <= '9')))
+		p++;
+	fmt(out, size, "2.6.%u%s", 60 + minor, p != NULL ? p : "");
+}
+
 int64_t sys_uname(uaddr_t buf)
 {
 	const struct kernel_identity *k = kernel_identity();
+	uint32_t persona = curtask()->personality;
 	struct abi_utsname u;
 
 	memset(&u, 0, sizeof(u));
 	(void)!strscpy(u.sysname, k->sysname, sizeof(u.sysname));
-	(void)!strscpy(u.release, k->release, sizeof(u.release));
+	if (UNLIKELY(persona & UNAME26))
+		release26(u.release, sizeof(u.release), k->release);
+	else
+		(void)!strscpy(u.release, k->release, sizeof(u.release));
 	(void)!strscpy(u.version, k->version, sizeof(u.version));
-	(void)!strscpy(u.machine, k->machine, sizeof(u.machine));
+	(void)!strscpy(u.machine, (persona & PER_MASK) == PER_LINUX32 ? "i686" : k->machine,
+		       sizeof(u.machine));
 	uts_get(UTS_NODENAME, u.nodename);
 	uts_get(UTS_DOMAINNAME, u.domainname);
 	return copy_to_user(buf, &u, sizeof(u));
