@@ -351,6 +351,11 @@ int64_t sys_setgroups(uint64_t size, uaddr_t list)
 		kfree(groups);
 		return -EFAULT;
 	}
+	for (uint32_t i = 0; i < n; i++)
+		if (groups[i] == NO_ID) {
+			kfree(groups);
+			return -EINVAL;
+		}
 	c = cred_dup(current_cred());
 	if (c == NULL) {
 		kfree(groups);

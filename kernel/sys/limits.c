@@ -34,7 +34,7 @@ static int check_target(struct process *p)
 static int set_limit(struct process *p, uint32_t resource, const struct abi_rlimit *new,
 		     struct abi_rlimit *old)
 {
-	if (new != NULL &&new->rlim_cur > new->rlim_max)
+	if (resource >= RLIM_NLIMITS || (new != NULL &&new->rlim_cur > new->rlim_max))
 		return -EINVAL;
 	if (new != NULL && resource == RLIMIT_NOFILE &&new->rlim_max > vfs_nr_open)
 		return -EPERM;
@@ -61,8 +61,6 @@ int64_t sys_setrlimit(uint32_t resource, uaddr_t rlim)
 {
 	struct abi_rlimit new, old;
 
-	if (resource >= RLIM_NLIMITS)
-		return -EINVAL;
 	if (get_user_rlimit(&new, rlim))
 		return -EFAULT;
 	return set_limit(curproc(), resource, &new, &old);
@@ -75,8 +73,6 @@ int64_t sys_prlimit64(int32_t pid, uint32_t resource, uaddr_t new_limit, uaddr_t
 	struct task *t = NULL;
 	int err;
 
-	if (resource >= RLIM_NLIMITS)
-		return -EINVAL;
 	if (!uaddr_is_null(new_limit) && get_user_rlimit(&new, new_limit))
 		return -EFAULT;
 	if (pid != 0) {

@@ -346,13 +346,20 @@ static int64_t do_select(int nfds, const uaddr_t set[3], nsec_t deadline)
 int64_t sys_select(int32_t nfds, uaddr_t r, uaddr_t w, uaddr_t e, uaddr_t timeout)
 {
 	const uaddr_t set[3] = { r, w, e };
+	const int64_t usec_per_sec = 1000000;
 	nsec_t deadline = NSEC_MAX, span;
+	struct abi_timeval tv;
 	int64_t ret;
-	int err;
 
 	if (!uaddr_is_null(timeout)) {
-		if ((err = get_user_timeval(&span, timeout)))
-			return err;
+		if (copy_from_user(&tv, timeout, sizeof(tv)))
+			return -EFAULT;
+		/* Here, unlike elsewhere, there may be more than a second of microseconds. */
+		if (tv.tv_usec < 0 || tv.tv_sec < 0 ||
+		    tv.tv_sec > INT64_MAX - tv.tv_usec / usec_per_sec)
+			return -EINVAL;
+		span = seconds_to_nsec(tv.tv_sec + tv.tv_usec / usec_per_sec,
+				       tv.tv_usec % usec_per_sec * NSEC_PER_USEC);
 		deadline = span ? deadline_after(span) : 0;
 	}
 	ret = do_select(nfds, set, deadline);
