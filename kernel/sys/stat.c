@@ -128,7 +128,7 @@ static struct abi_statx_timestamp statx_time(nsec_t t)
 	return (struct abi_statx_timestamp){ .tv_sec = ts.tv_sec, .tv_nsec = (uint32_t)ts.tv_nsec };
 }
 
-static void fill_statx(struct abi_statx *out, const struct kstat *st)
+static void fill_statx(struct abi_statx *out, const struct kstat *st, uint32_t mask)
 {
 	memset(out, 0, sizeof(*out));
 	out->stx_mask = STATX_BASIC_STATS | STATX_MNT_ID;
@@ -145,7 +145,7 @@ static void fill_statx(struct abi_statx *out, const struct kstat *st)
 	out->stx_atime = statx_time(st->atime);
 	out->stx_mtime = statx_time(st->mtime);
 	out->stx_ctime = statx_time(st->ctime);
-	if (st->btime >= 0) {
+	if (mask & STATX_BTIME && st->btime >= 0) {
 		out->stx_mask |= STATX_BTIME;
 		out->stx_btime = statx_time(st->btime);
 	}
@@ -171,7 +171,7 @@ int64_t sys_statx(int32_t dirfd, uaddr_t path, uint32_t flags, uint32_t mask, ua
 						     : stat_at(dirfd, path, flags, &st);
 	if (err)
 		return err;
-	fill_statx(&out, &st);
+	fill_statx(&out, &st, mask);
 	return copy_to_user(buf, &out, sizeof(out));
 }
 
@@ -224,7 +224,7 @@ int64_t sys_faccessat2(int32_t dirfd, uaddr_t path, uint32_t mode, uint32_t flag
 	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
 			(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 	const struct cred *c = current_cred();
-	struct cred *real = NULL;
+	struct cred *real = NULL, *mine = NULL;
 	struct path p;
 	int err;
 
@@ -236,12 +236,14 @@ int64_t sys_faccessat2(int32_t dirfd, uaddr_t path, uint32_t mode, uint32_t flag
 			return -ENOMEM;
 		c = real;
 	}
+	if (real) /* the directories on the way are judged by them too */
+		mine = cred_swap(real);
 	if ((err = walk_user(dirfd, path, walk, &p)) == 0) {
 		err = mode ? vfs_permission(&p, c, mode) : 0;
 		path_put(&p);
 	}
 	if (real)
-		cred_put(real);
+		cred_put(cred_swap(mine));
 	return err;
 }
 

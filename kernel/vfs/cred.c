@@ -80,6 +80,15 @@ void cred_commit(struct cred *c)
 		cred_put(old);
 }
 
+struct cred *cred_swap(struct cred *c)
+{
+	struct thread *t = curthread();
+	struct cred *old = t->cred;
+
+	__atomic_store_n(&t->cred, c, __ATOMIC_RELEASE);
+	return old;
+}
+
 bool cred_in_group(const struct cred *c, uint32_t gid)
 {
 	uint32_t low = 0, high = c->ngroups;

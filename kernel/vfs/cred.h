@@ -42,6 +42,8 @@ MUST_CHECK struct cred *cred_dup(
 	const struct cred *c); /* a private copy, count 1; NULL: no memory */
 /* Makes c (consumed) the running thread's; the old one is put. */
 void cred_commit(struct cred *c);
+/* The running thread acts with c until it changes back; the counts stay. Returns what it had. */
+struct cred *cred_swap(struct cred *c);
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */
 
 static inline bool cred_has_cap(const struct cred *c, unsigned cap)

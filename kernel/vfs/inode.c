@@ -205,12 +205,15 @@ void inode_getattr(struct inode *i, struct kstat *st)
 	st->atime = i->atime;
 	st->mtime = i->mtime;
 	st->ctime = i->ctime;
-	st->btime = i->btime;
-	st->attributes_mask = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
+	st->btime = i->sb->has_flags ? i->btime : -1;
+	st->attributes_mask = STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX;
+	if (i->sb->has_flags)
+		st->attributes_mask |= STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP;
 	st->attributes = 0;
 	if (UNLIKELY(i->flags)) {
 		st->attributes |= inode_is_immutable(i) ? STATX_ATTR_IMMUTABLE : 0;
 		st->attributes |= inode_is_append_only(i) ? STATX_ATTR_APPEND : 0;
+		st->attributes |= i->flags & FS_NODUMP_FL ? STATX_ATTR_NODUMP : 0;
 	}
 }
 

@@ -160,7 +160,7 @@ struct superblock {
 	uint64_t max_bytes;       /* largest file */
 	struct mutex rename_lock; /* RENAME */
 	void *priv;               /* file system's */
-	bool has_flags;           /* FS_IOC_SETFLAGS is kept with its inodes */
+	bool has_flags;           /* FS_IOC_SETFLAGS and btime are kept with its inodes */
 	bool has_acls;            /* POSIX ACLs are kept with its inodes */
 	char id[32];              /* source, as /proc/mounts shows it */
 	struct list all;          /* superblocks; vfs/super.c */
