@@ -87,53 +87,53 @@
 
 #define FIOQSIZE 0x5460
 
-#define FIOSETOWN  0x8901
-#define SIOCSPGRP  0x8902
-#define FIOGETOWN  0x8903
-#define SIOCGPGRP  0x8904
-#define SIOCATMARK 0x8905
+#define FIOSETOWN   0x8901
+#define SIOCSPGRP   0x8902
+#define FIOGETOWN   0x8903
+#define SIOCGPGRP   0x8904
+#define SIOCATMARK  0x8905
 #define SIOCOUTQNSD 0x894B
 
-#define SIOCADDRT      0x890B
-#define SIOCDELRT      0x890C
-#define SIOCGIFNAME    0x8910
-#define SIOCSIFLINK    0x8911
-#define SIOCGIFCONF    0x8912
-#define SIOCGIFFLAGS   0x8913
-#define SIOCSIFFLAGS   0x8914
-#define SIOCGIFADDR    0x8915
-#define SIOCSIFADDR    0x8916
-#define SIOCGIFDSTADDR 0x8917
-#define SIOCSIFDSTADDR 0x8918
-#define SIOCGIFBRDADDR 0x8919
-#define SIOCSIFBRDADDR 0x891a
-#define SIOCGIFNETMASK 0x891b
-#define SIOCSIFNETMASK 0x891c
-#define SIOCGIFMETRIC  0x891d
-#define SIOCSIFMETRIC  0x891e
-#define SIOCGIFMEM     0x891f
-#define SIOCSIFMEM     0x8920
-#define SIOCGIFMTU     0x8921
-#define SIOCSIFMTU     0x8922
-#define SIOCSIFNAME    0x8923
-#define SIOCSIFHWADDR  0x8924
-#define SIOCGIFHWADDR  0x8927
-#define SIOCGIFSLAVE   0x8929
-#define SIOCADDMULTI   0x8931
-#define SIOCDELMULTI   0x8932
-#define SIOCGIFINDEX   0x8933
-#define SIOCSIFPFLAGS  0x8934
-#define SIOCGIFPFLAGS  0x8935
-#define SIOCDIFADDR    0x8936
+#define SIOCADDRT          0x890B
+#define SIOCDELRT          0x890C
+#define SIOCGIFNAME        0x8910
+#define SIOCSIFLINK        0x8911
+#define SIOCGIFCONF        0x8912
+#define SIOCGIFFLAGS       0x8913
+#define SIOCSIFFLAGS       0x8914
+#define SIOCGIFADDR        0x8915
+#define SIOCSIFADDR        0x8916
+#define SIOCGIFDSTADDR     0x8917
+#define SIOCSIFDSTADDR     0x8918
+#define SIOCGIFBRDADDR     0x8919
+#define SIOCSIFBRDADDR     0x891a
+#define SIOCGIFNETMASK     0x891b
+#define SIOCSIFNETMASK     0x891c
+#define SIOCGIFMETRIC      0x891d
+#define SIOCSIFMETRIC      0x891e
+#define SIOCGIFMEM         0x891f
+#define SIOCSIFMEM         0x8920
+#define SIOCGIFMTU         0x8921
+#define SIOCSIFMTU         0x8922
+#define SIOCSIFNAME        0x8923
+#define SIOCSIFHWADDR      0x8924
+#define SIOCGIFHWADDR      0x8927
+#define SIOCGIFSLAVE       0x8929
+#define SIOCADDMULTI       0x8931
+#define SIOCDELMULTI       0x8932
+#define SIOCGIFINDEX       0x8933
+#define SIOCSIFPFLAGS      0x8934
+#define SIOCGIFPFLAGS      0x8935
+#define SIOCDIFADDR        0x8936
 #define SIOCSIFHWBROADCAST 0x8937
-#define SIOCGIFTXQLEN  0x8942
-#define SIOCSIFTXQLEN  0x8943
-#define SIOCETHTOOL    0x8946
-#define SIOCDARP       0x8953
-#define SIOCGARP       0x8954
-#define SIOCSARP       0x8955
-#define SIOCGIFMAP     0x8970
-#define SIOCSIFMAP     0x8971
+#define SIOCGIFTXQLEN      0x8942
+#define SIOCSIFTXQLEN      0x8943
+#define SIOCETHTOOL        0x8946
+#define SIOCDARP           0x8953
+#define SIOCGARP           0x8954
+#define SIOCSARP           0x8955
+#define SIOCGIFMAP         0x8970
+#define SIOCSIFMAP         0x8971
 
 #define TIOCM_LE  0x001
 #define TIOCM_DTR 0x002
@@ -208,6 +208,14 @@ struct abi_fsxattr {
 	uint32_t fsx_projid;
 	uint32_t fsx_cowextsize;
 	uint8_t fsx_pad[8];
+};
+
+/* FICLONERANGE */
+struct abi_file_clone_range {
+	int64_t src_fd;
+	uint64_t src_offset;
+	uint64_t src_length;
+	uint64_t dest_offset;
 };
 
 /* real-time clock: rtc(4) */

@@ -109,8 +109,6 @@ static const struct setattr times_now = { .valid = SET_ATIME_NOW | SET_MTIME_NOW
 
 static int64_t set_times(int dirfd, uaddr_t path, uint32_t flags, struct setattr *a)
 {
-	if (a->valid == 0)
-		return 0;
 	if (uaddr_is_null(path))
 		return dirfd == AT_FDCWD ? -EFAULT : setattr_fd(dirfd, a);
 	return setattr_at(dirfd, path, walk_flags(flags), a);
@@ -139,9 +137,6 @@ int64_t sys_utimensat(int32_t dirfd, uaddr_t path, uaddr_t times, uint32_t flags
 	struct abi_timespec ts[2];
 	int err;
 
-	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ||
-	    (uaddr_is_null(path) && flags))
-		return -EINVAL;
 	if (!uaddr_is_null(times)) {
 		if (copy_from_user(ts, times, sizeof(ts)))
 			return -EFAULT;
@@ -150,6 +145,11 @@ int64_t sys_utimensat(int32_t dirfd, uaddr_t path, uaddr_t times, uint32_t flags
 		    (err = add_time(&a, &ts[1], SET_MTIME, SET_MTIME_NOW, &a.mtime)))
 			return err;
 	}
+	if (a.valid == 0)
+		return 0; /* whatever the rest says */
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ||
+	    (uaddr_is_null(path) && flags))
+		return -EINVAL;
 	return set_times(dirfd, path, flags, &a);
 }
 

@@ -5,6 +5,7 @@
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
+#include "abi/inotify.h"
 #include "abi/ioctl.h"
 #include "abi/signal.h"
 #include "abi/stat.h"
@@ -296,8 +297,11 @@ int64_t sys_fallocate(int32_t fd, uint32_t mode, int64_t offset, int64_t len)
 	if (offset > INT64_MAX - len)
 		return -EFBIG;
 	r = fdref_get(fd);
-	if (r.file)
+	if (r.file) {
 		ret = fallocate_file(r.file, mode, offset, len);
+		if (ret == 0)
+			fsnotify_path(&r.file->path, IN_MODIFY);
+	}
 	fdref_put(r);
 	return ret;
 }
@@ -374,33 +378,59 @@ static int64_t flags_ioctl(struct file *f, uint32_t cmd, uaddr_t arg)
 	return -ENOTTY;
 }
 
-/* ioctl_ficlone(2): the checks; no file system here shares blocks between files. */
-static int64_t clone_range(const struct file *to, int32_t from_fd)
+/* FICLONE: no file system here shares blocks between files; what is wrong with the files comes
+ * first. */
+static int check_clone(struct file *dst, int src_fd)
 {
-	struct fdref from = fdref_get(from_fd);
-	uint32_t type = to->inode->mode & S_IFMT;
-	int err = -EOPNOTSUPP;
+	struct fdref r = fdref_get(src_fd);
+	uint32_t from, to = dst->inode->mode;
+	int err;
 
-	if (from.file == NULL)
-		err = -EBADF;
-	else if (from.file->inode->sb != to->inode->sb)
+	if (r.file == NULL)
+		return -EBADF;
+	from = r.file->inode->mode;
+	if (r.file->inode->sb != dst->inode->sb)
 		err = -EXDEV;
-	else if (type == S_IFDIR || (from.file->inode->mode & S_IFMT) == S_IFDIR)
+	else if (S_ISDIR(from) || S_ISDIR(to))
 		err = -EISDIR;
-	else if (type != S_IFREG || (from.file->inode->mode & S_IFMT) != S_IFREG)
+	else if (!S_ISREG(from) || !S_ISREG(to))
 		err = -EINVAL;
-	else if (!(from.file->mode & FMODE_READ) || !(to->mode & FMODE_WRITE))
+	else if (!(r.file->mode & FMODE_READ) || !(dst->mode & FMODE_WRITE) ||
+		 atomic_load(&dst->flags) & O_APPEND)
 		err = -EBADF;
-	fdref_put(from);
+	else
+		err = -EOPNOTSUPP;
+	fdref_put(r);
 	return err;
 }
 
-/* FICLONERANGE's argument begins with the descriptor, as 64 bits. */
-static int64_t clone_part(const struct file *to, uaddr_t arg)
+/* What is asked of the file system, whatever the file is. -ENOTTY: not such a request. */
+static int64_t fs_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 {
-	uint64_t from;
+	uint32_t type = f->inode->mode & S_IFMT;
+	struct abi_file_clone_range range;
 
-	return get_user_u64(&from, arg) ? -EFAULT : clone_range(to, (int32_t)from);
+	switch (cmd) {
+	case FIGETBSZ:
+		return put_user_u32(UADDR(arg), f->inode->sb->blocksize);
+	case FIOQSIZE:
+		if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK)
+			return -ENOTTY;
+		return put_user_u64(UADDR(arg), atomic_load(&f->inode->size));
+	case FIFREEZE: /* no file system here can be: none is frozen */
+	case FITHAW:
+		return !capable(CAP_SYS_ADMIN) ? -EPERM : cmd == FIFREEZE ? -EOPNOTSUPP : -EINVAL;
+	case FICLONE:
+		return check_clone(f, (int)arg);
+	case FICLONERANGE:
+		if (copy_from_user(&range, UADDR(arg), sizeof(range)))
+			return -EFAULT;
+		return check_clone(f, (int)range.src_fd);
+	case FS_IOC_FIEMAP:
+		return -EOPNOTSUPP;
+	default:
+		return -ENOTTY;
+	}
 }
 
 /* The requests that every file understands; then the file's own. */
@@ -420,13 +450,6 @@ static int64_t file_ioctl(int fd, struct file *f, uint32_t cmd, uint64_t arg)
 			return put_user_u32(UADDR(arg),
 					    (uint32_t)((off64_t)f->inode->size - f->pos));
 		break;
-	case FIFREEZE: /* no file system here can be: none is frozen */
-	case FITHAW:
-		return !capable(CAP_SYS_ADMIN) ? -EPERM : cmd == FIFREEZE ? -EOPNOTSUPP : -EINVAL;
-	case FICLONE:
-		return clone_range(f, (int32_t)arg);
-	case FICLONERANGE:
-		return clone_part(f, UADDR(arg));
 	}
 	if (f->ops->ioctl == NULL && f->inode->sb->has_flags)
 		return flags_ioctl(f, cmd, UADDR(arg));
@@ -437,6 +460,9 @@ int64_t sys_ioctl(int32_t fd, uint32_t request, uint64_t arg)
 {
 	struct fdref r = fdref_get(fd);
 	int64_t ret = r.file ? file_ioctl(fd, r.file, request, arg) : -EBADF;
+
+	if (UNLIKELY(ret == -ENOTTY))
+		ret = fs_ioctl(r.file, request, arg);
 
 	fdref_put(r);
 	return ret;

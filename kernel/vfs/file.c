@@ -411,12 +411,17 @@ int file_write_begin(struct file *f, struct uio *u, off64_t *pos)
 			return -EFBIG;
 		uio_truncate(u, fs_limit - (uint64_t)*pos);
 	}
+	inode_written(i);
+	return 0;
+}
+
+void inode_written(struct inode *i)
+{
 	if (UNLIKELY(i->mode & (S_ISUID | S_ISGID)))
 		drop_privileges(i);
 	if (UNLIKELY(i->has_caps))
 		inode_drop_caps(i);
 	inode_touch_mtime(i);
-	return 0;
 }
 
 void fsnotify_path_marked(const struct path *p, uint32_t mask)

@@ -144,6 +144,9 @@ extern void (*vfs_signal_fsize)(void);
  * sets mtime and ctime.
  */
 MUST_CHECK int file_write_begin(struct file *f, struct uio *u, off64_t *pos);
+/* The rest of what it does, for other changes of the data: set-id bits and file capabilities go,
+ * mtime is now. The inode is locked. */
+void inode_written(struct inode *i);
 static inline void file_accessed(struct file *f)
 {
 	if (!(atomic_load_explicit(&f->flags, memory_order_relaxed) & 01000000 /* O_NOATIME */))

@@ -199,6 +199,7 @@ static void notify(struct inode *i, uint32_t mask, const char *name, uint32_t co
 void fsnotify_inode_gone(struct inode *i, uint32_t mask)
 {
 	struct fsnotify_marks *m = atomic_load_explicit(&i->marks, memory_order_acquire);
+	uint32_t is_dir = mask == IN_UNMOUNT && S_ISDIR(i->mode) ? IN_ISDIR : 0;
 	struct watch *w, *tmp;
 	unsigned puts = 0;
 
@@ -210,7 +211,7 @@ void fsnotify_inode_gone(struct inode *i, uint32_t mask)
 
 		mutex_lock(&in->lock);
 		if (mask == IN_UNMOUNT || w->mask & mask)
-			queue_event(in, w->wd, mask, 0, NULL);
+			queue_event(in, w->wd, mask | is_dir, 0, NULL);
 		watch_remove_locked(w, true);
 		mutex_unlock(&in->lock);
 		puts++;

@@ -256,14 +256,15 @@ int vfs_link(const struct path *from, int dirfd, const char *name)
 static int remove_locked(const struct walk_result *at, struct dentry *d, bool is_dir)
 {
 	struct inode *dir = dentry_inode(at->path.dentry), *i = dentry_inode(d);
-	int err;
+	int err = mount_want_write(at->path.mnt);
 
+	if (err)
+		return err;
 	if (i == NULL)
 		return -ENOENT;
 	if (at->slash && !is_dir)
 		return S_ISDIR(i->mode) ? -EISDIR : -ENOTDIR;
-	if ((err = mount_want_write(at->path.mnt)) ||
-	    (err = may_delete(current_cred(), dir, d, is_dir)))
+	if ((err = may_delete(current_cred(), dir, d, is_dir)))
 		return err;
 	if (atomic_load(&d->flags) & DENTRY_MOUNTED)
 		return -EBUSY;

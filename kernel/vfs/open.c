@@ -423,8 +423,9 @@ static int open_from(const struct path *start, const char *name, unsigned oflags
 	if (oflags & O_PATH)
 		return open_path_only(start, name, oflags, wflags, out);
 	if (oflags & __O_TMPFILE)
-		return oflags & O_DIRECTORY ? open_tmpfile(start, name, oflags, mode, wflags, out)
-					    : -EINVAL;
+		return (oflags & (O_DIRECTORY | O_CREAT)) == O_DIRECTORY
+			       ? open_tmpfile(start, name, oflags, mode, wflags, out)
+			       : -EINVAL;
 	if (oflags & O_CREAT)
 		return oflags & O_DIRECTORY ? -EINVAL
 					    : open_creating(start, name, oflags, mode, wflags, out);

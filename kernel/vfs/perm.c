@@ -213,7 +213,7 @@ int vfs_set_flags(const struct path *p, uint32_t flags)
 		return -EOPNOTSUPP;
 	write_lock(&i->lock);
 	if (!inode_owner_or_capable(current_cred(), i))
-		err = -EACCES;
+		err = -EPERM;
 	else if ((flags ^ i->flags) & (FS_IMMUTABLE_FL | FS_APPEND_FL) &&
 		 !capable(CAP_LINUX_IMMUTABLE))
 		err = -EPERM;

@@ -183,7 +183,7 @@ static int tmpfs_fallocate(struct file *f, int mode, off64_t off, off64_t len)
 			atomic_store_explicit(&i->size, end, memory_order_release);
 	}
 	if (!err)
-		inode_touch_mtime(i);
+		inode_written(i);
 	write_unlock(&i->lock);
 	return err;
 }

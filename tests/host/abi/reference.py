@@ -32,6 +32,7 @@ STRUCTS = {
     "abi_acl_header": ("linux/posix_acl_xattr.h", "struct posix_acl_xattr_header", {}),
     "abi_rtc_time": ("linux/rtc.h", "struct rtc_time", {}),
     "abi_fsxattr": ("linux/fs.h", "struct fsxattr", {}),
+    "abi_file_clone_range": ("linux/fs.h", "struct file_clone_range", {}),
     "abi_ifa_cacheinfo": ("linux/if_addr.h", "struct ifa_cacheinfo", {}),
     "abi_ifaddrmsg": ("linux/if_addr.h", "struct ifaddrmsg", {}),
     "abi_in6_pktinfo": ("netinet/in.h", "struct in6_pktinfo", {}),
