@@ -185,6 +185,7 @@ static ssize64_t timerslack_store(struct pinode *i, char *text, size_t n)
 /* Where a task waits: its call and arguments, stack pointer and program counter. */
 static int syscall_show(struct pinode *i, struct textbuf *t)
 {
+	bool has_regs = true;
 	struct task *task;
 	struct regs r;
 	int err;
@@ -193,8 +194,14 @@ static int syscall_show(struct pinode *i, struct textbuf *t)
 		return err;
 	if ((task = proc_task_get(i)) == NULL)
 		return -ESRCH;
-	r = *thread_regs(&task->thread);
-	if (task != curtask() && task_state_char(task) == 'R')
+	if (task == curtask())
+		r = *thread_regs(&task->thread);
+	else
+		has_regs = thread_copy_regs(&task->thread, &r);
+	if (!has_regs &&
+	    atomic_load_explicit(&task->thread.state, memory_order_relaxed) == THREAD_DEAD)
+		text_f(t, "-1 0x0 0x0\n");
+	else if (!has_regs || (task != curtask() && task_state_char(task) == 'R'))
 		text_f(t, "running\n");
 	else if (!regs_in_syscall(&r))
 		text_f(t, "-1 0x%lx 0x%lx\n", (unsigned long)regs_sp(&r),

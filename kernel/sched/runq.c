@@ -67,6 +67,19 @@ struct runq *runq_lock_of(struct thread *t) NO_TSA
 	}
 }
 
+bool thread_copy_regs(struct thread *t, struct regs *out) NO_TSA
+{
+	irqstate_t s = arch_irq_save();
+	struct runq *rq = runq_lock_of(t);
+	bool is_off = t != rq->curr && thread_state(t) != THREAD_DEAD;
+
+	if (is_off)
+		*out = *thread_regs(t);
+	spin_unlock(&rq->lock);
+	arch_irq_restore(s);
+	return is_off;
+}
+
 void runq_charge_locked(struct runq *rq, nsec_t now)
 {
 	struct thread *t = rq->curr;

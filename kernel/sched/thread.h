@@ -129,6 +129,13 @@ MUST_CHECK struct thread *kthread_create(const char *name, void (*fn)(void *), v
 MUST_CHECK int thread_init(struct thread *t, const struct thread *parent);
 void thread_fini(struct thread *t);
 
+/*
+ * Copies the registers with which another thread entered the kernel. False, and nothing is copied:
+ * it is running, or it has ended, when its stack is gone.
+ *   context      takes the run queue's lock (RUNQ)
+ */
+bool thread_copy_regs(struct thread *t, struct regs *out);
+
 /* Puts a new thread on a run queue for the first time. */
 void thread_start(struct thread *t);
 
