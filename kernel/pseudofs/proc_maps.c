@@ -38,6 +38,14 @@ static const char *vma_label(struct maps_walk *w, struct vmspace *vs, struct vma
 {
 	const char *name;
 
+	if (v->file && v->file->ops->show_name) { /* a memfd has a name, not a path */
+		struct textbuf own = { .buf = w->path_buf, .size = PATH_MAX_BYTES - 1 };
+
+		v->file->ops->show_name(v->file, &own);
+		w->path_buf[own.len] = '\0';
+		if (own.len > 0)
+			return w->path_buf;
+	}
 	if (v->file) {
 		name = path_format(&v->file->path, &w->root, w->path_buf, PATH_MAX_BYTES);
 		return name ? name : "";
@@ -78,7 +86,11 @@ static void vma_line(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 	if (label[0]) {
 		while (w->t->len < at + 73)
 			text_c(w->t, ' ');
-		text_f(w->t, "%s", label);
+		for (; *label; label++) /* a name cannot end the line: proc(5) */
+			if (*label == '\n')
+				text_f(w->t, "\\012");
+			else
+				text_c(w->t, *label);
 	}
 	text_c(w->t, '\n');
 }
@@ -345,17 +357,36 @@ int proc_statm_show(struct pinode *i, struct textbuf *t)
 enum { MEM_CHUNK = 4096 };
 
 /* /proc/PID/mem: reads and writes another address space through a kernel page. */
+/*
+ * The space that the file was opened for, counted; NULL: the process has another, or none. The file
+ * remembers its id, not the space: a reader does not keep the memory of those who have ended.
+ */
+static struct vmspace *mem_space(struct file *f)
+{
+	struct vmspace *vs = proc_get_vmspace(pinode_of(f->inode));
+
+	if (vs != NULL && vs->id != (uintptr_t)f->priv) {
+		vmspace_put(vs);
+		vs = NULL;
+	}
+	return vs;
+}
+
 static ssize64_t mem_transfer(struct file *f, struct uio *u, off64_t *pos, bool write)
 {
-	struct vmspace *vs = f->priv;
+	struct vmspace *vs = mem_space(f);
 	ssize64_t total = 0, n;
 	char *buf;
 
 	if (vs == NULL)
 		return 0;
-	if ((buf = kmalloc(MEM_CHUNK)) == NULL)
+	if ((buf = kmalloc(MEM_CHUNK)) == NULL) {
+		vmspace_put(vs);
 		return -ENOMEM;
-	while (u->resid > 0) {
+	}
+	while (u->resid > 0 && !fatal_signal_pending()) {
+		thread_resched_point();
+
 		size_t want = MIN(u->resid, (size_t)MEM_CHUNK);
 
 		if (write && uio_get(u, buf, want) != want) {
@@ -377,6 +408,7 @@ static ssize64_t mem_transfer(struct file *f, struct uio *u, off64_t *pos, bool 
 			break;
 	}
 	kfree(buf);
+	vmspace_put(vs);
 	return total;
 }
 
@@ -393,17 +425,14 @@ static ssize64_t mem_write(struct file *f, struct uio *u, off64_t *pos)
 static int mem_open(struct inode *i, struct file *f)
 {
 	int err = proc_may_access(pinode_of(i), ACCESS_ATTACH);
+	struct vmspace *vs = err ? NULL : proc_get_vmspace(pinode_of(i));
 
-	/* The space as it is now: a later exec does not change what is read. */
-	if (!err)
-		f->priv = proc_get_vmspace(pinode_of(i));
+	/* The space as it is now: what a later exec brings is not read. */
+	if (vs != NULL) {
+		f->priv = (void *)(uintptr_t)vs->id;
+		vmspace_put(vs);
+	}
 	return err;
-}
-
-static void mem_release(struct file *f)
-{
-	if (f->priv)
-		vmspace_put(f->priv);
 }
 
 static off64_t mem_seek(struct file *f, off64_t off, int whence)
@@ -418,7 +447,6 @@ static off64_t mem_seek(struct file *f, off64_t off, int whence)
 
 const struct file_ops proc_mem_ops = {
 	.open = mem_open,
-	.release = mem_release,
 	.read = mem_read,
 	.write = mem_write,
 	.seek = mem_seek,
@@ -444,13 +472,15 @@ static uint64_t pagemap_bits(pte_t pte, uint64_t size)
 /* One 64-bit word per page: present, swapped; frame numbers only with CAP_SYS_ADMIN. */
 static ssize64_t pagemap_read(struct file *f, struct uio *u, off64_t *pos)
 {
-	struct vmspace *vs = f->priv;
+	struct vmspace *vs;
 	ssize64_t total = 0;
 	uint64_t word, size;
 
 	if (*pos % 8 || u->resid % 8)
 		return -EINVAL;
-	while (vs && u->resid >= 8 && (uint64_t)*pos / 8 < USER_END >> PAGE_SHIFT) {
+	vs = mem_space(f);
+	while (vs && !fatal_signal_pending() && u->resid >= 8 &&
+	       (uint64_t)*pos / 8 < USER_END >> PAGE_SHIFT) {
 		uint64_t va = (uint64_t)*pos / 8 << PAGE_SHIFT;
 		_Atomic pte_t *slot;
 		pte_t pte = 0;
@@ -462,17 +492,21 @@ static ssize64_t pagemap_read(struct file *f, struct uio *u, off64_t *pos)
 		word = pagemap_bits(pte, size);
 		if (word && capable(CAP_SYS_ADMIN))
 			word |= (pte_paddr(pte) + (va & (size - 1))) >> PAGE_SHIFT;
-		if (uio_put(u, &word, 8) != 8)
-			return total ? total : -EFAULT;
+		if (uio_put(u, &word, 8) != 8) {
+			total = total ? total : -EFAULT;
+			break;
+		}
 		*pos += 8;
 		total += 8;
+		thread_resched_point();
 	}
+	if (vs)
+		vmspace_put(vs);
 	return total;
 }
 
 const struct file_ops proc_pagemap_ops = {
 	.open = mem_open,
-	.release = mem_release,
 	.read = pagemap_read,
 	.seek = mem_seek,
 };

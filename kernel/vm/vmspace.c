@@ -176,6 +176,7 @@ bool vm_may_expand(const struct vmspace *vs, const struct vma *v, uint64_t pages
 
 int vmspace_create(struct vmspace **out)
 {
+	static _Atomic uint64_t last_id;
 	struct vmspace *vs = slab_zalloc(vmspace_cache);
 	int err;
 
@@ -188,6 +189,7 @@ int vmspace_create(struct vmspace **out)
 	rwlock_init(&vs->lock, RANK_VMSPACE);
 	vma_tree_init(&vs->vmas, USER_END);
 	ref_init(&vs->users);
+	vs->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	vs->mmap_base = USER_END;
 	vs->spare_block = 1;
 	vs->limits = (struct vm_limits){ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };

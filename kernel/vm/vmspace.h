@@ -55,6 +55,7 @@ struct vmspace {
 	uint8_t dumpable;     /* prctl(PR_SET_DUMPABLE): 1; else what fs.suid_dumpable says */
 	uint16_t dump_filter; /* /proc/PID/coredump_filter */
 	bool legacy_layout;   /* bottom-up (personality) */
+	uint64_t id;          /* no other ever has it; immutable */
 	bool no_huge;         /* prctl(PR_SET_THP_DISABLE): kept by fork and exec */
 	_Atomic uint32_t membarrier_registered;
 	struct futex_private *futex; /* proc's */
