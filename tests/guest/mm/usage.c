@@ -318,6 +318,7 @@ TEST_TIMED(a_herd_of_bombs_leaves_a_system, 120)
 
 	if (!test_is_root() || field("/proc/meminfo", "MemTotal") > 1200 * 1024)
 		test_skip("not root, or too much memory to fill");
+	CHECK_OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	if ((leader = fork()) == 0) {
 		setpgid(0, 0);
 		CHECK_OK(put("/proc/self/oom_score_adj", "1000"));
@@ -339,6 +340,9 @@ TEST_TIMED(a_herd_of_bombs_leaves_a_system, 120)
 	CHECK_EQ(waitpid(leader, NULL, 0), leader);
 	sleep(2);
 	kill(-leader, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0) /* what they had is free when they are gone */
+		;
+	CHECK_EQ(errno, ECHILD);
 	for (int i = 0; i < 20; i++) {
 		char *p = map(1 << 20, MAP_PRIVATE);
 		pid_t pid = fork();

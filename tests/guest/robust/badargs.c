@@ -19,6 +19,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -47,6 +48,19 @@ struct call {
 #define SELF   0x5e1f0000ull /* stands for the child's number; SELF + 1 for its negative */
 
 enum { AREA_NONE = BASE, AREA_GOOD = BASE + PAGE, AREA_END = BASE + 5 * PAGE, AREA_RO = BASE + 6 * PAGE, AREA_HOLE = BASE + 8 * PAGE };
+
+/*
+ * Addresses that are to be nowhere, as 0x2000000 of the single bits, must be so each time: once more, with the heap
+ * right behind the program.
+ */
+__attribute__((constructor)) static void settle_addresses(int argc, char **argv)
+{
+	int persona = personality(0xffffffff);
+
+	(void)argc;
+	if (persona >= 0 && !(persona & ADDR_NO_RANDOMIZE) && personality((unsigned long)persona | ADDR_NO_RANDOMIZE) >= 0)
+		execv("/proc/self/exe", argv);
+}
 
 /* Descriptors, always the same numbers. */
 enum { FD_RW = 20, FD_RO, FD_DIR, FD_PIPE_R, FD_PIPE_W, FD_EPOLL, FD_EVENT, FD_PTY, FD_PATH, FD_NULL, FD_TIMER, FD_SIGNAL,
