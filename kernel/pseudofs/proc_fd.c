@@ -50,13 +50,20 @@ static int fd_link(struct pinode *i, const char **text, char **to_free, struct p
 
 static int fdinfo_show(struct pinode *i, struct textbuf *t)
 {
-	struct file *f = subject_file(i);
+	struct fdtable *ft = proc_get_files(i);
+	int fd = (int)i->subject.number, cloexec;
+	struct file *f;
 
+	if (ft == NULL)
+		return -ENOENT;
+	f = fdtable_get_file(ft, fd);
+	cloexec = fdtable_get_cloexec(ft, fd);
+	fdtable_put(ft);
 	if (f == NULL)
 		return -ENOENT;
 	text_f(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos,
-	       atomic_load(&f->flags), f->path.mnt ? f->path.mnt->id : 0,
-	       (unsigned long)f->inode->ino);
+	       atomic_load(&f->flags) | (cloexec > 0 ? O_CLOEXEC : 0),
+	       f->path.mnt ? f->path.mnt->id : 0, (unsigned long)f->inode->ino);
 	if (f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, t);
 	file_put(f);

@@ -234,6 +234,22 @@ int proc_slabinfo_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+/* One zone has all of it. The marks are those of reclaim: it begins below low. */
+int proc_zoneinfo_show(struct pinode *i, struct textbuf *t)
+{
+	unsigned long total = (unsigned long)pmm_total_pages();
+
+	(void)i;
+	text_f(t,
+	       "Node 0, zone   Normal\n  pages free     %lu\n        min      %lu\n"
+	       "        low      %lu\n        spanned  %lu\n        present  %lu\n"
+	       "        managed  %lu\n      nr_free_pages %lu\n",
+	       (unsigned long)pmm_free_pages(), (unsigned long)pmm_min_free_pages(),
+	       (unsigned long)pmm_low_pages(), total, total, total,
+	       (unsigned long)pmm_free_pages());
+	return 0;
+}
+
 int proc_buddyinfo_show(struct pinode *i, struct textbuf *t)
 {
 	(void)i;

@@ -363,6 +363,7 @@ static const struct pnode root_nodes[] = {
 	{ .name = "uptime", .mode = S_IFREG | 0444, .show = uptime_show },
 	{ .name = "version", .mode = S_IFREG | 0444, .show = version_show },
 	{ .name = "vmstat", .mode = S_IFREG | 0444, .show = proc_vmstat_show },
+	{ .name = "zoneinfo", .mode = S_IFREG | 0444, .show = proc_zoneinfo_show },
 	{ 0 },
 };
 

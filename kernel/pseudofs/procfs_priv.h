@@ -50,6 +50,7 @@ int proc_meminfo_show(struct pinode *i, struct textbuf *t);
 int proc_vmstat_show(struct pinode *i, struct textbuf *t);
 int proc_slabinfo_show(struct pinode *i, struct textbuf *t);
 int proc_buddyinfo_show(struct pinode *i, struct textbuf *t);
+int proc_zoneinfo_show(struct pinode *i, struct textbuf *t);
 int proc_smaps_rollup_show(struct pinode *i, struct textbuf *t);
 int proc_stat_show(struct pinode *i, struct textbuf *t);
 int proc_status_show(struct pinode *i, struct textbuf *t);

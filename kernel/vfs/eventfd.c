@@ -13,6 +13,7 @@
 struct eventfd {
 	struct waitq wait; /* its lock guards count */
 	uint64_t count;
+	uint32_t id; /* for /proc/PID/fdinfo: tells one from the other */
 	bool semaphore;
 };
 
@@ -153,7 +154,7 @@ static void eventfd_show_fdinfo(struct file *f, struct textbuf *t)
 {
 	const struct eventfd *e = f->priv;
 
-	text_f(t, "eventfd-count: %16lx\n", (unsigned long)e->count);
+	text_f(t, "eventfd-count: %16lx\neventfd-id: %u\n", (unsigned long)e->count, e->id);
 }
 
 static const struct file_ops eventfd_ops = {
@@ -181,6 +182,7 @@ void eventfd_signal(struct file *f)
 
 int eventfd_open(uint32_t initial, unsigned flags, struct file **out)
 {
+	static _Atomic uint32_t next_id;
 	struct eventfd *e = kzalloc(sizeof(*e));
 	int err;
 
@@ -188,6 +190,7 @@ int eventfd_open(uint32_t initial, unsigned flags, struct file **out)
 		return -ENOMEM;
 	waitq_init(&e->wait);
 	e->count = initial;
+	e->id = atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed);
 	e->semaphore = flags & EFD_SEMAPHORE;
 	err = file_create_anon("[eventfd]", &eventfd_ops, e, O_RDWR | (flags & EFD_NONBLOCK), out);
 	if (err)

@@ -542,9 +542,8 @@ void fdtable_close_on_exec(struct fdtable *t)
 	}
 }
 
-int fd_get_cloexec(int fd)
+int fdtable_get_cloexec(struct fdtable *t, int fd)
 {
-	struct fdtable *t = curthread()->files;
 	struct fdarray *a;
 	int ret = -EBADF;
 
@@ -554,6 +553,11 @@ int fd_get_cloexec(int fd)
 		ret = bitmap_test(a->cloexec, (unsigned)fd);
 	spin_unlock(&t->lock);
 	return ret;
+}
+
+int fd_get_cloexec(int fd)
+{
+	return fdtable_get_cloexec(curthread()->files, fd);
 }
 
 int fd_set_cloexec(int fd, bool on)

@@ -104,6 +104,7 @@ MUST_CHECK int fd_dup_to(int fd, int newfd,
 MUST_CHECK int fd_close_range(unsigned first, unsigned last, bool set_cloexec_only);
 void fdtable_close_on_exec(struct fdtable *t);
 MUST_CHECK int fd_get_cloexec(int fd); /* 0/1 or -EBADF */
+MUST_CHECK int fdtable_get_cloexec(struct fdtable *t, int fd);
 MUST_CHECK int fd_set_cloexec(int fd, bool on);
 
 /* The first open descriptor >= from in t, with its counted file; -1 at the end. For /proc/PID/fd

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/sysinfo.h>
@@ -170,6 +171,34 @@ TEST(proc_fd_links_tell_how_a_file_is_open)
 	CHECK_EQ(link_mode(open("f", O_WRONLY)), S_IFLNK | 0300);
 	CHECK_EQ(link_mode(open("f", O_PATH)), S_IFLNK);
 	CHECK_EQ(link_mode(open(".", O_RDONLY)), S_IFLNK | 0500);
+}
+
+static unsigned fdinfo_flags(int fd)
+{
+	char name[64], *flags;
+
+	CHECK(fd >= 0);
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	flags = strstr(test_slurp(name), "flags:");
+	CHECK(flags != NULL);
+	return (unsigned)strtoul(flags + 6, NULL, 8);
+}
+
+TEST(proc_fdinfo_has_the_flags_of_descriptor_and_file)
+{
+	int fd = open("f", O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+
+	CHECK_EQ(fdinfo_flags(fd), O_RDWR | O_APPEND | O_CLOEXEC | 0100000);
+	CHECK_EQ(fdinfo_flags(dup(fd)), O_RDWR | O_APPEND | 0100000);
+	CHECK_EQ(fdinfo_flags(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	CHECK_EQ(fdinfo_flags(eventfd(0, 0)), O_RDWR);
+	CHECK(strstr(test_slurp("/proc/self/fdinfo/0"), "pos:") != NULL);
+	fd = eventfd(0, 0);
+	CHECK(fdinfo_flags(fd) == O_RDWR);
+	char name[64];
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	CHECK(strstr(test_slurp(name), "\neventfd-id: ") != NULL);
+	CHECK(strstr(test_slurp("/proc/zoneinfo"), "low ") != NULL);
 }
 
 static unsigned links(const char *name)
