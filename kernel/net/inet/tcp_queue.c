@@ -1,8 +1,8 @@
 /*
  * The bytes of a connection. To send: a ring of chunks in sequence, each a part of a counted block
  * of pages; a packet takes references to the blocks, so that nothing is copied when a segment is
- * sent, or sent again. Received: packets by sequence number, without overlaps; what may be read is
- * what lies before rcv_nxt.
+ * sent, or sent again. Received: packets by sequence number, without overlaps: a list of those that
+ * may be read, and a tree of those beyond the first hole.
  */
 
 #include "abi/errno.h"
@@ -187,46 +187,92 @@ uint32_t sendq_share(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t l
 
 /* --- received --- */
 
-static void take_out(struct tcp_sock *t, struct pkt *p)
+/* In cb of a packet beyond the first hole. */
+struct far_cb {
+	struct tcp_cb cb; /* first */
+	struct rbnode node;
+};
+STATIC_ASSERT(sizeof(struct far_cb) <= PKT_CB);
+
+static struct rbnode *far_node(struct pkt *p)
 {
-	list_remove(&p->node);
+	return &((struct far_cb *)(uintptr_t)p->cb)->node;
+}
+
+static struct pkt *far_pkt(struct rbnode *n)
+{
+	uint8_t *cb = (uint8_t *)rb_entry(n, struct far_cb, node);
+
+	return (struct pkt *)(uintptr_t)(cb - offsetof(struct pkt, cb));
+}
+
+static void far_take(struct tcp_sock *t, struct rbnode *n)
+{
+	struct pkt *p = far_pkt(n);
+
+	rb_remove(&t->far, n);
 	t->rcvq_bytes -= tcp_cb(p)->charge;
 	pkt_free(p);
 }
 
-/* Where p, whose bytes are [cb->seq, cb->end), goes: behind the last one that begins before it.
- * Trims what is there already. False: nothing is left of it. */
-static bool make_place(struct tcp_sock *t, struct tcp_cb *cb, struct list **after)
+/* Where a packet that begins at seq goes; returns the last one that begins before it. */
+static struct rbnode *far_find(struct tcp_sock *t, uint32_t seq, struct rbnode **parent,
+			       struct rbnode ***link)
 {
-	struct list *at = t->rcvq.prev, *next;
+	struct rbnode *before = NULL;
+
+	*parent = NULL;
+	*link = &t->far.root;
+	while (**link) {
+		*parent = **link;
+		if (seq_leq(tcp_cb(far_pkt(*parent))->seq, seq)) {
+			before = *parent;
+			*link = &before->right;
+		} else {
+			*link = &(*parent)->left;
+		}
+	}
+	return before;
+}
+
+/* Trims p, whose bytes are [cb->seq, cb->end), to what is not there yet, and takes out what it has
+ * as well. False: nothing is left of it. */
+static bool far_trim(struct tcp_sock *t, struct tcp_cb *cb)
+{
+	struct rbnode *before, *next, *parent, **link;
 	struct tcp_cb *o;
 
-	while (at != &t->rcvq && seq_gt(tcp_cb(list_entry(at, struct pkt, node))->seq, cb->seq))
-		at = at->prev;
-	if (at != &t->rcvq) {
-		o = tcp_cb(list_entry(at, struct pkt, node));
+	if ((before = far_find(t, cb->seq, &parent, &link))) {
+		o = tcp_cb(far_pkt(before));
 		if (seq_gt(o->end, cb->seq)) {
 			cb->skip += MIN(o->end - cb->seq, cb->end - cb->seq);
 			cb->seq = seq_min(o->end, cb->end);
 		}
 	}
-	if (cb->seq == cb->end)
-		return false;
-	*after = at;
-	for (at = at->next; at != &t->rcvq; at = next) {
-		struct pkt *p = list_entry(at, struct pkt, node);
+	next = before ? rb_next(before) : rb_first(&t->far);
+	while (cb->seq != cb->end && next) {
+		struct rbnode *n = next;
 
-		next = at->next;
-		o = tcp_cb(p);
+		o = tcp_cb(far_pkt(n));
 		if (seq_geq(o->seq, cb->end))
 			break;
-		if (seq_gt(o->end, cb->end)) {
+		next = rb_next(n);
+		if (seq_gt(o->end, cb->end))
 			cb->end = o->seq;
-			break;
-		}
-		take_out(t, p);
+		else
+			far_take(t, n);
 	}
 	return cb->seq != cb->end;
+}
+
+void rcvq_take_far(struct tcp_sock *t, struct list *out)
+{
+	struct rbnode *n;
+
+	while ((n = rb_first(&t->far))) {
+		rb_remove(&t->far, n);
+		list_add_tail(out, &far_pkt(n)->node);
+	}
 }
 
 /* What packets cost besides their bytes is bounded by copying: when the queue weighs more than it
@@ -280,24 +326,71 @@ static uint32_t weight(const struct pkt *p)
 	return (uint32_t)(sizeof(*p) + (p->nfrags + !!p->head) * PAGE_SIZE);
 }
 
-void rcvq_insert(struct tcp_sock *t, struct pkt *p, uint32_t skip, uint32_t seq, uint32_t len)
+/* Copied to spare memory, when there is little left of the buffer. NULL: p is part of `last` now.
+ */
+static struct pkt *make_light(struct tcp_sock *t, struct pkt *p, struct pkt *last)
 {
-	struct list *after = t->rcvq.prev;
 	struct tcp_cb *cb = tcp_cb(p);
 
-	*cb = (struct tcp_cb){ seq, seq + len, skip, weight(p), 0 };
-	if (UNLIKELY(after != &t->rcvq &&
-		     tcp_cb(list_entry(after, struct pkt, node))->end != seq) &&
-	    !make_place(t, cb, &after)) {
+	if (LIKELY(t->rcvq_bytes <= t->i.s.rcvbuf / 2) || cb->end - cb->seq > PAGE_SIZE / 2)
+		return p;
+	if (last && append_to(last, p))
+		return NULL;
+	return repack(p);
+}
+
+static void far_insert(struct tcp_sock *t, struct pkt *p)
+{
+	struct rbnode *before, *parent, **link;
+
+	if (!far_trim(t, tcp_cb(p))) {
 		pkt_free(p);
 		return;
 	}
-	if (UNLIKELY(t->rcvq_bytes > t->i.s.rcvbuf / 2) && cb->end - cb->seq <= PAGE_SIZE / 2) {
-		if (after != &t->rcvq && append_to(list_entry(after, struct pkt, node), p))
+	before = far_find(t, tcp_cb(p)->seq, &parent, &link);
+	if (!(p = make_light(t, p, before ? far_pkt(before) : NULL)))
+		return;
+	rb_insert(&t->far, far_node(p), parent, link);
+	t->rcvq_bytes += tcp_cb(p)->charge;
+}
+
+/* The bytes before `end` are there: what follows without a hole is for readers now. */
+static NOINLINE void far_join(struct tcp_sock *t, uint32_t end)
+{
+	struct rbnode *n;
+
+	while ((n = rb_first(&t->far))) {
+		struct pkt *p = far_pkt(n);
+		struct tcp_cb *cb = tcp_cb(p);
+
+		if (seq_gt(cb->seq, end))
 			return;
-		p = repack(p);
-		cb = tcp_cb(p);
+		if (seq_leq(cb->end, end)) {
+			far_take(t, n);
+			continue;
+		}
+		rb_remove(&t->far, n);
+		cb->skip += end - cb->seq;
+		cb->seq = end;
+		end = cb->end;
+		list_add_tail(&t->rcvq, &p->node);
 	}
-	list_insert_between(&p->node, after, after->next);
-	t->rcvq_bytes += cb->charge;
+}
+
+void rcvq_insert(struct tcp_sock *t, struct pkt *p, uint32_t skip, uint32_t seq, uint32_t len)
+{
+	struct list *last = t->rcvq.prev;
+
+	*tcp_cb(p) = (struct tcp_cb){ seq, seq + len, skip, weight(p), 0 };
+	if (UNLIKELY(seq_gt(seq, t->c.rcv_nxt))) {
+		far_insert(t, p);
+		return;
+	}
+	p = make_light(t, p, last == &t->rcvq ? NULL : list_entry(last, struct pkt, node));
+	if (LIKELY(p)) {
+		list_add_tail(&t->rcvq, &p->node);
+		t->rcvq_bytes += tcp_cb(p)->charge;
+	}
+	if (UNLIKELY(t->far.root))
+		far_join(t, seq + len);
 }

@@ -109,6 +109,7 @@ static void destroy(struct socket *s)
 	inet_release_port(&t->i);
 	tcps_charge_slow(t, 0);
 	inet_errq_purge(&t->i.errq);
+	rcvq_take_far(t, &t->rcvq);
 	pkt_free_list(&t->rcvq);
 	sendq_free(t);
 	epoch_free(&t->i.epoch, free_now);
@@ -204,6 +205,7 @@ int tcps_disconnect(struct tcp_sock *t)
 	mutex_lock(&t->reading); /* whoever reads has done with the packets then */
 	spin_lock(&t->lock);
 	list_splice_tail(&rcvq, &t->rcvq);
+	rcvq_take_far(t, &rcvq);
 	t->rcvq_bytes = 0;
 	spin_unlock(&t->lock);
 	mutex_unlock(&t->reading);

@@ -14,6 +14,7 @@
  */
 
 #include "dev/net/netdev.h"
+#include "lib/rbtree.h"
 #include "net/inet/sock.h"
 #include "net/tcp/listen.h"
 #include "net/tcp/timewait.h"
@@ -120,7 +121,8 @@ struct tcp_sock {
 	uint8_t last_state;   /* as counted and traced */
 	struct tcp_conn c;
 	struct tcp_sendq sendq;
-	struct list rcvq;    /* of pkt, by sequence number, disjoint */
+	struct list rcvq;    /* of pkt, by sequence number, without holes or overlaps */
+	struct rbtree far;   /* the same beyond the first hole */
 	uint32_t rcvq_bytes; /* memory in it, about */
 	uint32_t charged;    /* bytes of both queues that count against tcp_mem */
 	bool is_orphan;      /* no file, and counted */
@@ -244,7 +246,9 @@ void sendq_free(struct tcp_sock *t);  /* nobody writes */
 MUST_CHECK bool sendq_fill(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t len);
 /* The same, but only as many bytes as p has room for; how many. */
 uint32_t sendq_share(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t len);
+/* After tcp_input() has taken [seq, seq + len), which begins at `skip` in p. */
 void rcvq_insert(struct tcp_sock *t, struct pkt *p, uint32_t skip, uint32_t seq, uint32_t len);
+void rcvq_take_far(struct tcp_sock *t, struct list *out); /* to the end of out */
 
 /* tcp_input.c */
 void tcps_protocol_init(void);
