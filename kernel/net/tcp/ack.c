@@ -64,23 +64,27 @@ static void sack_input(struct tcp_conn *c, struct tcp_ack *a)
 		(void)tcp_runs_sack(&c->runs, s->sacks[i].start, s->sacks[i].end, &a->d);
 }
 
+/* How long ago the segment was sent that a's acknowledgement answers, as its timestamp has it, in
+ * whole milliseconds. 0: it does not say, or nothing sensible. */
+static uint32_t echo_age_us(const struct tcp_conn *c, const struct tcp_ack *a)
+{
+	uint32_t ms = tcp_ts_now(c, a->now) - a->s->tsecr;
+
+	if (!c->ts_ok || !(a->s->opts & TCP_OPT_TS) || !a->s->tsecr || ms >= 1u << 20)
+		return 0;
+	return MAX(ms, 1u) * 1000;
+}
+
 /*
  * Karn: what was sent twice gives no sample; nor does what came with it, which may have waited long
  * for the hole to be filled.
  */
 static void measure_rtt(struct tcp_conn *c, const struct tcp_ack *a)
 {
-	uint32_t ms;
-
-	if (a->d.has_rtt && !a->d.was_retrans) {
+	if (a->d.has_rtt && !a->d.was_retrans)
 		tcp_rtt_sample(&c->rtt, tcp_us(a->now) - a->d.rtt_sent_us);
-		return;
-	}
-	if (!a->acked || !c->ts_ok || !a->s->tsecr)
-		return;
-	ms = tcp_ts_now(c, a->now) - a->s->tsecr;
-	if (ms < 1u << 20)
-		tcp_rtt_sample(&c->rtt, MAX(ms, 1u) * 1000);
+	else if (a->acked && a->d.echo_age_us)
+		tcp_rtt_sample(&c->rtt, a->d.echo_age_us);
 }
 
 /* SND.UNA moves. */
@@ -107,6 +111,7 @@ static void ack_accepted(struct tcp_conn *c, struct tcp_ack *a, bool window_chan
 		return;
 	a->d.now_us = tcp_us(a->now);
 	a->d.min_rtt_us = c->rtt.min_us == UINT32_MAX ? 0 : c->rtt.min_us;
+	a->d.echo_age_us = echo_age_us(c, a);
 	if (seq_gt(s->ack, c->snd_una))
 		advance(c, a);
 	if (c->sack_ok && s->opts & TCP_OPT_SACK)

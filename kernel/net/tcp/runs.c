@@ -109,6 +109,13 @@ static bool sent_after(uint32_t t1, uint32_t end1, uint32_t t2, uint32_t end2)
 	return seq_gt(t1, t2) || (t1 == t2 && seq_gt(end1, end2));
 }
 
+/* Does it answer what was sent before it was sent again, `age_us` ago? It comes too soon, or says
+ * so by a timestamp (of milliseconds). RFC 8985 6.2 step 2. */
+static bool acknowledges_original(const struct tcp_delivery *d, uint32_t age_us)
+{
+	return age_us < d->min_rtt_us || d->echo_age_us > age_us + 1000;
+}
+
 /* Run i has arrived up to `end`. */
 static void deliver(const struct tcp_runs *r, uint32_t i, uint32_t end, struct tcp_delivery *d)
 {
@@ -123,8 +130,8 @@ static void deliver(const struct tcp_runs *r, uint32_t i, uint32_t end, struct t
 	else if (seq_lt(end, r->fack))
 		d->reordered = true;
 	d->fack = seq_max(d->fack, end);
-	if (retrans && d->now_us - run->sent_us < d->min_rtt_us)
-		return; /* too soon: this acknowledges the original */
+	if (retrans && acknowledges_original(d, d->now_us - run->sent_us))
+		return;
 	if (!d->any || sent_after(run->sent_us, end, d->sent_us, d->end)) {
 		d->any = true;
 		d->sent_us = run->sent_us;

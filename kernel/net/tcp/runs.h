@@ -38,6 +38,7 @@ struct tcp_runs {
 /* What one acknowledgement newly says to have arrived: filled by tcp_runs_sack() and _ack(). */
 struct tcp_delivery {
 	uint32_t now_us, min_rtt_us; /* in: RFC 8985 6.2 step 2 */
+	uint32_t echo_age_us; /* in: when the segment it answers was sent; 0: it does not say */
 	uint32_t bytes;
 	uint32_t sent_us, end; /* with `any`: the one sent last */
 	uint32_t rtt_sent_us;  /* with `has_rtt`: the last one whose round trip is certain */
