@@ -15,7 +15,11 @@ static bool update_window(struct tcp_conn *c, const struct tcp_seg *s)
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = s->ack;
 	c->snd_wnd = wnd;
-	c->max_wnd = MAX(c->max_wnd, wnd);
+	if (UNLIKELY(wnd > c->max_wnd)) {
+		c->max_wnd = wnd;
+		tcp_update_mss(c);
+		c->cwnd = MAX(c->cwnd, (uint32_t)c->mss);
+	}
 	if (wnd && c->rexmit == TCP_REXMIT_PERSIST)
 		c->backoff = 0;
 	return wnd != old;

@@ -16,12 +16,25 @@ const struct tcp_tune tcp_default_tune = {
 };
 
 /* RFC 6691: the MSS option counts no options, a segment does. */
+static uint32_t full_mss(const struct tcp_conn *c)
+{
+	uint32_t mss = MIN(c->path_mss, c->peer_mss);
+
+	return MAX(mss, (uint32_t)MSS_MIN) - (c->ts_ok ? 12 : 0);
+}
+
+/*
+ * Two segments fit the largest window that the peer ever had, or each would wait for the
+ * acknowledgement of the one before (RFC 9293 3.8.6.2.1). A tiny window takes one.
+ */
 void tcp_update_mss(struct tcp_conn *c)
 {
-	unsigned mss = MIN(c->path_mss, c->peer_mss);
+	uint32_t mss = full_mss(c),
+		 bound = c->max_wnd > TCP_MSS_DEFAULT ? c->max_wnd / 2 : c->max_wnd;
 
-	mss = MAX(mss, (unsigned)MSS_MIN);
-	c->mss = (uint16_t)(c->ts_ok ? mss - 12 : mss);
+	if (bound)
+		mss = MIN(mss, MAX(bound, (uint32_t)MSS_MIN - 12));
+	c->mss = (uint16_t)mss;
 }
 
 void tcp_conn_reset(struct tcp_conn *c, const struct tcp_config *cfg, nsec_t now)
@@ -66,7 +79,7 @@ void tcp_conn_reset(struct tcp_conn *c, const struct tcp_config *cfg, nsec_t now
 	tcp_rtt_init(&c->rtt);
 	tcp_cc_init(&c->cc, cfg->reno);
 	tcp_update_mss(c);
-	c->cwnd = tcp_initial_window(c->mss);
+	c->cwnd = tcp_initial_window(full_mss(c));
 }
 
 /* The peer's SYN: what both want is used. Our SYN has announced a window by then, or will. */
@@ -91,7 +104,7 @@ void tcp_apply_syn_options(struct tcp_conn *c, const struct tcp_seg *s, nsec_t n
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = c->snd_una;
 	tcp_update_mss(c);
-	c->cwnd = tcp_initial_window(c->mss);
+	c->cwnd = tcp_initial_window(full_mss(c));
 }
 
 void tcp_established(struct tcp_conn *c, nsec_t now)

@@ -111,6 +111,7 @@ static bool check_handshake(struct tcp_conn *c, const struct tcp_seg *s, nsec_t 
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = s->ack;
 	c->snd_wnd = c->max_wnd = (uint32_t)s->window << c->snd_wscale;
+	tcp_update_mss(c);
 	tcp_established(c, now);
 	return true;
 }

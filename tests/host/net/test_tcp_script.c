@@ -59,7 +59,19 @@ SCRIPT(data_with_the_third_segment,
 	"listen\n< S 0:0 mss=1000\n> SA 0:0 ack=1\n< A 1:300 ack=1\nstate ESTABLISHED\nreadable 300\n> A 1:0 ack=301\n")
 
 /* RFC 7323 1.3: both must ask. */
-SCRIPT(options_need_both, "cfg ts ws\nconnect\n> S 0:0 ts=0,0 ws=0 sackok\n< SA 0:0 ack=1 mss=800 win=1000\n> A 1:0 win=60000\nwrite 2000\n> A 1:800\n")
+SCRIPT(options_need_both, "cfg ts ws\nconnect\n> S 0:0 ts=0,0 ws=0 sackok\n< SA 0:0 ack=1 mss=800 win=1000\n> A 1:0 win=60000\nwrite 2000\n> A 1:1000\n")
+
+/* RFC 8985 6.2 step 2: what was sent again arrives, but the timestamp says it is what was sent first: that says nothing
+ * of what was sent in between. */
+SCRIPT(late_originals,
+	"cfg ts\nconnect\n> S 0:0\n+20\n< SA 0:0 ack=1 mss=1000 sackok win=60000 ts=500,1000000\n> A 1:0\nwrite 9880\n> A 1:9880\n"
+	"+20\n< A 1:0 ack=1 win=60000 ts=520,1000020 sack=989-1977 sack=2965-5929\n> A 1:988\n> A 1977:988\n"
+	"+25\n< A 1:0 ack=1 win=60000 ts=520,1000020 sack=989-5929\nnone\n"
+	"+1\n< A 1:0 ack=9881 win=60000 ts=546,1000020\nnone\n")
+
+/* RFC 9293 3.8.6.2.1: two fit the largest window, however large segments may be. */
+SCRIPT(small_window,
+	"connect\n> S 0:0\n< SA 0:0 ack=1 mss=1000 win=1200\n> A 1:0\nwrite 5000\n> A 1:1200\n< A 1:0 ack=601 win=1200\n> A 1201:600\n")
 
 SCRIPT(scaled_window,
 	"cfg ws space=262144\nconnect\n> S 0:0 ws=3 win=65535\n< SA 0:0 ack=1 mss=1000 win=500 ws=4\n> A 1:0 win=32768\n"
@@ -257,6 +269,8 @@ int main(void)
 		cmocka_unit_test(request_checks_the_ack),
 		cmocka_unit_test(data_with_the_third_segment),
 		cmocka_unit_test(options_need_both),
+		cmocka_unit_test(late_originals),
+		cmocka_unit_test(small_window),
 		cmocka_unit_test(scaled_window),
 		cmocka_unit_test(rst_must_be_exact),
 		cmocka_unit_test(rst_after_their_fin_is_epipe),
