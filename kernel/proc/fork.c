@@ -233,6 +233,7 @@ static int plan_process(struct plan *f)
 	p->leader = f->t;
 	p->exit_signal = f->flags & CLONE_PARENT ? me->exit_signal : f->args->exit_signal;
 	p->oom_score_adj = me->oom_score_adj;
+	p->oom_score_adj_min = me->oom_score_adj_min;
 	p->login_uid = me->login_uid;
 	p->login_session = me->login_session;
 	p->start_time = p->start_boottime = clock_mono();

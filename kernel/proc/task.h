@@ -171,6 +171,7 @@ struct process {
 	nsec_t start_boottime;
 	struct mutex exec_lock; /* EXEC: image and credentials change together */
 	int oom_score_adj;      /* racy */
+	int oom_score_adj_min;  /* racy; as low as it may go without CAP_SYS_RESOURCE */
 	/* Who logged in, for the audit trail, and as the how manieth. Racy; valid if the session is
 	 * not 0. */
 	uint32_t login_uid, login_session;

@@ -10,6 +10,7 @@
 #include "proc/exit.h"
 #include "proc/info.h"
 #include "proc/task.h"
+#include "sched/sched.h"
 #include "pseudofs/procfs.h"
 #include "pseudofs/procfs_priv.h"
 #include "vfs/file.h"
@@ -130,6 +131,19 @@ static int personality_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+enum { OOM_ADJ_MAX = 1000 };
+
+/* What a process with the right to do so has set is what others may go down to. -EACCES. */
+static int set_oom_adj(struct process *p, int adj)
+{
+	if (capable(CAP_SYS_RESOURCE))
+		p->oom_score_adj_min = adj;
+	else if (adj < p->oom_score_adj_min)
+		return -EACCES;
+	p->oom_score_adj = adj;
+	return 0;
+}
+
 static int oom_adj_show(struct pinode *i, struct textbuf *t)
 {
 	text_f(t, "%d\n", i->subject.process->oom_score_adj);
@@ -143,13 +157,31 @@ static ssize64_t oom_adj_store(struct pinode *i, char *text, size_t n)
 	uint64_t v;
 	int adj;
 
-	if (!str_to_u64(text + minus, NULL, &v) || v > 1000)
+	if (!str_to_u64(text + minus, NULL, &v) || v > OOM_ADJ_MAX)
 		return -EINVAL;
 	adj = minus ? -(int)v : (int)v;
-	if (adj < p->oom_score_adj && !capable(CAP_SYS_RESOURCE))
-		return -EACCES;
-	p->oom_score_adj = adj;
-	return (ssize64_t)n;
+	return set_oom_adj(p, adj) ? -EACCES : (ssize64_t)n;
+}
+
+/* The old scale, -17 to 15: proc(5) /proc/PID/oom_adj. -17 exempts, 15 is the highest. */
+static int old_oom_adj_show(struct pinode *i, struct textbuf *t)
+{
+	int adj = i->subject.process->oom_score_adj;
+
+	text_f(t, "%d\n", adj == OOM_ADJ_MAX ? 15 : adj * 17 / OOM_ADJ_MAX);
+	return 0;
+}
+
+static ssize64_t old_oom_adj_store(struct pinode *i, char *text, size_t n)
+{
+	bool minus = text[0] == '-';
+	uint64_t v;
+	int adj;
+
+	if (!str_to_u64(text + minus, NULL, &v) || v > (minus ? 17 : 15))
+		return -EINVAL;
+	adj = !minus && v == 15 ? OOM_ADJ_MAX : (int)v * OOM_ADJ_MAX / 17;
+	return set_oom_adj(i->subject.process, minus ? -adj : adj) ? -EACCES : (ssize64_t)n;
 }
 
 static int timerslack_show(struct pinode *i, struct textbuf *t)
@@ -357,11 +389,13 @@ static int wchan_show(struct pinode *i, struct textbuf *t)
 
 static int schedstat_show(struct pinode *i, struct textbuf *t)
 {
+	nsec_t utime, stime;
 	struct task *task = proc_task_get(i);
 
 	if (task == NULL)
 		return -ESRCH;
-	text_f(t, "%lu 0 %lu\n", (unsigned long)(task->thread.utime + task->thread.stime),
+	sched_account(&task->thread, &utime, &stime);
+	text_f(t, "%lu 0 %lu\n", (unsigned long)(utime + stime),
 	       (unsigned long)(task->thread.nvcsw + task->thread.nivcsw));
 	task_put(task);
 	return 0;
@@ -541,6 +575,10 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		{ .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_nodes },             \
 		TEXT("mountinfo", 0444, mountinfo_show), TEXT("mounts", 0444, mounts_show),        \
 		TEXT("mountstats", 0400, mountstats_show),                                         \
+		{ .name = "oom_adj",                                                               \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = old_oom_adj_show,                                                        \
+		  .store = old_oom_adj_store },                                                    \
 		{ .name = "oom_score_adj",                                                         \
 		  .mode = S_IFREG | 0644,                                                          \
 		  .show = oom_adj_show,                                                            \

@@ -9,6 +9,7 @@
 #include "proc/signal.h"
 #include "proc/info.h"
 #include "proc/task.h"
+#include "proc/user.h"
 #include "pseudofs/procfs_priv.h"
 #include "sched/sched.h"
 #include "vfs/cred.h"
@@ -232,10 +233,11 @@ static void show_status(struct pinode *i, struct task *task, struct textbuf *t)
 		vmspace_put(vs);
 	}
 	text_f(t,
-	       "CoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t0/"
+	       "CoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t%u/"
 	       "%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\n"
 	       "SigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-	       f.nthreads, (unsigned long)process_rlimit(task->process, RLIMIT_SIGPENDING),
+	       f.nthreads, atomic_load_explicit(&task->user->nsignals, memory_order_relaxed),
+	       (unsigned long)process_rlimit(task->process, RLIMIT_SIGPENDING),
 	       (unsigned long)f.sig_pending, (unsigned long)f.shared_pending,
 	       (unsigned long)f.blocked, (unsigned long)f.ignored, (unsigned long)f.caught);
 	status_caps(t, task);

@@ -176,7 +176,7 @@ static ssize64_t pipe_max_size_store(struct pinode *i, char *text, size_t n)
 	int64_t v;
 
 	(void)i;
-	if (proc_one_number(text, 1, 1ll << 31, &v))
+	if (proc_one_number(text, 0, 1ll << 31, &v))
 		return -EINVAL;
 	while (size < (uint64_t)v)
 		size *= 2;
