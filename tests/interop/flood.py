@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
@@ -28,6 +29,7 @@ from interop import DONE, TOP, make_root  # noqa: E402
 
 GUEST_MAC, GUEST, GUEST6 = "52:54:00:00:09:01", "10.9.0.1", "fd09::1"
 KINDS = {}
+QUIET = 70  # seconds after which what was half open is given up
 
 
 def kind(make):
@@ -153,6 +155,7 @@ class Guest:
             [str(TOP / "kevlar"), "run", "--net", "none", "--root", str(root), "--memory", "256M", *words, "--qemu", devices,
              "--", "/bin/sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.wire = listener.accept()[0]
+        self._pending = b""
         self.run(f"ip addr add {GUEST}/16 dev eth0; ip link set lo up; ip link set eth0 up")
         self.run(f"ip -6 addr add {GUEST6}/64 dev eth0")
         self.run("ip addr add 10.0.2.15/24 dev eth1; ip link set eth1 up")  # no way for answers to the flood
@@ -170,23 +173,30 @@ class Guest:
     def free_kib(self) -> int:
         return int(self.run("grep MemFree /proc/meminfo").split()[1])
 
+    def received(self, timeout: float) -> Iterator[bytes]:
+        """The whole frames that have come, within so many seconds if there is none yet."""
+        self.wire.settimeout(timeout)
+        try:
+            self._pending += self.wire.recv(1 << 20)
+        except (BlockingIOError, TimeoutError):
+            return
+        at, end = 0, len(self._pending)
+        while end - at >= 4 and end - at >= 4 + (n := int.from_bytes(self._pending[at:at + 4], "big")):
+            yield self._pending[at + 4:at + 4 + n]
+            at += 4 + n
+        self._pending = self._pending[at:]
+
     def answers_ping(self) -> bool:
         """An echo over the attacked wire, ARP included."""
         me, address = "02:00:00:00:99:99", "10.9.77.77"
         ask = bytes(Ether(src=me, dst=GUEST_MAC) / IP(src=address, dst=GUEST) / ICMP(id=7, seq=1) / b"hello")
         claim = bytes(Ether(src=me, dst=GUEST_MAC) / ARP(op=2, hwsrc=me, psrc=address, hwdst=GUEST_MAC, pdst=GUEST))
-        end, pending = time.monotonic() + 300, b""  # what is under way comes first
-        self.wire.settimeout(0.5)
+        end = time.monotonic() + 300  # what is under way comes first
         while time.monotonic() < end:
+            self.wire.settimeout(20)
             for frame in (ask, claim):
                 self.wire.sendall(len(frame).to_bytes(4, "big") + frame)
-            try:
-                pending += self.wire.recv(1 << 20)
-            except TimeoutError:
-                continue
-            while len(pending) >= 4 and len(pending) >= 4 + int.from_bytes(pending[:4], "big"):
-                n = int.from_bytes(pending[:4], "big")
-                frame, pending = pending[4:4 + n], pending[4 + n:]
+            for frame in list(self.received(0.5)):
                 if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 0 and b"hello" in frame:
                     return True
         return False
@@ -213,11 +223,7 @@ def attack(guest: Guest, frames: list[bytes], seconds: float, r: random.Random) 
         guest.wire.settimeout(20)
         guest.wire.sendall(batch)
         sent += 200
-        guest.wire.setblocking(False)
-        try:
-            while guest.wire.recv(1 << 20):
-                pass
-        except BlockingIOError:
+        while list(guest.received(0)):
             pass
     return sent
 
@@ -235,6 +241,7 @@ def main() -> int:
         root = make_root(Path(scratch) / "root", None)
         guest = Guest(root, arguments.kevlar.split())
         has_service(root / "bin/pour", guest.port)
+        at_first = guest.free_kib()
         for name, make in KINDS.items():
             if arguments.only not in name:
                 continue
@@ -250,6 +257,8 @@ def main() -> int:
             passed, failed = passed + fine, failed + (not fine)
             print(f"{'ok    ' if fine else 'FAILED'} {name}: {sent} frames; service {'yes' if good else 'NO'}, "
                   f"echo {'yes' if echoed else 'NO'}, {lost} KiB less memory", flush=True)
+        time.sleep(QUIET)
+        print(f"after {QUIET} s of silence: {at_first - guest.free_kib()} KiB less memory than at first")
         print(guest.run("cat /proc/net/snmp 2>/dev/null | grep -E '^(Ip|Icmp|Tcp):' | cut -c1-200").strip())
         guest.close()
     print(f"{passed} passed, {failed} failed")
