@@ -80,6 +80,13 @@ static inline bool raw_input(const struct pkt *p)
 	return UNLIKELY(atomic_load_explicit(&raw_sockets, memory_order_relaxed)) &&
 	       raw_input_slow(p);
 }
+bool raw_hears_slow(uint8_t proto);
+/* Somebody may want to see packets of this protocol. */
+static inline bool raw_hears(uint8_t proto)
+{
+	return UNLIKELY(atomic_load_explicit(&raw_sockets, memory_order_relaxed)) &&
+	       raw_hears_slow(proto);
+}
 void raw_icmp(const struct ip_info *sent, const struct pkt *back, const struct ip_error *e);
 
 /* ping.c: an answer, at its ICMP header of which ICMP_HEADER bytes are linear; an error about an

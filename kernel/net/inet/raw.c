@@ -114,6 +114,11 @@ static void give(struct raw_sock *r, const struct pkt *p, bool v4)
 	dgram_enqueue(&r->d, c);
 }
 
+bool raw_hears_slow(uint8_t proto)
+{
+	return next_of(&by_proto[proto]) != NULL;
+}
+
 bool raw_input_slow(const struct pkt *p)
 {
 	const struct ip_info *i = ip_info(p);

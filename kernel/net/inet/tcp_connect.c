@@ -37,9 +37,12 @@ const struct siphash_key *tcps_secret(void)
 	return &secret;
 }
 
-uint32_t tcps_isn(const struct flow_key *key, nsec_t now)
+void tcps_first_numbers(struct tcp_config *cfg, const struct flow_key *key, uint32_t isn_min,
+			nsec_t now)
 {
-	return tcp_isn(tcps_secret(), key, sizeof(*key), now);
+	tcp_first_numbers(cfg, tcps_secret(), key, sizeof(*key), now);
+	if (isn_min)
+		cfg->iss = isn_min;
 }
 
 uint32_t tcps_path_mss(const struct tcp_sock *t, const struct ip_path *path, bool v4)
@@ -56,7 +59,6 @@ void tcps_config(const struct tcp_sock *t, const struct ip_path *path, const str
 	uint32_t mss = tcps_path_mss(t, path, addr_is4(&key->remote));
 
 	*cfg = (struct tcp_config){
-		.ts_offset = (uint32_t)(siphash(tcps_secret(), key, sizeof(*key)) >> 32),
 		.mss = (uint16_t)mss,
 		.path_mss = (uint16_t)mss,
 		.recv_space = t->i.s.rcvbuf / 2,
@@ -166,7 +168,7 @@ static void start_locked(struct tcp_sock *t, nsec_t now)
 	struct tcp_config cfg;
 
 	tcps_config(t, &t->path, &t->ep.key, &cfg);
-	cfg.iss = t->isn_min ? t->isn_min : tcps_isn(&t->ep.key, now);
+	tcps_first_numbers(&cfg, &t->ep.key, t->isn_min, now);
 	tcp_open(&t->c, &cfg, now);
 	net_count(STAT_Tcp_ActiveOpens);
 	t->c.tune = t->tune;

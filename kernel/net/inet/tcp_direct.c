@@ -12,6 +12,7 @@
 
 #include "net/inet/tcp_direct.h"
 
+#include "abi/in.h"
 #include "core/clock.h"
 #include "core/ktrace.h"
 #include "net/inet/inet_priv.h"
@@ -119,7 +120,7 @@ static bool is_route_current(const struct tcp_sock *t)
 static bool may_pass(const struct tcp_sock *from, const struct tcp_sock *to)
 {
 	return tcp_direct_ready(&from->c, &to->c) && tcps_may_queue(to->rcvq_bytes) &&
-	       !ktrace_on(KT_NET) && !net_is_tapped(loopback_device) &&
+	       !ktrace_on(KT_NET) && !net_is_tapped(loopback_device) && !raw_hears(IPPROTO_TCP) &&
 	       netdev_is_up(loopback_device) && is_route_current(from) &&
 	       from->path.dev == loopback_device;
 }

@@ -189,7 +189,7 @@ static struct tcp_request *make_request(struct tcp_sock *l, const struct flow_ke
 		kfree(r);
 		return NULL;
 	}
-	cfg.iss = isn_min ? isn_min : tcps_isn(key, now);
+	tcps_first_numbers(&cfg, key, isn_min, now);
 	tcp_req_init(&r->r, &cfg, s, now);
 	return r;
 }
@@ -422,8 +422,10 @@ static bool take_cookie(struct tcp_sock *l, struct pkt *p, const struct tcp_seg 
 	if (!l->cookies || now - l->cookies_at > COOKIES_FOR || queue_is_full(l))
 		return false;
 	r.ifindex = l->i.s.bound_if ? l->i.s.bound_if : (int32_t)key->ifindex;
-	if (config_of(l, key, r.ifindex, &path, &cfg) ||
-	    !tcp_cookie_check(&r.r, &cfg, tcps_secret(), key, sizeof(*key), s, now))
+	if (config_of(l, key, r.ifindex, &path, &cfg))
+		return false;
+	tcps_first_numbers(&cfg, key, 0, now);
+	if (!tcp_cookie_check(&r.r, &cfg, tcps_secret(), key, sizeof(*key), s, now))
 		return false;
 	if (!(c = make_child(l, &r, now)))
 		return false;

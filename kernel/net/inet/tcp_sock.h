@@ -16,26 +16,12 @@
 #include "dev/net/netdev.h"
 #include "lib/rbtree.h"
 #include "net/inet/sock.h"
+#include "net/inet/tcp_timer.h"
 #include "net/tcp/listen.h"
 #include "net/tcp/timewait.h"
 #include "sched/mutex.h"
-#include "sched/timer.h"
 
 struct page;
-
-/* --- a timer whose function runs in a thread, under an epoch --- */
-
-struct tcps_timer {
-	struct timer timer;
-	struct list due; /* due_lock */
-	/* A deadline that moves later is found when the timer fires. */
-	_Atomic nsec_t deadline, armed;
-	void (*fire)(struct tcps_timer *t, nsec_t now);
-};
-void tcps_timer_init(struct tcps_timer *t, void (*fire)(struct tcps_timer *t, nsec_t now));
-void tcps_timer_set(struct tcps_timer *t, nsec_t deadline); /* NSEC_MAX: never */
-void tcps_timers_start(void);
-void tcps_timer_cancel(struct tcps_timer *t); /* fire() may still run until an epoch has passed */
 
 /* --- who has which pair of addresses and ports --- */
 
@@ -275,7 +261,9 @@ int tcps_accept(struct socket *s, bool nonblock, struct socket **out);
 /* tcp_connect.c */
 int tcps_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock);
 const struct siphash_key *tcps_secret(void);
-uint32_t tcps_isn(const struct flow_key *key, nsec_t now);
+/* cfg's iss (isn_min, unless that is 0) and ts_offset; tcps_config() the rest. */
+void tcps_first_numbers(struct tcp_config *cfg, const struct flow_key *key, uint32_t isn_min,
+			nsec_t now);
 /* Its queue is long. An acknowledgement of what is in it tells when to go on. */
 static inline bool tcps_device_is_busy(const struct tcp_sock *t)
 {

@@ -4,11 +4,12 @@
  * timer fires, which then arms itself again: most deadlines of TCP are moved by every segment.
  */
 
+#include "net/inet/tcp_timer.h"
+
 #include "core/clock.h"
 #include "core/epoch.h"
 #include "core/panic.h"
 #include "net/inet/inet_priv.h"
-#include "net/inet/tcp_sock.h"
 #include "net/netif.h"
 
 static struct spinlock due_lock = SPINLOCK(TCPDUE);

@@ -146,9 +146,13 @@ void tcp_accept(struct tcp_conn *c, const struct tcp_config *cfg, const struct t
 	c->n.segs_out = 1;
 }
 
-uint32_t tcp_isn(const struct siphash_key *key, const void *tuple, size_t n, nsec_t now)
+void tcp_first_numbers(struct tcp_config *cfg, const struct siphash_key *key, const void *tuple,
+		       size_t n, nsec_t now)
 {
-	return (uint32_t)siphash(key, tuple, n) + (uint32_t)(now / (4 * NSEC_PER_USEC));
+	uint64_t hash = siphash(key, tuple, n);
+
+	cfg->iss = (uint32_t)hash + (uint32_t)(now / (4 * NSEC_PER_USEC));
+	cfg->ts_offset = (uint32_t)(hash >> 32);
 }
 
 static uint32_t cookie_hash(const struct siphash_key *key, const void *tuple, size_t n,

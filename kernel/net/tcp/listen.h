@@ -67,8 +67,12 @@ MUST_CHECK bool tcp_cookie_check(struct tcp_req *r, const struct tcp_config *cfg
 				 const struct siphash_key *key, const void *tuple, size_t n,
 				 const struct tcp_seg *ack, nsec_t now);
 
-/* RFC 6528: a clock of 4 µs plus a secret function of the connection. */
-uint32_t tcp_isn(const struct siphash_key *key, const void *tuple, size_t n, nsec_t now);
+/*
+ * The numbers that a connection begins with: RFC 6528, a clock of 4 µs plus a secret function of
+ * the connection; and where its timestamps begin, RFC 7323 7.1, another part of that function.
+ */
+void tcp_first_numbers(struct tcp_config *cfg, const struct siphash_key *key, const void *tuple,
+		       size_t n, nsec_t now);
 
 /*
  * The RST that answers a segment nobody knows: RFC 9293 3.10.7.1. Returns false for a RST, which is

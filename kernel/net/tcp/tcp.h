@@ -65,7 +65,7 @@ enum tcp_rexmit {
 
 /* What a connection is made with. */
 struct tcp_config {
-	uint32_t iss;        /* RFC 6528: listen.h, tcp_isn() */
+	uint32_t iss;        /* RFC 6528: listen.h, tcp_first_numbers() */
 	uint32_t ts_offset;  /* added to the millisecond clock of timestamps */
 	uint16_t mss;        /* to announce: the interface's MTU less the headers without options */
 	uint16_t path_mss;   /* the same of the path; the peer's MSS is another bound */

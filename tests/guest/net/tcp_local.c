@@ -250,6 +250,21 @@ TEST(tcp_local_packets_are_seen_by_who_listens)
 	CHECK_EQ(info_of(s[0]).bytes_sent, 6 + 18 + 15);
 }
 
+TEST(tcp_local_raw_sockets_hear_segments)
+{
+	char b[16], packet[2048];
+	int s[2], raw, seen = 0;
+	ssize_t n;
+
+	tcp_pair(AF_INET, s);
+	CHECK_OK(raw = socket(AF_INET, SOCK_RAW, IPPROTO_TCP));
+	write_all(s[0], "raw!!", 5);
+	read_all(s[1], b, 5);
+	while ((n = recv(raw, packet, sizeof(packet), MSG_DONTWAIT)) > 0)
+		seen += memmem(packet, (size_t)n, "raw!!", 5) != NULL;
+	CHECK_EQ(seen, 1);
+}
+
 /* --- many threads, and the way changes --- */
 
 enum { TOTAL = 6 << 20 };
