@@ -118,7 +118,10 @@ void net_input_deferred(struct netdev *d, struct list *pkts)
 
 	list_for_each_safe (p, next, pkts, node) {
 		list_remove(&p->node);
-		input_one(d, p);
+		if (p->straight)
+			p->straight(p);
+		else
+			input_one(d, p);
 	}
 }
 

@@ -14,10 +14,27 @@
 struct netdev *loopback_device;
 
 /* The thread's packets form a ring without a head. */
-static int lo_send(struct netdev *d, struct pkt *p)
+static void defer(struct pkt *p)
 {
 	struct thread *t = curthread();
 	struct pkt *first = t->net_deferred;
+
+	list_init(&p->node);
+	if (first)
+		list_add_tail(&first->node, &p->node);
+	else
+		t->net_deferred = p;
+	atomic_fetch_or_explicit(&t->work, WORK_NET, memory_order_relaxed);
+}
+
+void net_send_straight(struct pkt *p)
+{
+	p->dev = loopback_device;
+	defer(p);
+}
+
+static int lo_send(struct netdev *d, struct pkt *p)
+{
 	struct netdev_stats *stats = netdev_stats(d);
 
 	stats->tx_packets++;
@@ -26,12 +43,7 @@ static int lo_send(struct netdev *d, struct pkt *p)
 	stats->rx_bytes += p->len;
 	if (p->csum == PKT_CSUM_PARTIAL) /* it never leaves memory */
 		p->csum = PKT_CSUM_VERIFIED;
-	list_init(&p->node);
-	if (first)
-		list_add_tail(&first->node, &p->node);
-	else
-		t->net_deferred = p;
-	atomic_fetch_or_explicit(&t->work, WORK_NET, memory_order_relaxed);
+	defer(p);
 	return 0;
 }
 

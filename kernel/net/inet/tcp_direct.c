@@ -108,7 +108,7 @@ void tcps_join(struct tcp_sock *t)
 		join(t, peer);
 }
 
-/* --- bytes --- */
+/* --- which way --- */
 
 /* An old one is looked up anew by the next segment. */
 static bool is_route_current(const struct tcp_sock *t)
@@ -117,34 +117,86 @@ static bool is_route_current(const struct tcp_sock *t)
 									 memory_order_relaxed);
 }
 
+/* Nobody could tell whether there were packets on `lo`. */
+static bool is_unwatched(void)
+{
+	return !ktrace_on(KT_NET) && !net_is_tapped(loopback_device) && !raw_hears(IPPROTO_TCP) &&
+	       netdev_is_up(loopback_device);
+}
+
 static bool may_pass(const struct tcp_sock *from, const struct tcp_sock *to)
 {
 	return tcp_direct_ready(&from->c, &to->c) && tcps_may_queue(to->rcvq_bytes) &&
-	       !ktrace_on(KT_NET) && !net_is_tapped(loopback_device) && !raw_hears(IPPROTO_TCP) &&
-	       netdev_is_up(loopback_device) && is_route_current(from) &&
-	       from->path.dev == loopback_device;
+	       is_unwatched() && is_route_current(from) && from->path.dev == loopback_device;
 }
 
-/* As one packet with n bytes would be counted. */
-static void count(const struct tcp_sock *t, uint32_t n)
+/* As one packet would be counted. `bytes`: with its IP header. */
+static void count_ip(bool v6, uint32_t bytes)
 {
 	struct netdev_stats *stats = netdev_stats(loopback_device);
-	bool v6 = !addr_is4(&t->i.remote);
-	uint32_t bytes = n + TCP_HEADERS + (v6 ? IPV6_HEADER : IPV4_HEADER);
 
 	stats->tx_packets++;
 	stats->rx_packets++;
 	stats->tx_bytes += bytes + ETH_HEADER;
 	stats->rx_bytes += bytes + ETH_HEADER;
-	net_count(STAT_Tcp_OutSegs);
-	net_count(STAT_Tcp_InSegs);
 	net_count_ip(v6, OutRequests);
 	net_count_ip(v6, InReceives);
 	net_count_ip(v6, InDelivers);
 	net_count_ip_add(v6, OutOctets, bytes);
 	net_count_ip_add(v6, InOctets, bytes);
-	net_count_ip_add(v6, InNoECTPkts, 1);
 }
+
+static void count(const struct tcp_sock *t, uint32_t n)
+{
+	bool v6 = !addr_is4(&t->i.remote);
+
+	count_ip(v6, n + TCP_HEADERS + (v6 ? IPV6_HEADER : IPV4_HEADER));
+	net_count_ip_add(v6, InNoECTPkts, 1);
+	net_count(STAT_Tcp_OutSegs);
+	net_count(STAT_Tcp_InSegs);
+}
+
+/* --- segments without headers --- */
+
+/* In room of a packet that goes straight. */
+struct bare {
+	struct flow_key key; /* the receiver's */
+	struct tcp_seg s;
+};
+STATIC_ASSERT(sizeof(struct bare) <= PKT_ROOM);
+
+static void arrive(struct pkt *p)
+{
+	struct bare b = *(const struct bare *)(const void *)p->room;
+
+	p->straight = NULL;
+	tcps_dispatch(p, &b.s, &b.key);
+}
+
+bool tcps_send_bare(struct pkt *p, const struct tcp_seg *s, const struct flow_key *from,
+		    const struct ip_path *path)
+{
+	struct bare *b = (struct bare *)(void *)p->room;
+	bool v6 = !addr_is4(&from->remote);
+
+	/* A link-local address is another one on each device: what came by lo is another's. */
+	if (path->dev != loopback_device || path->type != ROUTE_LOCAL || s->ip_ecn ||
+	    from->ifindex || !is_unwatched())
+		return false;
+	b->key = (struct flow_key){ .local = from->remote,
+				    .remote = from->local,
+				    .lport = from->rport,
+				    .rport = from->lport };
+	b->s = *s;
+	b->s.pieces = s->gso_mss ? (uint16_t)DIV_ROUND_UP(s->len, s->gso_mss) : 0;
+	count_ip(v6, s->len + (uint32_t)tcp_seg_header_len(s) + (v6 ? IPV6_HEADER : IPV4_HEADER));
+	net_count_ip_add(v6, InNoECTPkts, 1);
+	p->straight = arrive;
+	net_send_straight(p);
+	return true;
+}
+
+/* --- bytes without segments --- */
 
 /* The last packet that arrived takes the bytes as well, if they follow. A reader may be at it; it
  * knows how much of it there was. */

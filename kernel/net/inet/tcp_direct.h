@@ -11,6 +11,8 @@
  *              arrive at the peer. True: done, both are unlocked. False: nothing was done
  *   pull       both locked (`from` alone when `to` is NULL): what `from` has queued arrives as far
  *              as there is room; what cannot go that way goes by segments. Unlocks
+ *   send_bare  p, whose bytes are s's payload, arrives by lo without headers; `from` is the
+ *              sender's key. False: it needs headers
  *   room_made  without locks: t's window may have opened. As pull
  *
  * net_run_deferred() is the caller's, after the epoch.
@@ -26,3 +28,5 @@ MUST_CHECK bool tcps_hand_over(struct tcp_sock *t, struct tcp_sock *peer, struct
 			       uint32_t offset, uint32_t n);
 void tcps_pull(struct tcp_sock *from, struct tcp_sock *to);
 void tcps_room_made(struct tcp_sock *t);
+MUST_CHECK bool tcps_send_bare(struct pkt *p, const struct tcp_seg *s, const struct flow_key *from,
+			       const struct ip_path *path);

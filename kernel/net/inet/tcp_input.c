@@ -119,6 +119,14 @@ static void dispatch(struct pkt *p, const struct tcp_seg *s, const struct flow_k
 	pkt_drop(p, NET_DROP_tcp_no_socket);
 }
 
+void tcps_dispatch(struct pkt *p, const struct tcp_seg *s, const struct flow_key *key)
+{
+	net_count(STAT_Tcp_InSegs);
+	epoch_enter();
+	dispatch(p, s, key, 0);
+	epoch_exit();
+}
+
 static void input(struct pkt *p)
 {
 	const struct ip_info *i = ip_info(p);

@@ -8,7 +8,7 @@
 #include "core/clock.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/stats.h"
-#include "net/inet/tcp_sock.h"
+#include "net/inet/tcp_direct.h"
 #include "net/netif.h"
 
 enum { TCP_CHECKSUM_AT = 16, TTL_DEFAULT = 64 };
@@ -30,6 +30,13 @@ int tcps_route(struct tcp_sock *t)
 	return t->c.mss < old ? -EMSGSIZE : 0;
 }
 
+static void count_out(const struct tcp_seg *s)
+{
+	net_count(STAT_Tcp_OutSegs);
+	if (UNLIKELY(s->flags & TCP_RST))
+		net_count(STAT_Tcp_OutRsts);
+}
+
 static void send_packet(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s)
 {
 	bool v4 = addr_is4(&t->i.remote);
@@ -40,13 +47,13 @@ static void send_packet(struct tcp_sock *t, struct pkt *p, const struct tcp_seg 
 		.proto = IPPROTO_TCP,
 	};
 
+	count_out(s);
+	if (tcps_send_bare(p, s, &t->ep.key, &t->path))
+		return;
 	inet_set_send(&t->i, &out);
 	out.tos = (uint8_t)((out.tos & ~3u) | s->ip_ecn);
 	out.cut = IP_CUT_UNLESS_DF;
 
-	net_count(STAT_Tcp_OutSegs);
-	if (UNLIKELY(s->flags & TCP_RST))
-		net_count(STAT_Tcp_OutRsts);
 	tcp_seg_build(s, t->i.lport, t->i.rport, pkt_push(p, (uint32_t)tcp_seg_header_len(s)));
 	if (s->gso_mss) {
 		p->gso = v4 ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
@@ -132,9 +139,9 @@ void tcps_reply(const struct tcps_reply *r, const struct tcp_seg *s)
 
 	if (ip_route(&key->remote, &key->local, r->ifindex, &path) || !(p = pkt_alloc()))
 		return;
-	net_count(STAT_Tcp_OutSegs);
-	if (s->flags & TCP_RST)
-		net_count(STAT_Tcp_OutRsts);
+	count_out(s);
+	if (tcps_send_bare(p, s, key, &path))
+		return;
 	tcp_seg_build(s, key->lport, key->rport, pkt_push(p, (uint32_t)tcp_seg_header_len(s)));
 	p->mark = r->mark;
 	ip_set_checksum(p, &out, TCP_CHECKSUM_AT);

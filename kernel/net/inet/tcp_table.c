@@ -4,11 +4,13 @@
  * on it; the reader sees by the hash that it came into another chain, and begins anew.
  */
 
+#include "net/inet/tcp_table.h"
+
 #include "abi/errno.h"
 #include "core/epoch.h"
 #include "core/panic.h"
 #include "core/random.h"
-#include "net/inet/tcp_sock.h"
+#include "core/spinlock.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
 
