@@ -202,6 +202,17 @@ static int device_of_source(const struct ip_flow *f)
 	return (int)r->r.ifindex;
 }
 
+struct netdev *ip_device_of(const struct ipv6_addr *a)
+{
+	struct ip_flow f = { .source = *a };
+	struct netdev *d;
+
+	epoch_enter();
+	d = netif_find_index(device_of_source(&f));
+	epoch_exit();
+	return d;
+}
+
 static int find_path(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **f)
 {
 	bool to_all = goes_to_all(&flow->dst);

@@ -73,6 +73,9 @@ MUST_CHECK int ip_route(const struct ipv6_addr *dst, const struct ipv6_addr *sou
  * ROUTE_UNICAST for all others. */
 enum route_type ip_address_type(const struct ipv6_addr *a, const struct netdev *d);
 
+/* The device that has the address, which is one of ours; NULL: it is gone meanwhile. */
+struct netdev *ip_device_of(const struct ipv6_addr *a);
+
 /* Routes of the main table, by ioctl, netlink and configuration. net_config_lock. r is copied. */
 MUST_CHECK int ip_route_add(bool v4, const struct route *r);
 MUST_CHECK int ip_route_remove(bool v4, const struct route *like);

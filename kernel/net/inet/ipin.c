@@ -321,6 +321,16 @@ static void ipv4_input(struct pkt *p)
 
 /* --- IPv6 --- */
 
+/* A link-local address means something on its own link only: what this machine sends to itself has
+ * come in there, whatever carried it. RFC 4007 4. */
+static void in_on_its_link(struct pkt *p, const struct ipv6_addr *dst)
+{
+	struct netdev *d = p->dev == loopback_device ? ip_device_of(dst) : NULL;
+
+	if (d)
+		p->dev = d;
+}
+
 static void ipv6_input(struct pkt *p)
 {
 	struct ip_info *i = ip_info(p);
@@ -354,6 +364,8 @@ static void ipv6_input(struct pkt *p)
 	}
 	if (UNLIKELY(i->to != ROUTE_LOCAL))
 		count_group(p, i);
+	else if (UNLIKELY(ipv6_is_link_local(&h.dst)))
+		in_on_its_link(p, &h.dst);
 	if (UNLIKELY(h.proto == IPPROTO_FRAGMENT_))
 		i->proto = p->data[h.len - IPV6_FRAG_HEADER];
 	pkt_trim(p, h.total);
