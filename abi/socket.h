@@ -11,6 +11,7 @@
 #define AF_INET    2
 #define AF_INET6   10
 #define AF_NETLINK 16
+#define AF_BRIDGE  7
 #define AF_PACKET  17
 #define AF_ALG     38
 #define AF_VSOCK   40

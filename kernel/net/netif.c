@@ -24,7 +24,7 @@ enum {
 	IFF_CHANGEABLE = IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC |
 			 IFF_MULTICAST | IFF_PORTSEL | IFF_AUTOMEDIA | IFF_PROMISC | IFF_ALLMULTI
 };
-enum { OPER_UNKNOWN = 0, OPER_DOWN = 2, OPER_UP = 6 };
+enum { OPER_UNKNOWN = 0, OPER_DOWN = 2, OPER_DORMANT = 5, OPER_UP = 6 };
 
 struct mutex net_config_lock = MUTEX(net_config_lock, NETCFG);
 static struct list devices = LIST_INIT(devices); /* by index */
@@ -32,16 +32,7 @@ static struct netdev_listener *listeners, **last_listener = &listeners;
 static int next_index = 1;
 static struct work carrier_work;
 
-/* What the network layer adds to a device; d->net. */
-struct netif {
-	unsigned promisc, allmulti; /* reasons */
-	_Atomic bool carrier_changed;
-};
-
-static struct netif *netif_of(const struct netdev *d)
-{
-	return d->net;
-}
+static struct link_kind *kinds;
 
 void netdev_listen(struct netdev_listener *l)
 {
@@ -135,16 +126,18 @@ unsigned netdev_user_flags(const struct netdev *d)
 {
 	unsigned f = atomic_load_explicit(&d->flags, memory_order_relaxed);
 
-	if ((f & IFF_UP) && atomic_load_explicit(&d->carrier, memory_order_relaxed))
-		f |= IFF_RUNNING | IFF_LOWER_UP;
-	return f;
+	if (!(f & IFF_UP) || !atomic_load_explicit(&d->carrier, memory_order_relaxed))
+		return f;
+	return f | IFF_LOWER_UP | (netif_of(d)->linkmode ? 0 : IFF_RUNNING);
 }
 
 unsigned netdev_operstate(const struct netdev *d)
 {
-	if (d->features & NETDEV_LOOPBACK)
+	unsigned f = netdev_user_flags(d);
+
+	if (d->features & NETDEV_LOOPBACK || (f & IFF_RUNNING && netif_of(d)->kind))
 		return OPER_UNKNOWN;
-	return netdev_user_flags(d) & IFF_RUNNING ? OPER_UP : OPER_DOWN;
+	return f & IFF_RUNNING ? OPER_UP : f & IFF_LOWER_UP ? OPER_DORMANT : OPER_DOWN;
 }
 
 static int driver_flags(struct netdev *d)
@@ -171,11 +164,6 @@ void netdev_promisc(struct netdev *d, int delta)
 {
 	netif_of(d)->promisc += (unsigned)delta;
 	follow_reasons(d);
-}
-
-unsigned netdev_promiscuity(const struct netdev *d)
-{
-	return netif_of(d)->promisc;
 }
 
 void netdev_allmulti(struct netdev *d, int delta)
@@ -291,33 +279,154 @@ int netdev_change_name(struct netdev *d, const char *name)
 	return err;
 }
 
+int netdev_change_alias(struct netdev *d, const char *alias, uint32_t len)
+{
+	struct netif *n = netif_of(d);
+	char *copy = NULL;
+
+	if (len >= NETIF_ALIAS)
+		return -EINVAL;
+	if (len && !(copy = kzalloc(len + 1)))
+		return -ENOMEM;
+	if (copy)
+		memcpy(copy, alias, len);
+	kfree(n->alias);
+	n->alias = copy;
+	tell(d, NETDEV_CHANGED);
+	return 0;
+}
+
+/* --- devices that come and go --- */
+
+void link_kind_register(struct link_kind *k)
+{
+	k->next = kinds;
+	kinds = k;
+}
+
+struct link_kind *link_kind_find(const char *name)
+{
+	struct link_kind *k = kinds;
+
+	while (k && strcmp(k->name, name) != 0)
+		k = k->next;
+	return k;
+}
+
+static int free_index(void)
+{
+	while (netif_find_index(next_index))
+		next_index++;
+	return next_index++;
+}
+
+/* Behind those with smaller numbers. */
+static void insert(struct netdev *d)
+{
+	struct list *at = devices.prev;
+
+	while (at != &devices && device_at(at)->index > d->index)
+		at = at->prev;
+	d->node.prev = at;
+	d->node.next = at->next;
+	at->next->prev = &d->node;
+	__atomic_store_n(&at->next, &d->node, __ATOMIC_RELEASE);
+}
+
+int netif_add(struct netdev *d, int index, const struct link_kind *kind)
+{
+	struct netif *n;
+	char pattern[NETDEV_NAME];
+	int err;
+
+	if (index && netif_find_index(index))
+		return -EBUSY;
+	if (!(n = kzalloc(sizeof(*n))))
+		return -ENOMEM;
+	strscpy(pattern, d->name, sizeof(pattern));
+	if ((err = give_name(d, pattern))) {
+		kfree(n);
+		return err;
+	}
+	n->dev = d;
+	n->kind = kind;
+	d->net = n;
+	d->index = index ? index : free_index();
+	d->flags |= d->features & NETDEV_LOOPBACK ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST;
+	if (d->features & NETDEV_NO_ARP && !(d->features & NETDEV_LOOPBACK))
+		d->flags = (d->flags & ~IFF_MULTICAST) | IFF_NOARP;
+	insert(d);
+	tell(d, NETDEV_REGISTERED);
+	return 0;
+}
+
+static void removed(struct epoch_head *h)
+{
+	struct netif *n = container_of(h, struct netif, epoch);
+	struct netdev *d = n->dev;
+	const struct link_kind *kind = n->kind;
+
+	kfree(n->alias);
+	kfree(n);
+	mutex_lock(&net_config_lock);
+	d->net = NULL;
+	kind->give_back(d);
+	mutex_unlock(&net_config_lock);
+}
+
+void netif_remove(struct netdev *d)
+{
+	struct netif *n = netif_of(d);
+
+	(void)!netdev_change_flags(d, 0, IFF_UP);
+	tell(d, NETDEV_UNREGISTERED);
+	/* Readers may stand on it: its own links stay. */
+	d->node.next->prev = d->node.prev;
+	__atomic_store_n(&d->node.prev->next, d->node.next, __ATOMIC_RELEASE);
+	epoch_free(&n->epoch, removed);
+}
+
 /* --- the drivers' side --- */
 
 static int register_device(struct netdev *d)
 {
-	struct netif *n = kzalloc(sizeof(*n));
-	char pattern[NETDEV_NAME];
 	int err;
 
-	if (!n)
-		return -ENOMEM;
-	strscpy(pattern, d->name, sizeof(pattern));
 	mutex_lock(&net_config_lock);
-	if ((err = give_name(d, pattern))) {
-		mutex_unlock(&net_config_lock);
-		kfree(n);
-		return err;
-	}
-	d->net = n;
-	d->index = next_index++;
-	d->flags |= d->features & NETDEV_LOOPBACK ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST;
-	list_add_tail(&devices, &d->node);
-	tell(d, NETDEV_REGISTERED);
+	err = netif_add(d, 0, NULL);
 	mutex_unlock(&net_config_lock);
+	if (err)
+		return err;
 	if (!(d->features & NETDEV_LOOPBACK))
 		log_info("%s: %s, %02x:%02x:%02x:%02x:%02x:%02x", d->name, d->driver, d->addr[0],
 			 d->addr[1], d->addr[2], d->addr[3], d->addr[4], d->addr[5]);
 	return 0;
+}
+
+static void carrier_told(struct netdev *d)
+{
+	if (atomic_load_explicit(&d->carrier, memory_order_relaxed))
+		netif_of(d)->carrier_ups++;
+	else
+		netif_of(d)->carrier_downs++;
+	tell(d, NETDEV_CARRIER);
+}
+
+void netdev_change_carrier(struct netdev *d, bool on)
+{
+	if (atomic_exchange(&d->carrier, on) != on)
+		carrier_told(d);
+}
+
+void netdev_change_mode(struct netdev *d, uint8_t mode, uint32_t group)
+{
+	struct netif *n = netif_of(d);
+
+	if (n->linkmode == mode && n->group == group)
+		return;
+	n->linkmode = mode;
+	n->group = group;
+	tell(d, NETDEV_CHANGED);
 }
 
 static void run_carrier(struct work *w)
@@ -329,7 +438,7 @@ static void run_carrier(struct work *w)
 	mutex_lock(&net_config_lock);
 	for (; (d = netdev_next(&index)); index++) {
 		if (atomic_exchange(&netif_of(d)->carrier_changed, false))
-			tell(d, NETDEV_CARRIER);
+			carrier_told(d);
 		netdev_put(d);
 	}
 	mutex_unlock(&net_config_lock);
@@ -353,4 +462,5 @@ void netif_init(void)
 	work_init(&carrier_work, run_carrier);
 	netdev_client = &client;
 	loopback_init();
+	dummy_init();
 }

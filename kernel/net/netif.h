@@ -4,14 +4,52 @@
  * Network devices as the network layer knows them: names, numbers, states, and who wants to hear
  * of changes. Everything here changes under net_config_lock; lookups by number or name may also be
  * made under an epoch, and give a counted device.
+ *
+ * Those of drivers stay for ever. Those that users make (link kinds) can be removed; their memory
+ * stays a device, so that pointers to it never lead elsewhere, and becomes the next one of its kind
+ * after an epoch: whoever keeps a pointer beyond that forgets it on NETDEV_UNREGISTERED.
  *   source       netdevice(7)
  */
 
+#include "core/epoch.h"
 #include "dev/net/netdev.h"
 #include "lib/types.h"
 #include "sched/mutex.h"
 
 extern struct mutex net_config_lock; /* NETCFG: devices, addresses, routes, rules */
+
+enum { NETIF_ALIAS = 256 };
+
+/* What the network layer adds to a device: net_config_lock. */
+struct netif {
+	unsigned promisc, allmulti; /* reasons */
+	_Atomic bool carrier_changed;
+	uint8_t linkmode; /* 1: comes up dormant */
+	uint32_t group, carrier_ups, carrier_downs;
+	char *alias;                  /* or NULL */
+	const struct link_kind *kind; /* NULL: of a driver */
+	struct netdev *dev;
+	struct epoch_head epoch;
+};
+static inline struct netif *netif_of(const struct netdev *d)
+{
+	return d->net;
+}
+
+/* Devices that users make: `ip link add type NAME`. net_config_lock. */
+struct link_kind {
+	const char *name;
+	/* A device with the kind's defaults, count 1, not yet added. NULL: no memory. */
+	struct netdev *(*make)(void);
+	void (*give_back)(struct netdev *d); /* it was not added, or went an epoch ago */
+	struct link_kind *next;
+};
+void link_kind_register(struct link_kind *k); /* boot */
+struct link_kind *link_kind_find(const char *name);
+/* Makes d known under d->name, which may be a pattern. index 0: the next. 0; -EEXIST, -EBUSY the
+ * number is another's, -EINVAL, -ENFILE, -ENOMEM: d stays the caller's. */
+MUST_CHECK int netif_add(struct netdev *d, int index, const struct link_kind *kind);
+void netif_remove(struct netdev *d); /* one of a kind */
 
 /* Boot: becomes the client of network devices and makes `lo`. */
 void netif_init(void);
@@ -44,19 +82,29 @@ MUST_CHECK int netdev_change_flags(struct netdev *d, unsigned set, unsigned mask
 MUST_CHECK int netdev_change_mtu(struct netdev *d, unsigned mtu);
 MUST_CHECK int netdev_change_address(struct netdev *d, const uint8_t *addr, unsigned len);
 MUST_CHECK int netdev_change_name(struct netdev *d, const char *name);
+MUST_CHECK int netdev_change_alias(struct netdev *d, const char *alias, uint32_t len);
+void netdev_change_carrier(struct netdev *d, bool on);
+void netdev_change_mode(struct netdev *d, uint8_t linkmode, uint32_t group);
 
 /* Reasons to hear every packet, counted: packet sockets, and users by IFF_PROMISC. */
 void netdev_promisc(struct netdev *d, int delta);
 void netdev_allmulti(struct netdev *d, int delta);
-unsigned netdev_promiscuity(const struct netdev *d); /* how many reasons */
+
+/* Whether neighbours are to be asked for their link addresses. */
+static inline bool netdev_has_arp(const struct netdev *d)
+{
+	return !(d->features & NETDEV_LOOPBACK) &&
+	       !(atomic_load_explicit(&d->flags, memory_order_relaxed) & 0x80u); /* IFF_NOARP */
+}
 
 enum netdev_event {
 	NETDEV_REGISTERED,
 	NETDEV_UP,
 	NETDEV_GOING_DOWN,
 	NETDEV_DOWN,
-	NETDEV_CARRIER, /* on or off */
-	NETDEV_CHANGED, /* name, MTU, address, flags */
+	NETDEV_CARRIER,      /* on or off */
+	NETDEV_CHANGED,      /* name, MTU, address, flags */
+	NETDEV_UNREGISTERED, /* it goes, and is down; told before it leaves the list */
 };
 
 /* Called for each event, net_config_lock held. Registered at boot, never removed. */

@@ -11,6 +11,7 @@ void net_input(struct netdev *d, struct list *pkts);
 void net_input_deferred(struct netdev *d, struct list *pkts);
 
 void loopback_init(void);
+void dummy_init(void);
 
 /* Shows a frame to packet sockets. */
 void net_show_taps(const struct pkt *p, bool outgoing);

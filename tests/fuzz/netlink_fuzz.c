@@ -1,4 +1,4 @@
-// sources: kernel/net/netlink/message.c kernel/net/netlink/sock.c kernel/net/netlink/names.c kernel/net/netlink/rtnetlink.c kernel/net/netlink/rtnl_link.c kernel/net/netlink/diag.c kernel/net/netlink/diag_filter.c kernel/net/netlink/diag_inet.c kernel/net/netlink/diag_netlink.c kernel/net/netlink/diag_unix.c kernel/net/netlink/genl.c kernel/net/netlink/uevent.c kernel/net/inet/rtnl_addr.c kernel/net/inet/rtnl_route.c kernel/net/inet/rtnl_rule.c kernel/net/inet/rtnl_neigh.c kernel/net/inet/fib.c kernel/net/inet/fib_lookup.c kernel/net/inet/rule.c kernel/net/inet/ifaddr.c kernel/net/inet/neighbour.c kernel/net/inet/autoconf.c kernel/net/ip/neigh.c kernel/net/ip/route.c kernel/net/ip/slaac.c kernel/net/ip/addrsel.c kernel/net/netif.c kernel/dev/net/netdev.c kernel/net/parse.c kernel/net/parse6.c kernel/net/checksum.c kernel/lib/siphash.c kernel/lib/fmt.c kernel/lib/strutil.c
+// sources: kernel/net/netlink/message.c kernel/net/netlink/sock.c kernel/net/netlink/names.c kernel/net/netlink/rtnetlink.c kernel/net/netlink/rtnl_link.c kernel/net/netlink/diag.c kernel/net/netlink/diag_filter.c kernel/net/netlink/diag_inet.c kernel/net/netlink/diag_netlink.c kernel/net/netlink/diag_unix.c kernel/net/netlink/genl.c kernel/net/netlink/uevent.c kernel/net/inet/rtnl_addr.c kernel/net/inet/rtnl_route.c kernel/net/inet/rtnl_rule.c kernel/net/inet/rtnl_neigh.c kernel/net/inet/fib.c kernel/net/inet/fib_lookup.c kernel/net/inet/rule.c kernel/net/inet/ifaddr.c kernel/net/inet/neighbour.c kernel/net/inet/autoconf.c kernel/net/ip/neigh.c kernel/net/ip/route.c kernel/net/ip/slaac.c kernel/net/ip/addrsel.c kernel/net/netif.c kernel/net/dummy.c kernel/dev/net/netdev.c kernel/net/parse.c kernel/net/parse6.c kernel/net/checksum.c kernel/lib/siphash.c kernel/lib/fmt.c kernel/lib/strutil.c
 // runs: 4000
 /*
  * Netlink's messages to the code that answers them, with the tables behind it: links, addresses, routes, rules,
@@ -372,7 +372,8 @@ static void make_message(struct message *m, struct input *in, unsigned protocol)
 	h.nlmsg_len = m->len - at;
 	if (lie == 0x80)
 		h.nlmsg_len += n;
-	memcpy(m->bytes + at, &h, sizeof(h));
+	if (at + sizeof(h) <= m->len)
+		memcpy(m->bytes + at, &h, sizeof(h));
 }
 
 /* --- what comes back --- */
@@ -509,8 +510,15 @@ static void clear(void)
 	struct neighbour_info n;
 	struct netdev *devs[] = { loopback_device, eth[0], eth[1] };
 
+	struct netdev *d;
+
 	fake_fail_in = 0;
 	mutex_lock(&net_config_lock);
+	for (int index = 1; (d = netdev_next(&index)); index++) {
+		netdev_put(d);
+		if (netif_of(d)->kind)
+			netif_remove(d);
+	}
 	while (!list_is_empty(&ifaddrs)) {
 		struct ifaddr a = *list_first(&ifaddrs, struct ifaddr, node);
 
@@ -522,6 +530,8 @@ static void clear(void)
 
 		(void)!netdev_change_flags(devs[i], 0, UINT32_MAX);
 		(void)!netdev_change_mtu(devs[i], 1500);
+		require(netdev_change_alias(devs[i], NULL, 0) == 0);
+		netdev_change_mode(devs[i], 0, 0);
 		(void)!netdev_change_address(devs[i], mac, 6);
 		require(netdev_change_name(devs[i], aside) == 0);
 	}

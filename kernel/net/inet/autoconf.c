@@ -370,7 +370,7 @@ void autoconf_prepare(struct ifaddr *a)
 	const struct inet_conf *c = inet_conf_of(a->dev);
 
 	if (addr_is4(&a->addr) || a->flags & IFA_F_NODAD || !c->dad_transmits || !c->accept_dad ||
-	    a->dev->features & (NETDEV_LOOPBACK | NETDEV_NO_ARP))
+	    !netdev_has_arp(a->dev))
 		return;
 	a->flags |= IFA_F_TENTATIVE;
 	a->dad_probes = (uint8_t)MIN(c->dad_transmits, 255);
@@ -494,6 +494,8 @@ static void on_event(struct netdev *d, enum netdev_event e)
 		a->next = devices;
 		__atomic_store_n(&devices, a, __ATOMIC_RELEASE);
 	}
+	if (e == NETDEV_REGISTERED) /* perhaps again */
+		a->conf = inet_conf_default;
 	if (e == NETDEV_DOWN || e == NETDEV_GOING_DOWN)
 		stop(a);
 	else if (e == NETDEV_UP || e == NETDEV_CARRIER)

@@ -515,12 +515,27 @@ static void device_down(struct netdev *d)
 	neighbour_forget(d);
 }
 
+static void device_gone(struct netdev *d)
+{
+	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next) {
+		struct ifaddr a = *addr_at(n);
+
+		if (a.dev != d)
+			continue;
+		(void)!ifaddr_remove(&a);
+		n = &ifaddrs; /* others may have gone with it */
+	}
+	neighbour_forget(d);
+}
+
 static void on_event(struct netdev *d, enum netdev_event e)
 {
 	if (e == NETDEV_UP)
 		device_up(d);
 	else if (e == NETDEV_DOWN)
 		device_down(d);
+	else if (e == NETDEV_UNREGISTERED)
+		device_gone(d);
 	fib_changed();
 }
 

@@ -291,12 +291,33 @@ bool mcast_next(bool v6, uint64_t *key, struct mcast_shown *out)
 	return found;
 }
 
+/* Its groups go with it; sockets that leave them later find nothing. */
+static void on_event(struct netdev *d, enum netdev_event e)
+{
+	struct list gone = LIST_INIT(gone);
+	struct dev_group *n, *next;
+
+	if (e != NETDEV_UNREGISTERED)
+		return;
+	spin_lock(&lock);
+	list_for_each_safe (n, next, &groups, node)
+		if (n->dev == d) {
+			list_remove(&n->node);
+			list_add_tail(&gone, &n->node);
+		}
+	spin_unlock(&lock);
+	list_for_each_safe (n, next, &gone, node)
+		kfree(n);
+}
+
 void mcast_init(void)
 {
+	static struct netdev_listener listener = { .event = on_event };
 	static struct ip_protocol igmp = { .proto = IPPROTO_IGMP_, .input = igmp_input };
 
 	versions[1].v6 = true;
 	timer_init(&timer, on_timer);
 	work_init(&work, run_timers);
 	ip_protocol_register(&igmp);
+	netdev_listen(&listener);
 }

@@ -290,7 +290,7 @@ static bool fixed_address(const struct ip_path *path, uint8_t *mac)
 {
 	const struct ipv6_addr *to = &path->next_hop;
 
-	if (path->dev->features & (NETDEV_LOOPBACK | NETDEV_NO_ARP)) {
+	if (!netdev_has_arp(path->dev)) {
 		memset(mac, 0, ETH_ALEN);
 		return true;
 	}

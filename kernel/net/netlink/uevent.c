@@ -184,11 +184,11 @@ static void on_event(struct netdev *d, enum netdev_event e)
 	char path[UEVENT_PATH], more[64];
 	struct textbuf t = { .buf = more, .size = sizeof(more) };
 
-	if (e != NETDEV_REGISTERED)
+	if (e != NETDEV_REGISTERED && e != NETDEV_UNREGISTERED)
 		return;
 	netdev_sysfs_path(d, path);
 	text_f(&t, "INTERFACE=%s%cIFINDEX=%d%c", d->name, 0, d->index, 0);
-	uevent_send("add", path, "net", more, t.len);
+	uevent_send(e == NETDEV_REGISTERED ? "add" : "remove", path, "net", more, t.len);
 }
 
 /* Nothing is asked of the kernel here. */

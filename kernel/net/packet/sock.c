@@ -453,15 +453,25 @@ static int create(int type, int protocol, struct socket **out)
 	return 0;
 }
 
+/* Its device is gone, and none will have its number again. */
+static void unbind(struct packet_sock *k)
+{
+	untap(k);
+	epoch_wait();
+	k->ifindex = -1;
+}
+
 /* Whoever is bound to a device that goes down is told. */
 static void on_event(struct netdev *d, enum netdev_event e)
 {
 	struct packet_sock *k;
 
-	if (e != NETDEV_DOWN)
+	if (e != NETDEV_DOWN && e != NETDEV_UNREGISTERED)
 		return;
 	list_for_each (k, &sockets, node)
 		if (k->ifindex == d->index) {
+			if (e == NETDEV_UNREGISTERED)
+				unbind(k);
 			atomic_store(&k->s.error, ENETDOWN);
 			socket_wake_state(&k->s, EPOLLERR);
 		}

@@ -50,7 +50,8 @@ static inline void nl_put(struct nl_request *r, int type, const void *data, size
 
 	a->rta_type = (uint16_t)type;
 	a->rta_len = (uint16_t)RTA_LENGTH(n);
-	memcpy(RTA_DATA(a), data, n);
+	if (n)
+		memcpy(RTA_DATA(a), data, n);
 	r->h.nlmsg_len = (uint32_t)(NLMSG_ALIGN(r->h.nlmsg_len) + RTA_SPACE(n));
 }
 
@@ -119,14 +120,50 @@ static inline int nl_event(int fd, struct nl_route *r)
 	return h->nlmsg_type;
 }
 
-static inline void nl_link_up(int fd, int index)
+static inline void nl_set_flags(int fd, int index, unsigned flags, unsigned mask)
 {
 	struct nl_request r;
 	struct ifinfomsg *m = nl_begin(&r, RTM_NEWLINK, 0, sizeof(*m));
 
 	m->ifi_index = index;
-	m->ifi_flags = m->ifi_change = IFF_UP;
+	m->ifi_flags = flags;
+	m->ifi_change = mask;
 	CHECK_EQ(nl_do(fd, &r), 0);
+}
+
+static inline void nl_link_up(int fd, int index)
+{
+	nl_set_flags(fd, index, IFF_UP, IFF_UP);
+}
+
+/* RTM_NEWLINK or RTM_DELLINK of a link of a kind. 0 or -errno. */
+static inline int nl_link(int fd, int type, int flags, const char *name, const char *kind)
+{
+	struct nl_request r;
+	struct rtattr *info;
+
+	(void)nl_begin(&r, type, flags, sizeof(struct ifinfomsg));
+	nl_put(&r, IFLA_IFNAME, name, strlen(name) + 1);
+	if (kind) {
+		info = (void *)((char *)&r + NLMSG_ALIGN(r.h.nlmsg_len));
+		nl_put(&r, IFLA_LINKINFO, NULL, 0);
+		nl_put(&r, IFLA_INFO_KIND, kind, strlen(kind));
+		info->rta_len = (uint16_t)((char *)&r + r.h.nlmsg_len - (char *)info);
+	}
+	return nl_do(fd, &r);
+}
+
+/* Makes a dummy link and sets it up; its index. 0: this kernel has no such links (on Linux, a module). */
+static inline int nl_dummy(int fd, const char *name)
+{
+	int err = nl_link(fd, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, "dummy"), index;
+
+	if (err == -EOPNOTSUPP)
+		return 0;
+	CHECK_EQ(err, 0);
+	CHECK((index = (int)if_nametoindex(name)) > 0);
+	nl_link_up(fd, index);
+	return index;
 }
 
 static inline int nl_addr(int fd, int type, int flags, int family, int index, const char *ip, int plen)

@@ -1,0 +1,118 @@
+/* Links by netlink: what is asked for and made. Source: rtnetlink(7), ip-link(8). */
+
+#include "inet_test.h"
+#include "rtnl_test.h"
+
+#include <netpacket/packet.h>
+
+TEST(a_link_that_is_not_there_is_not_a_missing_feature)
+{
+	int fd = nl_open(0);
+	struct nl_request r;
+
+	if (!test_is_root())
+		test_skip("needs root");
+	(void)nl_begin(&r, RTM_NEWLINK, 0, sizeof(struct ifinfomsg)); /* how ip(8) asks whether there is netlink */
+	CHECK_EQ(nl_do(fd, &r), -ENODEV);
+	CHECK_EQ(nl_link(fd, RTM_NEWLINK, 0, "nowhere0", NULL), -ENODEV);
+	CHECK_EQ(nl_link(fd, RTM_NEWLINK, NLM_F_CREATE, "nowhere0", "no-such-kind"), -EOPNOTSUPP);
+	CHECK_EQ(nl_link(fd, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "lo", NULL), -EEXIST);
+	CHECK_EQ(nl_link(fd, RTM_DELLINK, 0, "nowhere0", NULL), -ENODEV);
+	CHECK_EQ(nl_link(fd, RTM_DELLINK, 0, "lo", NULL), -EOPNOTSUPP);
+	(void)nl_begin(&r, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
+	CHECK_EQ(nl_do(fd, &r), -EINVAL);
+	(void)nl_begin(&r, RTM_SETLINK, 0, sizeof(struct ifinfomsg));
+	CHECK_EQ(nl_do(fd, &r), -EINVAL);
+	close(fd);
+}
+
+struct seen {
+	int index;
+	unsigned group;
+	char alias[64], kind[16];
+};
+
+static bool is_seen(const struct nlmsghdr *h, void *arg)
+{
+	const struct ifinfomsg *m = NLMSG_DATA(h);
+	struct seen *s = arg;
+	int n = (int)IFLA_PAYLOAD(h);
+
+	if (m->ifi_index != s->index)
+		return false;
+	for (struct rtattr *a = IFLA_RTA(m); RTA_OK(a, n); a = RTA_NEXT(a, n)) {
+		if (a->rta_type == IFLA_GROUP)
+			memcpy(&s->group, RTA_DATA(a), 4);
+		else if (a->rta_type == IFLA_IFALIAS)
+			memcpy(s->alias, RTA_DATA(a), RTA_PAYLOAD(a));
+		else if (a->rta_type == IFLA_LINKINFO)
+			memcpy(s->kind, RTA_DATA(RTA_DATA(a)), RTA_PAYLOAD((struct rtattr *)RTA_DATA(a)));
+	}
+	return true;
+}
+
+TEST(a_dummy_link_is_made_named_and_removed)
+{
+	int fd = nl_open(0), events = nl_open(RTMGRP_LINK), index;
+	struct seen s = { 0 };
+	struct nl_route way;
+	struct nl_request r;
+	struct ifinfomsg *m;
+
+	if (!test_is_root() || !(index = nl_dummy(fd, "dm0")))
+		test_skip("needs root and dummy links");
+	s.index = index;
+	CHECK_EQ(nl_event(events, &way), RTM_NEWLINK);
+	CHECK_EQ(nl_link(fd, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "dm0", "dummy"), -EEXIST);
+	m = nl_begin(&r, RTM_NEWLINK, 0, sizeof(*m));
+	m->ifi_index = index;
+	nl_put_u32(&r, IFLA_GROUP, 17);
+	nl_put(&r, IFLA_IFALIAS, "nothing here", 12);
+	CHECK_EQ(nl_do(fd, &r), 0);
+	CHECK(nl_dump(fd, RTM_GETLINK, AF_UNSPEC, is_seen, &s));
+	CHECK_EQ(s.group, 17);
+	CHECK(strcmp(s.alias, "nothing here") == 0 && strncmp(s.kind, "dummy", 5) == 0);
+
+	/* What goes through it goes nowhere; what is its own goes with it. */
+	CHECK_EQ(nl_addr(fd, RTM_NEWADDR, NLM_F_CREATE, AF_INET, index, "10.88.0.1", 24), 0);
+	CHECK_EQ(nl_route(fd, RTM_NEWROUTE, NLM_F_CREATE, "10.89.0.0", 16, RTN_UNICAST, 254, 0, index), 0);
+	CHECK_EQ(nl_get(fd, "10.89.1.1", &way), 0);
+	CHECK_EQ(way.oif, index);
+	CHECK_EQ(nl_link(fd, RTM_DELLINK, 0, "dm0", NULL), 0);
+	CHECK_EQ(if_nametoindex("dm0"), 0);
+	CHECK(!nl_find_route(fd, 254, "10.89.0.0", 16, &way));
+	CHECK(!nl_find_route(fd, 255, "10.88.0.1", 32, &way));
+	while (nl_event(events, &way) != RTM_DELLINK)
+		;
+	close(events);
+	close(fd);
+}
+
+TEST(dummy_links_come_and_go_with_sockets_bound_to_them)
+{
+	int fd = nl_open(0), index, packets, groups;
+	char byte;
+
+	if (!test_is_root() || !(index = nl_dummy(fd, "dm0")))
+		test_skip("needs root and dummy links");
+	CHECK_EQ(nl_link(fd, RTM_DELLINK, 0, "dm0", NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(3) };
+		struct ip_mreqn q = { .imr_multiaddr.s_addr = inet_addr("239.1.2.3") };
+		int again = nl_dummy(fd, "dm0");
+
+		CHECK(again > index);
+		index = a.sll_ifindex = q.imr_ifindex = again;
+		CHECK_EQ(nl_addr(fd, RTM_NEWADDR, NLM_F_CREATE, AF_INET, index, "10.88.0.1", 24), 0);
+		CHECK_OK(packets = socket(AF_PACKET, SOCK_RAW, 0));
+		CHECK_OK(bind(packets, (void *)&a, sizeof(a)));
+		CHECK_OK(groups = socket(AF_INET, SOCK_DGRAM, 0));
+		CHECK_OK(setsockopt(groups, IPPROTO_IP, IP_ADD_MEMBERSHIP, &q, sizeof(q)));
+		CHECK_EQ(nl_link(fd, RTM_DELLINK, 0, "dm0", NULL), 0);
+		CHECK_EQ(recv(packets, &byte, 1, MSG_DONTWAIT), -1);
+		CHECK_EQ(errno, ENETDOWN);
+		close(groups);
+		close(packets);
+	}
+	close(fd);
+}
