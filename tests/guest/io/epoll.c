@@ -329,3 +329,38 @@ TEST(signalfd_reads_pending)
 	CHECK_EQ(si.ssi_pid, getpid());
 	CHECK_ERR(read(fd, &si, 10), EINVAL);
 }
+
+/* Five in a row, in whatever order the row is made. */
+TEST(epoll_depth)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int ep[6];
+
+	for (int i = 0; i < 6; i++)
+		ep[i] = epoll_create1(0);
+	for (int i = 0; i < 4; i++)
+		CHECK_OK(epoll_ctl(ep[i], EPOLL_CTL_ADD, ep[i + 1], &e));
+	CHECK_ERR(epoll_ctl(ep[4], EPOLL_CTL_ADD, ep[5], &e), ELOOP);
+	for (int i = 0; i < 4; i++)
+		CHECK_OK(epoll_ctl(ep[i], EPOLL_CTL_DEL, ep[i + 1], &e));
+	for (int i = 4; i > 0; i--)
+		CHECK_OK(epoll_ctl(ep[i], EPOLL_CTL_ADD, ep[i + 1], &e));
+	CHECK_ERR(epoll_ctl(ep[0], EPOLL_CTL_ADD, ep[1], &e), ELOOP);
+	CHECK_OK(epoll_ctl(ep[2], EPOLL_CTL_DEL, ep[3], &e));
+	CHECK_OK(epoll_ctl(ep[0], EPOLL_CTL_ADD, ep[1], &e));
+	CHECK_ERR(epoll_ctl(ep[2], EPOLL_CTL_ADD, ep[3], &e), ELOOP);
+}
+
+TEST(select_takes_more_than_a_second_of_microseconds)
+{
+	struct timeval tv = { 0, 2000000 };
+	fd_set out;
+	int p[2];
+
+	CHECK_OK(pipe(p));
+	FD_ZERO(&out);
+	FD_SET(p[1], &out);
+	CHECK_EQ(syscall(SYS_select, p[1] + 1, NULL, &out, NULL, &tv), 1);
+	tv.tv_usec = -1;
+	CHECK_ERR(syscall(SYS_select, p[1] + 1, NULL, &out, NULL, &tv), EINVAL);
+}

@@ -285,3 +285,53 @@ TEST(unshare_files)
 	CHECK_EQ(fcntl(fd, F_GETFD), 0);
 	CHECK_ERR(unshare(0x1), EINVAL);
 }
+
+/* clone(2) takes any byte for a signal; what is none is not sent. */
+TEST(clone_exit_signal_that_is_none)
+{
+	for (int sig = 65; sig < 256; sig += 95) {
+		pid_t pid = (pid_t)syscall(SYS_clone, sig, 0, 0, 0, 0);
+		int st;
+
+		if (pid == 0)
+			_exit(3);
+		CHECK(pid > 0);
+		CHECK_EQ(waitpid(pid, &st, __WALL), pid);
+		CHECK(WIFEXITED(st) && WEXITSTATUS(st) == 3);
+	}
+}
+
+TEST(clone3_refusals)
+{
+	struct clone_args a = { .flags = CLONE_SETTLS, .tls = 1ull << 63, .exit_signal = SIGCHLD };
+	int both;
+
+	CHECK_ERR(syscall(SYS_clone3, &a, sizeof(a)), EPERM);
+	a = (struct clone_args){ .flags = CLONE_PIDFD | CLONE_PARENT_SETTID,
+				 .exit_signal = SIGCHLD,
+				 .pidfd = (uintptr_t)&both,
+				 .parent_tid = (uintptr_t)&both };
+	CHECK_ERR(syscall(SYS_clone3, &a, sizeof(a)), EINVAL);
+	a = (struct clone_args){ .flags = CLONE_INTO_CGROUP,
+				 .exit_signal = SIGCHLD,
+				 .cgroup = -1ull };
+	CHECK_ERR(syscall(SYS_clone3, &a, 88), EINVAL);
+	a.cgroup = 1000;
+	CHECK_ERR(syscall(SYS_clone3, &a, 88), EBADF);
+}
+
+TEST(waitid_writes_its_members_only)
+{
+	siginfo_t si;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	memset(&si, 0x55, sizeof(si));
+	CHECK_OK(syscall(SYS_waitid, P_PID, pid, &si, WEXITED | WNOHANG, NULL));
+	CHECK_EQ(si.si_pid, 0);
+	CHECK_EQ(((unsigned char *)&si)[sizeof(si) - 1], 0x55);
+	kill(pid, SIGKILL);
+}

@@ -459,3 +459,39 @@ TEST(set_user_id)
 	}
 	test_wait_exit(p, 55);
 }
+
+static void put(const char *name, const char *text)
+{
+	int fd = open(name, O_CREAT | O_TRUNC | O_WRONLY, 0755);
+
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Whatever the file contains, it is busy first. */
+TEST(exec_of_what_is_open_for_writing)
+{
+	char *argv[] = { "x", NULL };
+
+	put("e", "no program");
+	put("s", "#!/nope\n");
+	int e = open("e", O_WRONLY), s = open("s", O_WRONLY);
+	CHECK_ERR(execv("e", argv), ETXTBSY);
+	CHECK_ERR(execv("s", argv), ETXTBSY);
+	close(e);
+	close(s);
+	CHECK_ERR(execv("e", argv), ENOEXEC);
+	CHECK_ERR(execv("s", argv), ENOENT);
+	CHECK_OK(close(open("e", O_WRONLY)));
+	CHECK_OK(close(open("s", O_WRONLY)));
+}
+
+/* Its interpreter could not open /dev/fd/N. */
+TEST(execveat_of_a_script_that_closes)
+{
+	char *argv[] = { "x", NULL };
+
+	put("s", "#!/proc/self/exe\n");
+	int fd = open("s", O_RDONLY | O_CLOEXEC);
+	CHECK_ERR(syscall(SYS_execveat, fd, "", argv, argv + 1, AT_EMPTY_PATH), ENOENT);
+}

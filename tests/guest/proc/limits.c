@@ -279,3 +279,56 @@ TEST(reboot_checks)
 {
 	CHECK_ERR(syscall(SYS_reboot, 1, 2, 3, 0), test_is_root() ? EINVAL : EPERM);
 }
+
+TEST(setgroups_refuses_the_id_that_is_none)
+{
+	gid_t g[2] = { 5, (gid_t)-1 };
+
+	if (!test_is_root())
+		test_skip("needs root");
+	CHECK_ERR(setgroups(2, g), EINVAL);
+	CHECK_OK(setgroups(1, g));
+}
+
+TEST(no_locked_memory_at_all)
+{
+	struct rlimit none = { 0, 0 };
+	static char page[8192];
+
+	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &none));
+	CHECK_OK(setuid(1000));
+	CHECK_ERR(mlock(page, 0), EPERM);
+	CHECK_ERR(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0),
+		  EPERM);
+	CHECK_OK(munlock(page, 0));
+	CHECK_OK(syscall(SYS_munlock, (uintptr_t)page & -4096, -1ul)); /* rounds up to nothing */
+}
+
+TEST(personality_of_uname)
+{
+	struct utsname u;
+
+	CHECK_OK(personality(PER_LINUX32));
+	CHECK_OK(uname(&u));
+	CHECK_STR(u.machine, "i686");
+	CHECK_OK(personality(0x20000)); /* UNAME26 */
+	CHECK_OK(uname(&u));
+	CHECK_EQ(strncmp(u.release, "2.6.6", 5), 0);
+	CHECK_STR(u.machine, "x86_64");
+}
+
+TEST(prctl_mce_kill_and_io_flusher)
+{
+	CHECK_EQ(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0), PR_MCE_KILL_DEFAULT);
+	CHECK_OK(prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
+	CHECK_EQ(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0), PR_MCE_KILL_EARLY);
+	CHECK_ERR(prctl(PR_MCE_KILL, PR_MCE_KILL_SET, 3, 0, 0), EINVAL);
+	CHECK_ERR(prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 1, 0, 0), EINVAL);
+	CHECK_OK(prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0));
+	CHECK_EQ(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0), PR_MCE_KILL_DEFAULT);
+	CHECK_OK(prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
+	CHECK_EQ(prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0), 1);
+	CHECK_ERR(prctl(PR_SET_IO_FLUSHER, 2, 0, 0, 0), EINVAL);
+	CHECK_OK(setuid(1000));
+	CHECK_ERR(prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0), EPERM);
+}

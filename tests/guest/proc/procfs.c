@@ -451,3 +451,107 @@ TEST(sysfs_tells_the_topology_of_a_cpu)
 		CHECK(strcmp(text[0], text[1]) == 0);
 	}
 }
+
+static char *of_pid(pid_t pid, const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return path;
+}
+
+/* Its registers were on a stack that is gone. */
+TEST(proc_syscall_of_a_zombie)
+{
+	pid_t pid = fork();
+	siginfo_t si;
+
+	if (pid == 0)
+		_exit(0);
+	CHECK_OK(waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
+	CHECK_STR(test_slurp(of_pid(pid, "syscall")), "-1 0x0 0x0\n");
+}
+
+TEST(proc_mem_ends_with_the_process)
+{
+	static char word[8] = "hello";
+	char b[8];
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	int mem = open(of_pid(pid, "mem"), O_RDWR), map = open(of_pid(pid, "pagemap"), O_RDONLY);
+	CHECK_EQ(pread(mem, b, sizeof(b), (off_t)(uintptr_t)word), sizeof(b));
+	CHECK_STR(b, "hello");
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_OK(waitpid(pid, NULL, 0));
+	CHECK_EQ(pread(mem, b, sizeof(b), (off_t)(uintptr_t)word), 0);
+	CHECK_EQ(pwrite(mem, b, sizeof(b), (off_t)(uintptr_t)word), 0);
+	CHECK_EQ(pread(map, b, sizeof(b), 0), 0);
+}
+
+TEST(proc_fd_links_and_fdinfo)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_start = 1, .l_len = 2 };
+	int r = open("/dev/null", O_RDONLY), w = open("/dev/null", O_WRONLY), rw;
+	char path[64], *text;
+	struct stat st;
+
+	rw = open("f", O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", r);
+	CHECK_OK(lstat(path, &st));
+	CHECK_EQ(st.st_mode, S_IFLNK | 0500);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", w);
+	CHECK_OK(lstat(path, &st));
+	CHECK_EQ(st.st_mode, S_IFLNK | 0300);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", rw);
+	CHECK_OK(lstat(path, &st));
+	CHECK_EQ(st.st_mode, S_IFLNK | 0700);
+	CHECK_OK(fcntl(rw, F_SETLK, &lock));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", rw);
+	text = test_slurp(path);
+	CHECK(strstr(text, "flags:\t02102002\n") != NULL);
+	CHECK(strstr(text, "lock:\t1: POSIX  ADVISORY  WRITE ") != NULL);
+	CHECK(strstr(text, " 1 2\n") != NULL);
+}
+
+TEST(proc_maps_names)
+{
+	int fd = open("a\nb", O_CREAT | O_RDWR, 0600), m = memfd_create("mm", 0);
+
+	CHECK_OK(ftruncate(fd, 4096));
+	CHECK_OK(ftruncate(m, 4096));
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED);
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, m, 0) != MAP_FAILED);
+	CHECK(strstr(test_slurp("/proc/self/maps"), "/a\\012b\n") != NULL);
+	CHECK(strstr(test_slurp("/proc/self/maps"), "/memfd:mm (deleted)\n") != NULL);
+}
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), n;
+
+	CHECK(fd >= 0);
+	n = (int)write(fd, text, strlen(text));
+	close(fd);
+	return n;
+}
+
+TEST(oom_adjustments)
+{
+	if (!test_is_root())
+		test_skip("needs root");
+	CHECK_OK(write_text("/proc/self/oom_adj", "-16"));
+	CHECK_STR(test_slurp("/proc/self/oom_score_adj"), "-941\n");
+	CHECK_OK(write_text("/proc/self/oom_adj", "15"));
+	CHECK_STR(test_slurp("/proc/self/oom_score_adj"), "1000\n");
+	CHECK_ERR(write_text("/proc/self/oom_adj", "16"), EINVAL);
+	CHECK_OK(write_text("/proc/self/oom_score_adj", "100"));
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+	CHECK_OK(setuid(1000));
+	CHECK_EQ(write(fd, "200", 3), 3);
+	CHECK_EQ(pwrite(fd, "100", 3, 0), 3);
+	CHECK_ERR(pwrite(fd, "50", 2, 0), EACCES);
+}

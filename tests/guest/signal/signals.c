@@ -726,3 +726,23 @@ TEST(kill_without_permission)
 	kill(p, SIGKILL);
 	test_wait_signal(p, SIGKILL);
 }
+
+/* signal(7): beyond the limit a standard signal comes without its siginfo. */
+TEST(siginfo_lost_beyond_the_limit)
+{
+	struct rlimit none = { 0, 0 };
+	struct timespec now = { 0, 0 };
+	siginfo_t si;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGRTMIN);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK_OK(setrlimit(RLIMIT_SIGPENDING, &none));
+	CHECK_OK(sigqueue(getpid(), SIGUSR1, (union sigval){ 5 }));
+	CHECK_ERR(sigqueue(getpid(), SIGRTMIN, (union sigval){ 5 }), EAGAIN);
+	CHECK_EQ(sigtimedwait(&set, &si, &now), SIGUSR1);
+	CHECK_EQ(si.si_code, SI_USER);
+	CHECK_EQ(si.si_pid, 0);
+}

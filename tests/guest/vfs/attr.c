@@ -436,3 +436,94 @@ TEST(file_handles)
 	test_wait_exit(pid, 0);
 	end();
 }
+
+/* The root has no entry that holds it: its inode went twice once. */
+TEST(inotify_on_the_root_of_what_is_unmounted)
+{
+	int in = inotify_init1(IN_NONBLOCK);
+
+	begin();
+	CHECK_OK(inotify_add_watch(in, ".", IN_ALL_EVENTS));
+	CHECK_OK(chdir(".."));
+	CHECK_OK(umount("m"));
+	CHECK_EQ(events_of(in), IN_UNMOUNT | IN_ISDIR | IN_IGNORED);
+}
+
+TEST(inotify_tells_of_a_file_before_its_directory)
+{
+	static const unsigned want[] = { IN_ATTRIB, IN_DELETE_SELF, IN_IGNORED, IN_DELETE };
+	int in = inotify_init1(IN_NONBLOCK), fd = open("f", O_CREAT | O_RDWR, 0600);
+	char b[4096] __attribute__((aligned(8))), *p = b;
+
+	CHECK_OK(inotify_add_watch(in, ".", IN_DELETE));
+	CHECK_OK(inotify_add_watch(in, "f", IN_DELETE_SELF | IN_ATTRIB | IN_MODIFY));
+	CHECK_OK(fallocate(fd, 0, 0, 100));
+	CHECK_EQ(events_of(in), IN_MODIFY);
+	close(fd);
+	CHECK_OK(unlink("f"));
+	ssize_t n = read(in, b, sizeof(b));
+	for (int i = 0; i < 4; i++) {
+		CHECK(p < b + n);
+		CHECK_EQ(((struct inotify_event *)p)->mask, want[i]);
+		p += sizeof(struct inotify_event) + ((struct inotify_event *)p)->len;
+	}
+	CHECK_EQ(p - b, n);
+}
+
+TEST(fallocate_takes_set_id_bits)
+{
+	struct stat st;
+	int fd = open("f", O_CREAT | O_RDWR, 0600);
+
+	if (!test_is_root())
+		test_skip("needs root");
+	CHECK_OK(fchown(fd, 1000, 1000));
+	CHECK_OK(fchmod(fd, 06755));
+	CHECK_OK(seteuid(1000));
+	CHECK_OK(fallocate(fd, 0, 0, 100));
+	CHECK_OK(fstat(fd, &st));
+	CHECK_EQ(st.st_mode, S_IFREG | 0755);
+}
+
+TEST(statx_tells_birth_when_asked)
+{
+	struct statx x;
+
+	CHECK_OK(close(open("f", O_CREAT | O_RDWR, 0600)));
+	CHECK_OK(statx(AT_FDCWD, "f", 0, STATX_BASIC_STATS, &x));
+	CHECK_EQ(x.stx_mask & STATX_BTIME, 0);
+	CHECK_OK(statx(AT_FDCWD, "f", 0, STATX_BASIC_STATS | STATX_BTIME, &x));
+	CHECK_EQ(x.stx_mask & STATX_BTIME, STATX_BTIME);
+	CHECK_OK(statx(AT_FDCWD, "/proc/version", 0, STATX_BASIC_STATS | STATX_BTIME, &x));
+	CHECK_EQ(x.stx_mask & STATX_BTIME, 0);
+}
+
+TEST(file_system_ioctls)
+{
+	int fd = open("f", O_CREAT | O_RDWR, 0600), dir = open(".", O_RDONLY), p[2], size;
+	long long bytes;
+
+	CHECK_OK(pipe(p));
+	CHECK_OK(ioctl(fd, FIGETBSZ, &size));
+	CHECK_EQ(size, 4096);
+	CHECK_OK(ioctl(p[0], FIGETBSZ, &size));
+	CHECK_OK(ftruncate(fd, 123456));
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_OK(ioctl(fd, FIOQSIZE, &bytes)); /* what it occupies */
+	CHECK_EQ(bytes, 4096);
+	CHECK_ERR(ioctl(p[0], FIOQSIZE, &bytes), ENOTTY);
+	CHECK_ERR(ioctl(fd, FICLONE, -1), EBADF);
+	CHECK_ERR(ioctl(fd, FICLONE, dir), EISDIR);
+	CHECK_ERR(ioctl(fd, FICLONE, p[0]), EXDEV);
+	CHECK_ERR(ioctl(fd, FICLONE, fd), EOPNOTSUPP);
+}
+
+TEST(utimensat_of_nothing_checks_nothing)
+{
+	struct timespec t[2] = { { 0, UTIME_OMIT }, { 0, UTIME_OMIT } };
+
+	CHECK_OK(syscall(SYS_utimensat, AT_FDCWD, "nope", t, 1));
+	t[0].tv_nsec = 0;
+	CHECK_ERR(syscall(SYS_utimensat, AT_FDCWD, "nope", t, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_utimensat, AT_FDCWD, "nope", t, 0), ENOENT);
+}

@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 
 #include <sys/fsuid.h>
+#include <sys/mount.h>
 
 enum { USER = 1234, OTHER = 4321, GROUP = 5678 };
 
@@ -233,4 +234,31 @@ TEST(device_nodes_need_a_capability)
 	CHECK_OK(mknod("file", 0644, 0));
 	CHECK_OK(mknod("sock", S_IFSOCK | 0644, 0));
 	CHECK_ERR(open("sock", O_RDONLY), ENXIO);
+}
+
+/* access(2) asks the real ids about the directories on the way too. */
+TEST(access_walks_with_the_real_ids)
+{
+	if (!test_is_root())
+		test_skip("needs root");
+	CHECK_OK(mkdir("d", 0700));
+	CHECK_OK(close(open("d/f", O_CREAT | O_RDWR, 0666)));
+	CHECK_OK(chmod("d/f", 0666));
+	CHECK_OK(setresuid(1000, 0, 0));
+	CHECK_ERR(access("d/f", R_OK), EACCES);
+	CHECK_ERR(access("d/nope", F_OK), EACCES);
+	CHECK_OK(syscall(SYS_faccessat2, AT_FDCWD, "d/f", R_OK, AT_EACCESS));
+	CHECK_OK(close(open("d/f", O_RDONLY)));
+}
+
+TEST(read_only_comes_before_a_missing_name)
+{
+	if (!test_is_root())
+		test_skip("needs root");
+	CHECK_OK(mkdir("m", 0755));
+	CHECK_OK(mount("none", "m", "tmpfs", MS_RDONLY, NULL));
+	CHECK_ERR(unlink("m/nope"), EROFS);
+	CHECK_ERR(rmdir("m/nope"), EROFS);
+	CHECK_OK(umount("m"));
+	CHECK_ERR(open(".", O_TMPFILE | O_CREAT | O_RDWR, 0600), EINVAL);
 }
