@@ -409,6 +409,8 @@ static int64_t fs_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 {
 	uint32_t type = f->inode->mode & S_IFMT;
 	struct abi_file_clone_range range;
+	struct kstat st;
+	int err;
 
 	switch (cmd) {
 	case FIGETBSZ:
@@ -416,7 +418,8 @@ static int64_t fs_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 	case FIOQSIZE:
 		if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK)
 			return -ENOTTY;
-		return put_user_u64(UADDR(arg), atomic_load(&f->inode->size));
+		err = vfs_getattr(&f->path, &st); /* what it occupies, not how long it is */
+		return err ? err : put_user_u64(UADDR(arg), st.blocks * 512);
 	case FIFREEZE: /* no file system here can be: none is frozen */
 	case FITHAW:
 		return !capable(CAP_SYS_ADMIN) ? -EPERM : cmd == FIFREEZE ? -EOPNOTSUPP : -EINVAL;
