@@ -6,6 +6,7 @@
 #include "proc/task.h"
 #include "pseudofs/procfs_priv.h"
 #include "vfs/fdtable.h"
+#include "vfs/lock.h"
 
 enum { OWN_NAME_MAX = 64 };
 
@@ -58,12 +59,15 @@ static int fdinfo_show(struct pinode *i, struct textbuf *t)
 		return -ENOENT;
 	f = fdtable_get_file(ft, fd);
 	cloexec = fdtable_get_cloexec(ft, fd);
-	fdtable_put(ft);
-	if (f == NULL)
+	if (f == NULL) {
+		fdtable_put(ft);
 		return -ENOENT;
+	}
 	text_f(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos,
 	       atomic_load(&f->flags) | (cloexec > 0 ? O_CLOEXEC : 0),
 	       f->path.mnt ? f->path.mnt->id : 0, (unsigned long)f->inode->ino);
+	file_locks_show_of(f, ft, t);
+	fdtable_put(ft);
 	if (f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, t);
 	file_put(f);

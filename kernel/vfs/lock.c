@@ -395,6 +395,28 @@ static void show_one(struct textbuf *t, unsigned n, const struct inode *i,
 		text_f(t, "%ld\n", (long)l->end);
 }
 
+void file_locks_show_of(struct file *f, const struct fdtable *table, struct textbuf *t)
+{
+	struct flock_list *fl = atomic_load_explicit(&f->inode->locks, memory_order_acquire);
+	struct file_lock *l;
+	unsigned n = 0;
+
+	if (fl == NULL)
+		return;
+	mutex_lock(&fl->lock);
+	list_for_each (l, &fl->ranges, node)
+		if (l->owner == f || l->owner == table) {
+			text_f(t, "lock:\t");
+			show_one(t, ++n, fl->inode, l);
+		}
+	list_for_each (l, &fl->flocks, node)
+		if (l->owner == f) {
+			text_f(t, "lock:\t");
+			show_one(t, ++n, fl->inode, l);
+		}
+	mutex_unlock(&fl->lock);
+}
+
 void file_locks_show(struct textbuf *t)
 {
 	struct flock_list *fl;

@@ -40,6 +40,8 @@ MUST_CHECK int inode_break_leases(struct inode *i, const struct file *f, bool wr
 extern int vfs_lease_break_time, vfs_leases_enable; /* sysctl fs.lease-break-time (s) … */
 
 void file_locks_show(struct textbuf *t); /* /proc/locks */
+/* The locks that f has, or as POSIX ones its table: fdinfo. */
+void file_locks_show_of(struct file *f, const struct fdtable *table, struct textbuf *t);
 
 /* The tgid to report for locks of the running task: set by proc. */
 extern int32_t (*vfs_current_tgid)(void);
