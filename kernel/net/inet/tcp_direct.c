@@ -188,7 +188,8 @@ bool tcps_send_bare(struct pkt *p, const struct tcp_seg *s, const struct flow_ke
 				    .lport = from->rport,
 				    .rport = from->lport };
 	b->s = *s;
-	b->s.pieces = s->gso_mss ? (uint16_t)DIV_ROUND_UP(s->len, s->gso_mss) : 0;
+	if (s->gso_mss)
+		b->s.pieces = (uint16_t)DIV_ROUND_UP(s->len, s->gso_mss);
 	count_ip(v6, s->len + (uint32_t)tcp_seg_header_len(s) + (v6 ? IPV6_HEADER : IPV4_HEADER));
 	net_count_ip_add(v6, InNoECTPkts, 1);
 	p->straight = arrive;
