@@ -309,6 +309,21 @@ static bool accepts(const struct auto_dev *d)
 	return d->conf.accept_ra == 2 || (d->conf.accept_ra == 1 && !d->conf.forwarding6);
 }
 
+/* What the router said of the link itself: paths follow. */
+static void note_link(struct auto_dev *d)
+{
+	struct inet_conf *c = &d->conf;
+	uint32_t mtu = d->slaac.mtu <= d->dev->mtu ? d->slaac.mtu : 0;
+
+	if ((!d->slaac.hop_limit || c->hop_limit == d->slaac.hop_limit) && (!mtu || c->mtu6 == mtu))
+		return;
+	if (d->slaac.hop_limit)
+		c->hop_limit = d->slaac.hop_limit;
+	if (mtu)
+		c->mtu6 = mtu;
+	fib_changed();
+}
+
 static void take_advert(struct pkt *p, nsec_t now)
 {
 	struct auto_dev *d = find(p->dev);
@@ -317,10 +332,7 @@ static void take_advert(struct pkt *p, nsec_t now)
 	if (!d || !d->slaac.up || !accepts(d) || !pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM)) ||
 	    slaac_advert(&d->slaac, p->data, p->linear, &i->src, i->ttl, now))
 		return;
-	if (d->slaac.hop_limit)
-		d->conf.hop_limit = d->slaac.hop_limit;
-	if (d->slaac.mtu && d->slaac.mtu <= p->dev->mtu)
-		d->conf.mtu6 = d->slaac.mtu;
+	note_link(d);
 	refresh_addrs(d, now);
 	refresh_routes(d);
 	rtnl_report_ndp_options(p->dev, p->data, p->linear, &i->src);

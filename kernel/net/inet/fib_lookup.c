@@ -8,10 +8,13 @@
 #include "abi/errno.h"
 #include "lib/hash.h"
 #include "lib/string.h"
+#include "net/inet/conf.h"
 #include "net/inet/fib_priv.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/pmtu.h"
 #include "net/netif.h"
+
+enum { HOPS = 64 }; /* RFC 1700: the default TTL */
 
 /* --- lookups --- */
 
@@ -156,6 +159,7 @@ static int follow(const struct ip_flow *flow, const struct fib_route *f, struct 
 	out->type = r->type;
 	out->next_hop = h->has_gateway ? from_key(v4, &h->gateway) : *dst;
 	out->mtu = r->mtu ? MIN(r->mtu, out->dev->mtu) : out->dev->mtu;
+	out->hops = (uint8_t)f->metrics[RTAX_HOPLIMIT];
 	if (v4)
 		out->mtu = MIN(out->mtu, (uint32_t)IP_MAX_LEN);
 	out->source = r->has_source ? from_key(v4, &r->source)
@@ -231,6 +235,17 @@ static int find_path(const struct ip_flow *flow, struct ip_path *out, const stru
 	return err;
 }
 
+/* What the route leaves open. IPv6: what a router said of the link. */
+static void complete(struct ip_path *out, bool v4)
+{
+	const struct inet_conf *conf = v4 ? NULL : inet_conf_of(out->dev);
+
+	if (conf && conf->mtu6)
+		out->mtu = MIN(out->mtu, conf->mtu6);
+	if (!out->hops)
+		out->hops = conf ? (uint8_t)conf->hop_limit : HOPS;
+}
+
 int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **found)
 {
 	uint32_t generation = atomic_load(&ip_route_generation);
@@ -251,6 +266,7 @@ int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct 
 	if (!addr_is4(&to.dst) && ipv6_is_link_local(&to.dst) && !to.oif &&
 	    out->type != ROUTE_LOCAL)
 		return -EINVAL;
+	complete(out, addr_is4(&to.dst));
 	out->generation = generation;
 	out->confirmed = 0;
 	out->mtu = inet_pmtu_get(&to.dst, out->mtu);

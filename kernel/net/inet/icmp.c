@@ -18,11 +18,11 @@
 #include "net/parse.h"
 #include "net/trace.h"
 
-enum { TTL = 64, NDP_HOPS = 255, QUOTE4 = 548, QUOTE6 = 1232, CHECKSUM_AT = 2 };
+enum { NDP_HOPS = 255, QUOTE4 = 548, QUOTE6 = 1232, CHECKSUM_AT = 2 };
 /* What goes in front of an ICMP header: IPv6's, the link's and the card's. */
 enum { OUTER = 72 };
 
-/* Sends the ICMP message p from src to dst, checksum filled in. */
+/* Sends the ICMP message p from src to dst, checksum filled in. hops 0: as the path has it. */
 static void send_icmp(struct pkt *p, const struct ipv6_addr *src, const struct ipv6_addr *dst,
 		      struct netdev *d, uint8_t hops)
 {
@@ -36,6 +36,8 @@ static void send_icmp(struct pkt *p, const struct ipv6_addr *src, const struct i
 		pkt_free(p);
 		return;
 	}
+	if (!hops)
+		s.ttl = path.hops;
 	s.src = path.source;
 	net_count_icmp(!v4, true, p->data[0]);
 	csum_put(p->data + CHECKSUM_AT, 0);
@@ -80,7 +82,7 @@ static void answer_echo(struct pkt *p, bool v6)
 	}
 	reply->csum = PKT_CSUM_NONE;
 	reply->data[0] = v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY;
-	send_icmp(reply, i.to == ROUTE_LOCAL ? &i.dst : &none, &i.src, p->dev, TTL);
+	send_icmp(reply, i.to == ROUTE_LOCAL ? &i.dst : &none, &i.src, p->dev, 0);
 }
 
 /* Who sent the packet at p's transport header is told. */
@@ -324,7 +326,7 @@ void ip_send_unreachable(const struct pkt *p, enum ip_unreachable why)
 	memcpy(pkt_push(n, header), pkt_network(p), header);
 	pkt_trim(n, (v4 ? QUOTE4 : QUOTE6));
 	icmp_build(pkt_push(n, ICMP_HEADER), &h);
-	send_icmp(n, &i->dst, &i->src, p->dev, TTL);
+	send_icmp(n, &i->dst, &i->src, p->dev, 0);
 }
 
 /* No error answers an error, nor a later fragment (RFC 1122 3.2.2, RFC 4443 2.4 e). */
@@ -357,7 +359,7 @@ void icmp_send_error(const struct pkt *p, uint8_t type, uint8_t code, uint32_t i
 	n->csum = PKT_CSUM_NONE;
 	pkt_trim(n, v4 ? QUOTE4 : QUOTE6);
 	icmp_build(pkt_push(n, ICMP_HEADER), &h);
-	send_icmp(n, NULL, &i->src, p->dev, TTL);
+	send_icmp(n, NULL, &i->src, p->dev, 0);
 }
 
 void ip_report_unreachable(struct pkt *p)

@@ -52,6 +52,7 @@ struct ip_path {
 	uint32_t mtu;
 	uint32_t generation; /* ip_route_generation when it was found */
 	uint8_t type;        /* enum route_type */
+	uint8_t hops;        /* TTL or hop limit of packets that say nothing of it */
 	nsec_t confirmed;    /* when the peer last showed that our packets arrive; 0: unknown */
 };
 

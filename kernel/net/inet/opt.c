@@ -83,7 +83,7 @@ void inet_set_send(const struct inet_sock *i, struct ip_send *s)
 	int ttl = v4 ? (group ? i->mc_ttl : i->ttl) : (group ? i->mc_hops : i->hops);
 	uint8_t mode = v4 ? i->pmtu_mode : i->pmtu_mode6;
 
-	s->ttl = (uint8_t)(ttl >= 0 ? ttl : group ? MC_TTL : TTL);
+	s->ttl = (uint8_t)(ttl >= 0 ? ttl : group ? MC_TTL : s->path->hops);
 	s->tos = v4 ? i->tos : i->tclass;
 	s->dont_fragment = mode >= IP_PMTUDISC_WANT && mode <= IP_PMTUDISC_PROBE;
 	s->cut = mode == IP_PMTUDISC_WANT || mode == IP_PMTUDISC_DONT || mode == IP_PMTUDISC_OMIT

@@ -15,8 +15,6 @@
 #include "net/tcp/seq.h"
 #include "net/trace.h"
 
-enum { TTL_RESET = 64 };
-
 static void make_key(struct flow_key *key, const struct ipv6_addr *local,
 		     const struct ipv6_addr *remote, uint16_t lport, uint16_t rport,
 		     const struct netdev *d)
@@ -31,7 +29,7 @@ static void make_key(struct flow_key *key, const struct ipv6_addr *local,
 /* RFC 9293 3.10.7.1. */
 void tcps_reset(const struct flow_key *key, const struct tcp_seg *s, const struct netdev *d)
 {
-	struct tcps_reply r = { .key = key, .ttl = TTL_RESET };
+	struct tcps_reply r = { .key = key };
 	struct tcp_seg out;
 
 	if (!addr_is4(&key->remote) && ipv6_is_link_local(&key->remote))

@@ -18,7 +18,7 @@
 #include "net/netif.h"
 #include "pmm/slab.h"
 
-enum { BUCKETS = 256, TTL_DEFAULT = 64 };
+enum { BUCKETS = 256 };
 #define COOKIES_FOR (4 * 60 * NSEC_PER_SEC) /* an answer to a cookie comes within */
 #define TIMER_STEP  (50 * NSEC_PER_MSEC)    /* requests are looked at no oftener */
 
@@ -130,7 +130,7 @@ static void reply_of(const struct tcp_sock *l, const struct tcp_request *r, stru
 		.ifindex = r->ifindex,
 		.mark = l->i.s.mark,
 		.tos = v4 ? l->i.tos : l->i.tclass,
-		.ttl = (uint8_t)(ttl < 0 ? TTL_DEFAULT : ttl),
+		.ttl = (uint8_t)MAX(ttl, 0),
 	};
 }
 

@@ -11,7 +11,7 @@
 #include "net/inet/tcp_direct.h"
 #include "net/netif.h"
 
-enum { TCP_CHECKSUM_AT = 16, TTL_DEFAULT = 64 };
+enum { TCP_CHECKSUM_AT = 16 };
 
 int tcps_route(struct tcp_sock *t)
 {
@@ -142,6 +142,8 @@ void tcps_reply(const struct tcps_reply *r, const struct tcp_seg *s)
 	count_out(s);
 	if (tcps_send_bare(p, s, key, &path))
 		return;
+	if (!r->ttl)
+		out.ttl = path.hops;
 	tcp_seg_build(s, key->lport, key->rport, pkt_push(p, (uint32_t)tcp_seg_header_len(s)));
 	p->mark = r->mark;
 	ip_set_checksum(p, &out, TCP_CHECKSUM_AT);

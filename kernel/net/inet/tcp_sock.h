@@ -196,7 +196,7 @@ struct tcps_reply {
 	const struct flow_key *key;
 	int32_t ifindex;
 	uint32_t mark;
-	uint8_t tos, ttl;
+	uint8_t tos, ttl; /* 0: as the path has it */
 };
 void tcps_reply(const struct tcps_reply *r, const struct tcp_seg *s);
 

@@ -86,7 +86,7 @@ void tcps_timewait_enter(struct tcp_sock *t, nsec_t now)
 bool tcps_timewait_input(struct tcp_ep *ep, const struct tcp_seg *s, uint32_t *isn_min)
 {
 	struct timewait *w = container_of(ep, struct timewait, ep);
-	struct tcps_reply r = { .key = &ep->key, .ifindex = w->ifindex, .tos = w->tos, .ttl = 64 };
+	struct tcps_reply r = { .key = &ep->key, .ifindex = w->ifindex, .tos = w->tos };
 	enum tcp_tw_verdict v = TCP_TW_SYN;
 	nsec_t deadline, now = clock_mono();
 	struct tcp_seg out = { 0 };

@@ -135,3 +135,34 @@ TEST(time_exceeded_is_told)
 	CHECK_EQ(icmp->code, ICMP_EXC_TTL);
 	clean(fd);
 }
+
+/* A route says how far its packets may go (ip route ... hoplimit), where the socket does not. */
+TEST(hop_limit_of_a_route)
+{
+	int fd = prepared(), in = tap(), s = socket(AF_INET, SOCK_DGRAM, 0), ttl = 9;
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = inet_addr("10.78.7.1") };
+	unsigned metric[2] = { 8u | RTAX_HOPLIMIT << 16, 7 };
+	unsigned char b[256];
+	struct nl_request r;
+	struct rtmsg *m = nl_begin(&r, RTM_NEWROUTE, NLM_F_CREATE, sizeof(*m));
+
+	m->rtm_family = AF_INET;
+	m->rtm_dst_len = 24;
+	m->rtm_type = RTN_UNICAST;
+	m->rtm_protocol = RTPROT_STATIC;
+	m->rtm_scope = RT_SCOPE_LINK;
+	nl_put_ip(&r, RTA_DST, "10.78.7.0");
+	nl_put_u32(&r, RTA_TABLE, 254);
+	nl_put_u32(&r, RTA_OIF, (uint32_t)lo);
+	nl_put(&r, RTA_METRICS, metric, sizeof(metric));
+	CHECK_OK(nl_do(fd, &r));
+	CHECK_EQ(sendto(s, "x", 1, 0, (void *)&to, sizeof(to)), 1);
+	CHECK(leaves(in, "10.78.7.1", b, sizeof(b), 0));
+	CHECK_EQ(b[8], 7);
+	CHECK_OK(setsockopt(s, SOL_IP, IP_TTL, &ttl, sizeof(ttl)));
+	CHECK_EQ(sendto(s, "x", 1, 0, (void *)&to, sizeof(to)), 1);
+	CHECK(leaves(in, "10.78.7.1", b, sizeof(b), 7));
+	CHECK_EQ(b[8], 9);
+	(void)nl_route(fd, RTM_DELROUTE, 0, "10.78.7.0", 24, RTN_UNICAST, 254, 0, lo);
+	clean(fd);
+}
