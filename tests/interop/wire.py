@@ -152,7 +152,9 @@ class Wire(threading.Thread):
 
     def _record(self, frame: bytes) -> None:
         with self._lock:
-            if self._pcap and self._pcap_left > len(frame):
+            if self._pcap_left < len(frame):  # nor any shorter one: the rest would look like losses
+                self._pcap_left = 0
+            elif self._pcap:
                 now = time.time_ns()
                 self._pcap.write(struct.pack("<IIII", now // 10**9, now % 10**9, len(frame), len(frame)) + frame)
                 self._pcap_left -= len(frame)
