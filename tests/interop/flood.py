@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Hostile frames into a guest, as fast as it takes them; service is asked for meanwhile and afterwards.
 
-    tests/interop/flood.py [--seconds N per kind] [--seed N] [--only KIND] [--kevlar "--debug --cpus 2"]
+    tests/interop/flood.py [--seconds N per kind] [--seed N] [--only KIND] [--kevlar="--debug --cpus 2"]
 
 The frames come in at eth0; eth1 is a user net by which pour is called from here. Afterwards eth0 answers pings, and memory
 is where it was. Ends with "N passed, N failed". Needs python3-scapy.
