@@ -9,8 +9,10 @@
 #include "abi/kcmp.h"
 #include "core/random.h"
 #include "proc/task.h"
+#include "vfs/epoll.h"
 #include "vfs/fdtable.h"
 #include "vfs/walk.h"
+#include "vm/usercopy.h"
 #include "vm/vmspace.h"
 
 /* An odd multiplier and a mask: a bijection. Made at the first call, whoever comes first. */
@@ -72,8 +74,6 @@ static int object_of(struct task *t, int type, uint64_t idx, const void **out)
 	case KCMP_IO: /* nobody has one of these, so all have the same */
 		*out = NULL;
 		return 0;
-	case KCMP_EPOLL_TFD:
-		return -EOPNOTSUPP;
 	default:
 		return -EINVAL;
 	}
@@ -90,10 +90,46 @@ static int compare(struct task *t1, struct task *t2, int type, uint64_t i1, uint
 	return order(a, b);
 }
 
+/* What `slot` of the second task's epoll watches. */
+static int watched_of(struct task *t, uaddr_t user, const void **out)
+{
+	struct abi_kcmp_epoll_slot slot;
+	struct fdtable *files;
+	struct file *ep;
+	int err;
+
+	if (copy_from_user(&slot, user, sizeof(slot)))
+		return -EFAULT;
+	files = task_get_files(t);
+	ep = files == NULL || slot.efd > INT32_MAX ? NULL : fdtable_get_file(files, (int)slot.efd);
+	if (files != NULL)
+		fdtable_put(files);
+	if (ep == NULL)
+		return -EBADF;
+	err = epoll_target(ep, (int)slot.tfd, slot.toff, out);
+	file_put(ep);
+	return err;
+}
+
+static int compare_watched(struct task *t1, struct task *t2, uint64_t fd, uaddr_t slot)
+{
+	const void *a, *b;
+	int err;
+
+	if ((err = task_may_access(t1, ACCESS_READ)) || (err = task_may_access(t2, ACCESS_READ)) ||
+	    (err = file_of(t1, fd, &a)) || (err = watched_of(t2, slot, &b)))
+		return err;
+	return order(a, b);
+}
+
 int64_t sys_kcmp(int32_t pid1, int32_t pid2, int32_t type, uint64_t idx1, uint64_t idx2)
 {
 	struct task *t1 = task_lookup((uint32_t)pid1), *t2 = task_lookup((uint32_t)pid2);
-	int ret = t1 != NULL && t2 != NULL ? compare(t1, t2, type, idx1, idx2) : -ESRCH;
+	int ret = -ESRCH;
+
+	if (t1 != NULL && t2 != NULL)
+		ret = type == KCMP_EPOLL_TFD ? compare_watched(t1, t2, idx1, UADDR(idx2))
+					     : compare(t1, t2, type, idx1, idx2);
 
 	task_put(t1);
 	task_put(t2);

@@ -207,6 +207,32 @@ int64_t sys_chroot(uaddr_t path)
 	return err;
 }
 
+/*
+ * swapon(2), swapoff(2): pages are never written out. What Linux says of a file of a file system
+ * that cannot hold a swap area, which is all there are, and of one that is none.
+ */
+int64_t sys_swapon(uaddr_t path, uint64_t swapflags)
+{
+	enum { PRIORITY = 0x7fff, PREFER = 0x8000, DISCARDS = 0x70000 };
+	struct path p;
+	int err;
+
+	if (swapflags & ~(uint64_t)(PRIORITY | PREFER | DISCARDS))
+		return -EINVAL;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if ((err = walk_user(AT_FDCWD, path, WALK_FOLLOW, &p)))
+		return err;
+	err = S_ISDIR(p.dentry->inode->mode) ? -EISDIR : -EINVAL;
+	path_put(&p);
+	return err;
+}
+
+int64_t sys_swapoff(uaddr_t path)
+{
+	return sys_swapon(path, 0);
+}
+
 /* getcwd(2): a directory outside of the root has "(unreachable)" in front, so that it is not taken
  * for a path. */
 int64_t sys_getcwd(uaddr_t buf, uint64_t size)

@@ -560,6 +560,26 @@ static void file_closing(struct file *f)
 	mutex_unlock(&epoll_tree);
 }
 
+int epoll_target(struct file *epf, int fd, uint32_t nth, const void **out)
+{
+	struct epoll *ep = epoll_of(epf);
+	int err = -ENOENT;
+
+	if (ep == NULL)
+		return -EINVAL;
+	mutex_lock(&ep->lock);
+	for (struct rbnode *n = rb_first(&ep->items); n && err; n = rb_next(n)) {
+		struct epitem *it = rb_entry(n, struct epitem, node);
+
+		if (it->fd == fd && nth-- == 0) {
+			*out = it->file;
+			err = 0;
+		}
+	}
+	mutex_unlock(&ep->lock);
+	return err;
+}
+
 static void epoll_show_fdinfo(struct file *f, struct textbuf *t)
 {
 	struct epoll *ep = f->priv;

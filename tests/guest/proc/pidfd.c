@@ -124,6 +124,62 @@ TEST(kcmp_compares)
 	pthread_join(t, NULL);
 }
 
+TEST(kcmp_of_what_an_epoll_watches)
+{
+	struct {
+		uint32_t efd, tfd, toff;
+	} slot = { 0 };
+	int p[2], fd, ep = epoll_create1(0), other[2];
+	struct epoll_event ev = { .events = EPOLLIN };
+	pid_t me = getpid();
+
+	if (kcmp(me, me, KCMP_VM, 0, 0) < 0 && errno == ENOSYS)
+		test_skip("a kernel without kcmp");
+	CHECK_OK(pipe(p));
+	CHECK_OK(pipe(other));
+	CHECK((fd = dup(p[0])) >= 0);
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev));
+	slot.efd = (uint32_t)ep, slot.tfd = (uint32_t)p[0];
+	CHECK_EQ(kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)fd, (unsigned long)&slot), 0);
+	CHECK(kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)p[1], (unsigned long)&slot) > 0);
+	CHECK_OK(dup2(other[0], p[0])); /* the number is another file's now, and watched once more */
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev));
+	CHECK_EQ(!kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)fd, (unsigned long)&slot) +
+			 !kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)other[0], (unsigned long)&slot), 1);
+	slot.toff = 1;
+	CHECK_EQ(!kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)fd, (unsigned long)&slot) +
+			 !kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)other[0], (unsigned long)&slot), 1);
+	slot.toff = 2;
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)fd, (unsigned long)&slot), ENOENT);
+	slot.tfd = 999;
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)fd, (unsigned long)&slot), ENOENT);
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, 999, (unsigned long)&slot), EBADF);
+	slot.efd = (uint32_t)fd;
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)fd, (unsigned long)&slot), EINVAL);
+	slot.efd = 999;
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)fd, (unsigned long)&slot), EBADF);
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, (unsigned)fd, 8), EFAULT);
+}
+
+TEST(swap_areas_of_no_kind)
+{
+	if (!test_is_root())
+		test_skip("needs root");
+	close(open("f", O_CREAT | O_RDWR, 0600));
+	CHECK_OK(truncate("f", 1 << 20));
+	CHECK_ERR(syscall(SYS_swapon, "f", 0), EINVAL);
+	CHECK_ERR(syscall(SYS_swapon, ".", 0), EISDIR);
+	CHECK_ERR(syscall(SYS_swapoff, "."), EISDIR);
+	CHECK_ERR(syscall(SYS_swapon, "none", 0), ENOENT);
+	CHECK_ERR(syscall(SYS_swapon, "none", 0x100000), EINVAL);
+	CHECK_ERR(syscall(SYS_swapon, 8, 0), EFAULT);
+	CHECK_ERR(syscall(SYS_swapoff, "f"), EINVAL);
+	CHECK_ERR(syscall(SYS_swapoff, "none"), ENOENT);
+	CHECK_OK(setresuid(65534, 65534, 65534));
+	CHECK_ERR(syscall(SYS_swapon, "none", 0), EPERM);
+	CHECK_ERR(syscall(SYS_swapoff, "none"), EPERM);
+}
+
 TEST(proc_syscall_says_where_a_task_waits)
 {
 	char path[64], want[32];

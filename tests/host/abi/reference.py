@@ -109,6 +109,7 @@ STRUCTS = {
     "abi_unix_diag_vfs": ("linux/unix_diag.h", "struct unix_diag_vfs", {}),
     "abi_io_event": ("linux/aio_abi.h", "struct io_event", {}),
     "abi_iocb": ("linux/aio_abi.h", "struct iocb", {}),
+    "abi_kcmp_epoll_slot": ("linux/kcmp.h", "struct kcmp_epoll_slot", {}),
     "abi_nlattr": ("linux/netlink.h", "struct nlattr", {}),
     "abi_nlmsghdr": ("linux/netlink.h", "struct nlmsghdr", {}),
     "abi_packet_mreq": ("linux/if_packet.h", "struct packet_mreq", {}),
