@@ -381,6 +381,7 @@ bool fib_refresh(bool v4, const struct fib_config *c)
 static int remove_hop(struct route_table *t, struct fib_route *f, const struct fib_hop *h)
 {
 	struct fib_route *n = kmalloc(sizeof(*n) + f->nhops * sizeof(n->hop[0]));
+	bool found = false;
 	unsigned k = 0;
 
 	if (!n)
@@ -388,9 +389,11 @@ static int remove_hop(struct route_table *t, struct fib_route *f, const struct f
 	memcpy(n, f, sizeof(*n));
 	n->hop = (struct fib_hop *)(n + 1);
 	for (unsigned i = 0; i < f->nhops; i++)
-		if (!ipv6_eq(&f->hop[i].gateway, &h->gateway) ||
+		if (found || !ipv6_eq(&f->hop[i].gateway, &h->gateway) ||
 		    (h->ifindex && f->hop[i].ifindex != h->ifindex))
 			n->hop[k++] = f->hop[i];
+		else
+			found = true; /* others by the same gateway stay */
 	n->nhops = (uint8_t)k;
 	n->r.ifindex = n->hop[0].ifindex;
 	n->r.gateway = n->hop[0].gateway;
@@ -544,6 +547,17 @@ const struct fib_route *fib_next(bool v4, const struct fib_route *after)
 	if (!after && t)
 		r = route_next(&t->t[v4], NULL);
 	while (!r && t && (t = table_after(t->id)))
+		r = route_next(&t->t[v4], NULL);
+	return r ? route_at(r) : NULL;
+}
+
+const struct fib_route *fib_from(bool v4, uint32_t table, const struct ipv6_addr *prefix,
+				 unsigned plen)
+{
+	struct fib_table *t = fib_find_table(table);
+	struct route *r = t ? route_find_from(&t->t[v4], prefix, plen) : NULL;
+
+	for (t = table_after(table); !r && t; t = table_after(t->id))
 		r = route_next(&t->t[v4], NULL);
 	return r ? route_at(r) : NULL;
 }

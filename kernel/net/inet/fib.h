@@ -56,6 +56,9 @@ MUST_CHECK int fib_remove(bool v4, const struct fib_config *c);
 /* The route behind `after` (NULL: the first), through all tables by number. net_config_lock, or an
  * epoch while nothing changes. */
 const struct fib_route *fib_next(bool v4, const struct fib_route *after);
+/* The first route at or behind a table and a prefix, in that order. net_config_lock. */
+const struct fib_route *fib_from(bool v4, uint32_t table, const struct ipv6_addr *prefix,
+				 unsigned plen);
 bool fib_has_table(uint32_t id);
 
 /* What a packet is, as far as routes and rules ask. */

@@ -26,6 +26,7 @@ struct counted_ifaddr {
 };
 
 struct list ifaddrs = LIST_INIT(ifaddrs);
+uint64_t ifaddrs_generation;
 
 static struct ifaddr *addr_at(struct list *n)
 {
@@ -202,6 +203,7 @@ static void insert(struct ifaddr *a)
 {
 	struct list *at = ifaddrs.next;
 
+	ifaddrs_generation++;
 	while (at != &ifaddrs && (addr_at(at)->dev->index < a->dev->index ||
 				  (addr_at(at)->dev == a->dev && comes_behind(a, addr_at(at)))))
 		at = at->next;
@@ -219,6 +221,7 @@ static void free_now(struct epoch_head *h)
 /* Readers may stand on it: its own links stay. */
 static void discard(struct ifaddr *a)
 {
+	ifaddrs_generation++;
 	a->node.next->prev = a->node.prev;
 	__atomic_store_n(&a->node.prev->next, a->node.next, __ATOMIC_RELEASE);
 	epoch_free(&((struct counted_ifaddr *)a)->epoch, free_now);

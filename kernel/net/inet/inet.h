@@ -98,7 +98,8 @@ struct ifaddr {
 	uint8_t dad_probes; /* still to be sent */
 	bool routed;        /* its routes are in the table, as its flags and the device allow */
 };
-extern struct list ifaddrs; /* net_config_lock */
+extern struct list ifaddrs;         /* net_config_lock */
+extern uint64_t ifaddrs_generation; /* of the list: raised when one comes or goes */
 
 /* By device: IPv4 first, primary ones before secondary ones; IPv6 by scope, the youngest first. */
 MUST_CHECK int ifaddr_add(const struct ifaddr *like);    /* 0; -EEXIST; -EINVAL; -ENOBUFS */

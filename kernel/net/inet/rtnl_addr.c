@@ -54,27 +54,44 @@ static bool put_addr(struct nlmsgs *m, const struct ifaddr *a, const struct head
 	return nlmsg_end(m);
 }
 
-/* key[0]: how many have been passed. */
+/*
+ * key[0]: how many have been passed; key[1]: the next one in the list, while the list is that of
+ * key[2]. When it changed in between, the count says where to go on, and the user is told.
+ */
+static struct list *go_on(struct nldump *d, struct header *h)
+{
+	struct list *n = (struct list *)(uintptr_t)d->key[1];
+	uint64_t skip = d->key[0];
+
+	if (n && d->key[2] == ifaddrs_generation)
+		return n;
+	if (n)
+		h->flags |= NLM_F_DUMP_INTR;
+	for (n = ifaddrs.next; n != &ifaddrs && skip > 0; skip--)
+		n = n->next;
+	d->key[2] = ifaddrs_generation;
+	return n;
+}
+
 static int more_addrs(struct nldump *d, struct nlmsgs *m, bool v4)
 {
 	struct header h = { RTM_NEWADDR, NLM_F_MULTI, d->seq, d->portid };
-	uint64_t at = 0;
+	bool fits = true;
+	struct list *n;
 
 	if (d->filter[0])
 		h.flags |= NLM_F_DUMP_FILTERED;
-	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next, at++) {
+	for (n = go_on(d, &h); n != &ifaddrs; n = n->next, d->key[0]++) {
 		const struct ifaddr *a = list_entry(n, struct ifaddr, node);
 
-		if (at < d->key[0] || addr_is4(&a->addr) != v4 ||
+		if (addr_is4(&a->addr) != v4 ||
 		    (d->filter[0] && (uint32_t)a->dev->index != d->filter[0]))
 			continue;
-		if (!put_addr(m, a, &h)) {
-			d->key[0] = at;
-			return 1;
-		}
+		if (!(fits = put_addr(m, a, &h)))
+			break;
 	}
-	d->key[0] = at;
-	return 0;
+	d->key[1] = (uintptr_t)n;
+	return !fits;
 }
 
 static int more_addrs4(struct nldump *d, struct nlmsgs *m)

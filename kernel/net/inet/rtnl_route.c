@@ -93,7 +93,8 @@ static void put_expiry(struct nlmsgs *m, const struct fib_route *f)
 
 	if (f && f->expires)
 		c.rta_expires = f->expires > now
-					? (int32_t)((f->expires - now) / (NSEC_PER_SEC / CENTI))
+					? (int32_t)MIN((f->expires - now) / (NSEC_PER_SEC / CENTI),
+						       INT32_MAX)
 					: 0;
 	nlattr_put(m, RTA_CACHEINFO, &c, sizeof(c));
 }
@@ -162,28 +163,67 @@ static bool is_wanted(const struct nldump *d, const struct fib_route *f)
 	return !d->filter[FILTER_OIF];
 }
 
-/* key[0]: how many have been passed. */
+/* Where a dump goes on: the route's table and prefix, and how many of that prefix have been passed;
+ * so it costs no walk, and survives routes that come and go. */
+enum { AT_START, AT_ROUTE, AT_END };
+
+static void stop_at(struct nldump *d, const struct fib_route *f, uint32_t nth)
+{
+	memcpy(&d->key[0], f->r.prefix.b, sizeof(f->r.prefix.b));
+	d->key[2] = (uint64_t)f->table << 32 | (uint64_t)(nth & 0xffff) << 16 |
+		    (uint64_t)f->r.plen << 8 | AT_ROUTE;
+}
+
+static bool is_at(const struct fib_route *f, uint32_t table, const struct ipv6_addr *prefix,
+		  unsigned plen)
+{
+	return f->table == table && f->r.plen == plen && ipv6_eq(&f->r.prefix, prefix);
+}
+
+static const struct fib_route *go_on(const struct nldump *d, bool v4, uint32_t *nth)
+{
+	uint32_t table = (uint32_t)(d->key[2] >> 32), skip = (uint32_t)(d->key[2] >> 16 & 0xffff);
+	unsigned plen = (unsigned)(d->key[2] >> 8 & 0xff);
+	const struct fib_route *f;
+	struct ipv6_addr prefix;
+
+	*nth = 0;
+	if ((d->key[2] & 0xff) == AT_START)
+		return fib_next(v4, NULL);
+	memcpy(prefix.b, &d->key[0], sizeof(prefix.b));
+	f = fib_from(v4, table, &prefix, plen);
+	while (f && *nth < skip && is_at(f, table, &prefix, plen)) {
+		f = fib_next(v4, f);
+		++*nth;
+	}
+	if (f && !is_at(f, table, &prefix, plen))
+		*nth = 0;
+	return f;
+}
+
 static int more_routes(struct nldump *d, struct nlmsgs *m, bool v4)
 {
 	const struct abi_rtmsg *asked = (const struct abi_rtmsg *)d->header;
 	struct header h = { RTM_NEWROUTE, NLM_F_MULTI, d->seq, d->portid };
-	const struct fib_route *f = NULL;
-	uint64_t at = 0;
+	const struct fib_route *f, *next;
+	uint32_t nth;
 
 	if (asked->rtm_flags & RTM_F_CLONED)
 		return 0; /* a cache, which there is none of */
 	for (unsigned i = 0; i < ARRAY_SIZE(d->filter); i++)
 		if (d->filter[i])
 			h.flags |= NLM_F_DUMP_FILTERED;
-	for (; (f = fib_next(v4, f)); at++) {
-		if (at < d->key[0] || !is_wanted(d, f))
-			continue;
-		if (!put_route(m, v4, f, &h)) {
-			d->key[0] = at;
+	if ((d->key[2] & 0xff) == AT_END)
+		return 0;
+	for (f = go_on(d, v4, &nth); f; f = next) {
+		if (is_wanted(d, f) && !put_route(m, v4, f, &h)) {
+			stop_at(d, f, nth);
 			return 1;
 		}
+		next = fib_next(v4, f);
+		nth = next && is_at(next, f->table, &f->r.prefix, f->r.plen) ? nth + 1 : 0;
 	}
-	d->key[0] = at;
+	d->key[2] = AT_END;
 	return 0;
 }
 

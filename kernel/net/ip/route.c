@@ -256,19 +256,54 @@ void route_replace(struct route_table *t, struct route *old, struct route *r)
 	atomic_store_explicit(at, r, memory_order_release);
 }
 
-/* The next node in pre-order. */
-static struct route_node *node_next(struct route_node *n)
+/* Pre-order is the order of keys, the shorter prefix first. The next node behind all below n. */
+static struct route_node *node_behind(const struct route_node *n)
 {
 	struct route_node *p;
 
-	if (n->child[0])
-		return n->child[0];
-	if (n->child[1])
-		return n->child[1];
 	for (p = n->parent; p; n = p, p = n->parent)
 		if (p->child[0] == n && p->child[1])
 			return p->child[1];
 	return NULL;
+}
+
+static struct route_node *node_next(struct route_node *n)
+{
+	if (n->child[0])
+		return n->child[0];
+	return n->child[1] ? n->child[1] : node_behind(n);
+}
+
+/* The first node at or behind a prefix. */
+static struct route_node *node_from(const struct route_table *t, const struct ipv6_addr *key,
+				    unsigned plen)
+{
+	struct route_node *n = get(&t->root);
+
+	while (n) {
+		unsigned bits = MIN(n->plen, plen), same = common_bits(&n->key, key, bits);
+		unsigned side;
+
+		if (same < bits)
+			return bit_at(&n->key, same) ? n : node_behind(n);
+		if (n->plen >= plen)
+			return n;
+		side = bit_at(key, n->plen);
+		if (!n->child[side])
+			return !side && n->child[1] ? n->child[1] : node_behind(n);
+		n = n->child[side];
+	}
+	return NULL;
+}
+
+struct route *route_find_from(const struct route_table *t, const struct ipv6_addr *prefix,
+			      unsigned plen)
+{
+	struct route_node *n = node_from(t, prefix, plen);
+
+	while (n && !n->routes)
+		n = node_next(n);
+	return n ? n->routes : NULL;
 }
 
 struct route *route_next(const struct route_table *t, const struct route *r)

@@ -88,6 +88,10 @@ struct route *route_find(const struct route_table *t, const struct ipv6_addr *pr
 /* In the order of prefixes: the one after r, the first for NULL; NULL at the end. Writer only. */
 struct route *route_next(const struct route_table *t, const struct route *r);
 
+/* The first route of that prefix, or of the next one in that order. Writer only. */
+struct route *route_find_from(const struct route_table *t, const struct ipv6_addr *prefix,
+			      unsigned plen);
+
 /* IPv4 addresses as the table has them. */
 static inline struct ipv6_addr route_key4(uint32_t a)
 {

@@ -39,6 +39,7 @@ struct packet_ring {
 	uint32_t head; /* the next frame, or the block that is being filled */
 	/* Version 3 */
 	bool is_open, is_frozen;
+	bool is_retired;          /* its time is over: the timer stays off. PACKET */
 	uint32_t at, npkts, last; /* in the open block: where the next goes; how many; the last */
 	uint64_t seq;
 	nsec_t retire;
@@ -288,6 +289,14 @@ static void on_timer(struct timer *t)
 	work_queue(&container_of(t, struct packet_ring, timer)->work);
 }
 
+static void rearm(struct packet_ring *r)
+{
+	spin_lock(&r->k->lock);
+	if (!r->is_retired)
+		timer_arm(&r->timer, clock_mono() + r->retire);
+	spin_unlock(&r->k->lock);
+}
+
 /* A block that waits for long enough is given away, however full it is. */
 static void run_timer(struct work *w)
 {
@@ -296,6 +305,10 @@ static void run_timer(struct work *w)
 	bool closed = false;
 
 	spin_lock(&k->lock);
+	if (r->is_retired) {
+		spin_unlock(&k->lock);
+		return;
+	}
 	if (r->is_open && r->npkts) {
 		close_block(r, TP_STATUS_BLK_TMO);
 		closed = true;
@@ -304,10 +317,17 @@ static void run_timer(struct work *w)
 	if (closed)
 		socket_wake(&k->s, &k->s.readable, EPOLLIN | EPOLLRDNORM);
 	else
-		timer_arm(&r->timer, clock_mono() + r->retire);
+		rearm(r);
 }
 
 /* --- receiving --- */
+
+static void count_drop(struct packet_sock *k)
+{
+	spin_lock(&k->lock);
+	k->drops++;
+	spin_unlock(&k->lock);
+}
 
 bool packet_ring_put(struct packet_sock *k, struct packet_ring *r, const struct pkt *c,
 		     uint32_t snap)
@@ -317,6 +337,10 @@ bool packet_ring_put(struct packet_sock *k, struct packet_ring *r, const struct 
 	uint32_t flags;
 	bool put;
 
+	if (l.net > UINT16_MAX) { /* what tells where it lies has no room for that */
+		count_drop(k);
+		return false;
+	}
 	snap = MIN(snap, most > align16(l.mac) ? most - align16(l.mac) : 0u);
 	spin_lock(&k->lock);
 	flags = k->drops ? TP_STATUS_LOSING : 0;
@@ -435,13 +459,13 @@ static void free_ring(struct packet_ring *r)
 	kfree(r);
 }
 
-static int check_request(const struct packet_sock *k, const struct abi_tpacket_req3 *q, bool tx)
+static int check_request(const struct packet_ring *r, const struct abi_tpacket_req3 *q, bool tx)
 {
-	uint32_t least = header_size(k->version) + LL_SIZE + k->reserve, per;
+	uint32_t least = header_size(r->version) + LL_SIZE + r->reserve, per;
 
 	if (!q->tp_block_size || q->tp_block_size % PAGE_SIZE || q->tp_block_size > INT32_MAX)
 		return -EINVAL;
-	if (k->version == TPACKET_V3 && !tx &&
+	if (r->version == TPACKET_V3 && !tx &&
 	    q->tp_block_size <= sizeof(struct abi_tpacket_block_desc) + q->tp_sizeof_priv + least)
 		return -EINVAL;
 	if (q->tp_frame_size < least || q->tp_frame_size % TPACKET_ALIGNMENT ||
@@ -470,21 +494,24 @@ static int make_ring(struct packet_sock *k, const struct abi_tpacket_req3 *q, bo
 		     struct packet_ring **out)
 {
 	struct packet_ring *r;
-	int err = check_request(k, q, tx);
+	int err;
 
-	if (err)
-		return err;
 	if (!(r = kzalloc(sizeof(*r))))
 		return -ENOMEM;
 	r->k = k;
-	r->version = k->version;
+	/* Others may be changing these two: what is checked is what is used. */
+	r->version = __atomic_load_n(&k->version, __ATOMIC_RELAXED);
+	r->reserve = __atomic_load_n(&k->reserve, __ATOMIC_RELAXED);
+	if ((err = check_request(r, q, tx))) {
+		kfree(r);
+		return err;
+	}
 	r->frame_size = q->tp_frame_size;
 	r->block_size = q->tp_block_size;
 	r->nframes = q->tp_frame_nr;
 	r->nblocks = q->tp_block_nr;
 	r->per_block = q->tp_block_size / q->tp_frame_size;
-	r->reserve = k->reserve;
-	r->priv = k->version == TPACKET_V3 ? q->tp_sizeof_priv : 0;
+	r->priv = r->version == TPACKET_V3 ? q->tp_sizeof_priv : 0;
 	r->retire = (nsec_t)(q->tp_retire_blk_tov ? q->tp_retire_blk_tov : 8) * NSEC_PER_MSEC;
 	r->npages = (uint64_t)r->block_size * r->nblocks / PAGE_SIZE;
 	timer_init(&r->timer, on_timer);
@@ -503,9 +530,10 @@ static void retire_ring(struct packet_ring *r)
 	if (!r)
 		return;
 	epoch_wait();
+	spin_lock(&r->k->lock);
+	r->is_retired = true; /* its work arms it no more */
+	spin_unlock(&r->k->lock);
 	(void)timer_cancel(&r->timer);
-	work_flush();
-	(void)timer_cancel(&r->timer); /* its work may have armed it again */
 	work_flush();
 	free_ring(r);
 }

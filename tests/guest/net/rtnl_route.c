@@ -189,3 +189,54 @@ TEST(asking_needs_no_privilege_changing_does)
 	CHECK_EQ(nl_route(fd, RTM_NEWROUTE, NLM_F_CREATE, "10.85.0.0", 16, RTN_UNICAST, 254, 0, lo), -EPERM);
 	CHECK_EQ(nl_addr(fd, RTM_NEWADDR, NLM_F_CREATE, AF_INET, lo, "10.77.0.9", 24), -EPERM);
 }
+
+/* The third byte of routes 10.120.*.0/24 that a dump has shown; while it goes on, others come and go. */
+struct shown {
+	bool seen[256];
+	unsigned twice, messages;
+	int other;
+};
+
+static bool note_route(const struct nlmsghdr *h, void *arg)
+{
+	struct shown *s = arg;
+	struct nl_route r;
+	uint32_t dst;
+
+	nl_read_route(h, &r);
+	dst = ntohl(r.dst);
+	if (h->nlmsg_type != RTM_NEWROUTE || dst >> 16 != (10 << 8 | 120) || r.table != 254)
+		return false;
+	s->twice += s->seen[dst >> 8 & 255];
+	s->seen[dst >> 8 & 255] = true;
+	if (s->messages++ % 50 == 10 && dst >> 8 & 1) /* one that was shown goes */
+		(void)nl_route(s->other, RTM_DELROUTE, 0, inet_ntoa((struct in_addr){ htonl(dst) }), 24, RTN_UNICAST,
+			       254, 0, 0);
+	return false;
+}
+
+TEST(a_dump_of_routes_shows_what_stays_once_while_others_go)
+{
+	int fd = nl_open(0), lo = (int)if_nametoindex("lo");
+	struct shown s = { .other = nl_open(0) };
+	unsigned stayed = 0;
+	char dst[32];
+
+	if (!test_is_root())
+		test_skip("needs root");
+	nl_link_up(fd, lo);
+	for (int i = 0; i < 256; i++) {
+		snprintf(dst, sizeof(dst), "10.120.%d.0", i);
+		CHECK_EQ(nl_route(fd, RTM_NEWROUTE, NLM_F_CREATE, dst, 24, RTN_UNICAST, 254, 0, lo), 0);
+	}
+	(void)nl_dump(fd, RTM_GETROUTE, AF_INET, note_route, &s);
+	CHECK_EQ(s.twice, 0);
+	for (int i = 0; i < 256; i++) {
+		stayed += s.seen[i];
+		snprintf(dst, sizeof(dst), "10.120.%d.0", i);
+		(void)nl_route(fd, RTM_DELROUTE, 0, dst, 24, RTN_UNICAST, 254, 0, 0);
+	}
+	CHECK_EQ(stayed, 256); /* those that went had been shown */
+	close(s.other);
+	close(fd);
+}

@@ -74,6 +74,25 @@ static const struct route *model_lookup(struct route **all, int n, const struct 
 	return best;
 }
 
+static int compare_prefixes(const struct route *r, const struct ipv6_addr *prefix, unsigned plen)
+{
+	int c = memcmp(r->prefix.b, prefix->b, 16);
+
+	return c ? c : (int)r->plen - (int)plen;
+}
+
+/* The first of a prefix, or of those behind it: as a walk of all finds it. */
+static void check_find_from(const struct route_table *t, unsigned bits)
+{
+	unsigned plen = (unsigned)rand() % (bits + 1);
+	struct ipv6_addr prefix = random_addr(plen);
+	struct route *r = NULL;
+
+	while ((r = route_next(t, r)) && compare_prefixes(r, &prefix, plen) < 0)
+		;
+	assert_ptr_equal(route_find_from(t, &prefix, plen), r);
+}
+
 static void routes_against_model(unsigned bits, unsigned seed)
 {
 	enum { MAX = 300 };
@@ -112,6 +131,7 @@ static void routes_against_model(unsigned bits, unsigned seed)
 		assert_ptr_equal(route_lookup(&t, &dst, bits, NULL, NULL), model_lookup(all, MAX, &dst, false));
 		assert_ptr_equal(route_lookup(&t, &dst, bits, even_interface, NULL),
 				 model_lookup(all, MAX, &dst, true));
+		check_find_from(&t, bits);
 		if (step % 100 == 0) {
 			uint64_t n = 0;
 
