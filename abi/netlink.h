@@ -91,13 +91,18 @@ enum { /* rtnetlink messages: NEW, DEL, GET, SET in this order */
        RTM_NEWRULE = 32,
        RTM_DELRULE = 33,
        RTM_GETRULE = 34,
+       RTM_NEWQDISC = 36,
        RTM_GETQDISC = 38,
+       RTM_GETTCLASS = 42,
+       RTM_GETTFILTER = 46,
        RTM_GETMULTICAST = 58,
        RTM_GETANYCAST = 62,
        RTM_NEWNEIGHTBL = 64,
        RTM_GETNEIGHTBL = 66,
        RTM_SETNEIGHTBL = 67,
        RTM_NEWNDUSEROPT = 68,
+       RTM_NEWADDRLABEL = 72,
+       RTM_GETADDRLABEL = 74,
        RTM_NEWNETCONF = 80,
        RTM_GETNETCONF = 82,
        RTM_GETSTATS = 94,
@@ -165,6 +170,38 @@ enum { /* attributes of links */
        IFLA_INET6_TOKEN = 7,
        IFLA_INET6_ADDR_GEN_MODE = 8,
        RTEXT_FILTER_SKIP_STATS = 8,
+};
+
+/* Queueing disciplines. */
+struct abi_tcmsg {
+	uint8_t tcm_family, tcm__pad1;
+	uint16_t tcm__pad2;
+	int32_t tcm_ifindex;
+	uint32_t tcm_handle, tcm_parent, tcm_info;
+};
+
+enum {
+	TCA_KIND = 1,
+	TCA_OPTIONS = 2,
+	TCA_STATS2 = 7,
+	TCA_HW_OFFLOAD = 12,
+	TCA_STATS_BASIC = 1,
+	TCA_STATS_QUEUE = 3,
+};
+#define TC_H_ROOT 0xffffffffu
+
+struct abi_tc_prio_qopt {
+	int32_t bands;
+	uint8_t priomap[16];
+};
+
+struct abi_gnet_stats_basic {
+	uint64_t bytes;
+	uint32_t packets;
+};
+
+struct abi_gnet_stats_queue {
+	uint32_t qlen, backlog, drops, requeues, overlimits;
 };
 
 struct abi_rtnl_link_stats64 {

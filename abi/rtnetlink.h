@@ -230,3 +230,25 @@ struct abi_nduseroptmsg {
 	uint32_t nduseropt_pad3;
 };
 enum { NDUSEROPT_SRCADDR = 1 };
+
+/* What is set for devices. */
+struct abi_netconfmsg {
+	uint8_t ncm_family;
+};
+
+enum {
+	NETCONFA_IFINDEX = 1,
+	NETCONFA_FORWARDING = 2,
+	NETCONFA_RP_FILTER = 3,
+	NETCONFA_MC_FORWARDING = 4,
+	NETCONFA_PROXY_NEIGH = 5,
+	NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN = 6,
+	NETCONFA_BC_FORWARDING = 8,
+};
+
+/* Labels of addresses. */
+struct abi_ifaddrlblmsg {
+	uint8_t ifal_family, __ifal_reserved, ifal_prefixlen, ifal_flags;
+	uint32_t ifal_index, ifal_seq;
+};
+enum { IFAL_ADDRESS = 1, IFAL_LABEL = 2 };

@@ -131,6 +131,35 @@ struct abi_unix_diag_rqlen {
 	uint32_t udiag_rqueue, udiag_wqueue;
 };
 
+enum {
+	PACKET_SHOW_INFO = 1,
+	PACKET_SHOW_MEMINFO = 16,
+	PACKET_DIAG_INFO = 0,
+	PACKET_DIAG_UID = 5,
+	PACKET_DIAG_MEMINFO = 6,
+	PDI_RUNNING = 1,
+	PDI_AUXDATA = 2,
+	PDI_ORIGDEV = 4,
+	PDI_VNETHDR = 8,
+	PDI_LOSS = 16,
+};
+
+struct abi_packet_diag_req {
+	uint8_t sdiag_family, sdiag_protocol;
+	uint16_t pad;
+	uint32_t pdiag_ino, pdiag_show, pdiag_cookie[2];
+};
+
+struct abi_packet_diag_msg {
+	uint8_t pdiag_family, pdiag_type;
+	uint16_t pdiag_num;
+	uint32_t pdiag_ino, pdiag_cookie[2];
+};
+
+struct abi_packet_diag_info {
+	uint32_t pdi_index, pdi_version, pdi_reserve, pdi_copy_thresh, pdi_tstamp, pdi_flags;
+};
+
 struct abi_netlink_diag_req {
 	uint8_t sdiag_family, sdiag_protocol;
 	uint16_t pad;

@@ -1,4 +1,4 @@
-// sources: kernel/net/netlink/message.c kernel/net/netlink/sock.c kernel/net/netlink/names.c kernel/net/netlink/rtnetlink.c kernel/net/netlink/rtnl_link.c kernel/net/netlink/diag.c kernel/net/netlink/diag_filter.c kernel/net/netlink/diag_inet.c kernel/net/netlink/diag_netlink.c kernel/net/netlink/diag_unix.c kernel/net/netlink/genl.c kernel/net/netlink/uevent.c kernel/net/inet/rtnl_addr.c kernel/net/inet/rtnl_route.c kernel/net/inet/rtnl_rule.c kernel/net/inet/rtnl_neigh.c kernel/net/inet/fib.c kernel/net/inet/fib_lookup.c kernel/net/inet/rule.c kernel/net/inet/ifaddr.c kernel/net/inet/neighbour.c kernel/net/inet/autoconf.c kernel/net/ip/neigh.c kernel/net/ip/route.c kernel/net/ip/slaac.c kernel/net/ip/addrsel.c kernel/net/netif.c kernel/net/dummy.c kernel/dev/net/netdev.c kernel/net/parse.c kernel/net/parse6.c kernel/net/checksum.c kernel/lib/siphash.c kernel/lib/fmt.c kernel/lib/strutil.c
+// sources: kernel/net/netlink/message.c kernel/net/netlink/sock.c kernel/net/netlink/names.c kernel/net/netlink/rtnetlink.c kernel/net/netlink/rtnl_link.c kernel/net/netlink/rtnl_qdisc.c kernel/net/netlink/diag.c kernel/net/netlink/diag_filter.c kernel/net/netlink/diag_inet.c kernel/net/netlink/diag_netlink.c kernel/net/netlink/diag_packet.c kernel/net/netlink/diag_unix.c kernel/net/netlink/genl.c kernel/net/netlink/uevent.c kernel/net/inet/rtnl_addr.c kernel/net/inet/rtnl_route.c kernel/net/inet/rtnl_rule.c kernel/net/inet/rtnl_neigh.c kernel/net/inet/rtnl_conf.c kernel/net/inet/fib.c kernel/net/inet/fib_lookup.c kernel/net/inet/rule.c kernel/net/inet/ifaddr.c kernel/net/inet/neighbour.c kernel/net/inet/autoconf.c kernel/net/ip/neigh.c kernel/net/ip/route.c kernel/net/ip/slaac.c kernel/net/ip/addrsel.c kernel/net/netif.c kernel/net/dummy.c kernel/dev/net/netdev.c kernel/net/parse.c kernel/net/parse6.c kernel/net/checksum.c kernel/lib/siphash.c kernel/lib/fmt.c kernel/lib/strutil.c
 // runs: 4000
 /*
  * Netlink's messages to the code that answers them, with the tables behind it: links, addresses, routes, rules,
@@ -24,6 +24,7 @@
 #include "net/netlink/genl.h"
 #include "net/netlink/rtnetlink.h"
 #include "net/netlink/uevent.h"
+#include "net/packet/packet.h"
 #include "net/unix/show.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -161,6 +162,12 @@ bool unix_walk(uint64_t *key, struct unix_shown *s, bool (*fn)(void *ctx, const 
 			return true;
 	}
 	return false;
+}
+
+bool packet_next(uint64_t *key, struct packet_shown *out)
+{
+	*out = (struct packet_shown){ .type = 3, .ino = 900 + *key };
+	return (*key)++ < SHOWN;
 }
 
 /* --- the input --- */

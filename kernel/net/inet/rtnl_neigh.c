@@ -291,4 +291,5 @@ void inet_rtnl_init(void)
 	rtnl_route_init();
 	rtnl_rule_init();
 	rtnl_neigh_init();
+	rtnl_conf_init();
 }

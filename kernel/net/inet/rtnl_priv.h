@@ -10,6 +10,7 @@ void rtnl_addr_init(void);
 void rtnl_route_init(void);
 void rtnl_rule_init(void);
 void rtnl_neigh_init(void);
+void rtnl_conf_init(void);
 
 /* An address as messages have it: 4 or 16 bytes. */
 static inline void rtnl_put_addr(struct nlmsgs *m, uint16_t type, const struct ipv6_addr *a)

@@ -67,5 +67,6 @@ void sock_diag_init(void)
 	diag_inet_init();
 	diag_unix_init();
 	diag_netlink_init();
+	diag_packet_init();
 	netlink_register(&ops);
 }

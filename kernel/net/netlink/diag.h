@@ -23,6 +23,7 @@ void diag_register(struct diag_family *f);
 void diag_inet_init(void);
 void diag_unix_init(void);
 void diag_netlink_init(void);
+void diag_packet_init(void);
 
 static inline void diag_put_cookie(uint32_t out[2], uint64_t cookie)
 {

@@ -114,4 +114,5 @@ void rtnetlink_init(void)
 
 	netlink_register(&route);
 	rtnl_link_init();
+	rtnl_qdisc_init();
 }

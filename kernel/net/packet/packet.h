@@ -2,9 +2,21 @@
 
 /* AF_PACKET: frames as they come and go. source: packet(7) */
 
+#include "lib/types.h"
+
 struct textbuf;
 
 void packet_init(void); /* boot, after netif_init() and inet_init() */
 
 /* What /proc/net/packet says. */
 void packet_show(struct textbuf *t);
+
+/* What sock_diag(7) says: the first socket at or behind *key, and the key behind it. False: none. */
+struct packet_shown {
+	uint8_t type;
+	uint16_t protocol; /* EtherType */
+	int ifindex;       /* bound to; 0: all */
+	uint32_t version, reserve, flags, rmem, rcvbuf, sndbuf, drops, uid;
+	uint64_t ino;
+};
+MUST_CHECK bool packet_next(uint64_t *key, struct packet_shown *out);

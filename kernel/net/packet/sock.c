@@ -11,6 +11,7 @@
 #include "abi/epoll.h"
 #include "abi/errno.h"
 #include "abi/if.h"
+#include "abi/sock_diag.h"
 #include "core/clock.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
@@ -488,6 +489,44 @@ void packet_show(struct textbuf *t)
 		       k->protocol, k->ifindex, k->tapped, k->queued, k->s.inode.uid,
 		       (unsigned long)k->s.inode.ino);
 	mutex_unlock(&net_config_lock);
+}
+
+static void show(const struct packet_sock *k, struct packet_shown *out)
+{
+	*out = (struct packet_shown){
+		.type = (uint8_t)k->s.type,
+		.protocol = k->protocol,
+		.ifindex = k->ifindex,
+		.version = k->version,
+		.reserve = k->reserve,
+		.flags = (k->tapped ? PDI_RUNNING : 0u) | (k->auxdata ? PDI_AUXDATA : 0u) |
+			 (k->origdev ? PDI_ORIGDEV : 0u) | (k->has_vnet ? PDI_VNETHDR : 0u) |
+			 (k->loss ? PDI_LOSS : 0u),
+		.rmem = k->queued,
+		.rcvbuf = k->s.rcvbuf,
+		.sndbuf = k->s.sndbuf,
+		.drops = k->drops,
+		.uid = k->s.inode.uid,
+		.ino = k->s.inode.ino,
+	};
+}
+
+/* By inode number, which rises with the list: one that goes moves no other. */
+bool packet_next(uint64_t *key, struct packet_shown *out)
+{
+	struct packet_sock *k;
+	bool found = false;
+
+	mutex_lock(&net_config_lock);
+	list_for_each (k, &sockets, node)
+		if (k->s.inode.ino >= *key && (!found || k->s.inode.ino < out->ino)) {
+			show(k, out);
+			found = true;
+		}
+	mutex_unlock(&net_config_lock);
+	if (found)
+		*key = out->ino + 1;
+	return found;
 }
 
 void packet_init(void)

@@ -3,6 +3,11 @@
 #include "inet_test.h"
 #include "rtnl_test.h"
 
+#include <linux/if_addrlabel.h>
+#include <linux/netconf.h>
+#include <linux/packet_diag.h>
+#include <linux/pkt_sched.h>
+#include <linux/sock_diag.h>
 #include <netpacket/packet.h>
 
 TEST(a_link_that_is_not_there_is_not_a_missing_feature)
@@ -114,5 +119,138 @@ TEST(dummy_links_come_and_go_with_sockets_bound_to_them)
 		close(groups);
 		close(packets);
 	}
+	close(fd);
+}
+
+struct found {
+	int index;
+	unsigned n;
+	char kind[16];
+	uint32_t forwarding, label;
+};
+
+static bool is_qdisc(const struct nlmsghdr *h, void *arg)
+{
+	const struct tcmsg *m = NLMSG_DATA(h);
+	const struct rtattr *a = (const void *)((const char *)m + NLMSG_ALIGN(sizeof(*m)));
+	struct found *f = arg;
+
+	CHECK_EQ(h->nlmsg_type, RTM_NEWQDISC);
+	if (m->tcm_ifindex != f->index)
+		return false;
+	CHECK_EQ(m->tcm_parent, TC_H_ROOT);
+	CHECK_EQ(a->rta_type, TCA_KIND);
+	memcpy(f->kind, RTA_DATA(a), RTA_PAYLOAD(a) < 16 ? RTA_PAYLOAD(a) : 15);
+	return true;
+}
+
+static bool is_conf(const struct nlmsghdr *h, void *arg)
+{
+	int n = (int)(h->nlmsg_len - NLMSG_SPACE(sizeof(struct netconfmsg))), index = 0;
+	struct found *f = arg;
+	uint32_t forwarding = 77;
+
+	CHECK_EQ(h->nlmsg_type, RTM_NEWNETCONF);
+	for (struct rtattr *a = (void *)((char *)h + NLMSG_SPACE(sizeof(struct netconfmsg))); RTA_OK(a, n);
+	     a = RTA_NEXT(a, n)) {
+		if (a->rta_type == NETCONFA_IFINDEX)
+			memcpy(&index, RTA_DATA(a), 4);
+		if (a->rta_type == NETCONFA_FORWARDING)
+			memcpy(&forwarding, RTA_DATA(a), 4);
+	}
+	f->n++;
+	if (index != f->index)
+		return false;
+	f->forwarding = forwarding;
+	return true;
+}
+
+static bool is_label(const struct nlmsghdr *h, void *arg)
+{
+	const struct ifaddrlblmsg *m = NLMSG_DATA(h);
+	struct found *f = arg;
+	int n = (int)(h->nlmsg_len - NLMSG_SPACE(sizeof(*m)));
+
+	CHECK_EQ(h->nlmsg_type, RTM_NEWADDRLABEL);
+	f->n++;
+	if (m->ifal_prefixlen != 28) /* 2001:10::/28 */
+		return false;
+	for (struct rtattr *a = (void *)((char *)h + NLMSG_SPACE(sizeof(*m))); RTA_OK(a, n); a = RTA_NEXT(a, n))
+		if (a->rta_type == IFAL_LABEL)
+			memcpy(&f->label, RTA_DATA(a), 4);
+	return true;
+}
+
+TEST(what_is_set_for_devices_and_addresses_is_told)
+{
+	int fd = nl_open(0), lo = (int)if_nametoindex("lo");
+	struct found f = { .index = lo };
+
+	if (!test_is_root())
+		test_skip("needs root");
+	nl_link_up(fd, lo);
+	CHECK(nl_dump_by(fd, RTM_GETQDISC, AF_UNSPEC, sizeof(struct tcmsg), is_qdisc, &f));
+	CHECK(strcmp(f.kind, "noqueue") == 0);
+	f.index = NETCONFA_IFINDEX_ALL;
+	CHECK(nl_dump(fd, RTM_GETNETCONF, AF_INET, is_conf, &f));
+	CHECK(f.forwarding <= 1);
+	CHECK(f.n >= 2);
+	f.index = NETCONFA_IFINDEX_DEFAULT;
+	CHECK(nl_dump(fd, RTM_GETNETCONF, AF_INET6, is_conf, &f));
+	f.n = 0;
+	CHECK(nl_dump(fd, RTM_GETADDRLABEL, AF_INET6, is_label, &f));
+	CHECK_EQ(f.label, 7);
+	CHECK(f.n >= 5);
+	close(fd);
+}
+
+TEST(packet_sockets_are_listed)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG), packets;
+	struct {
+		struct nlmsghdr h;
+		struct packet_diag_req r;
+	} q = { .h = { sizeof(q), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 5, 0 },
+		.r = { .sdiag_family = AF_PACKET, .pdiag_show = PACKET_SHOW_INFO } };
+	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(0x88b5), .sll_ifindex = 1 };
+	bool found = false, done = false;
+	char buf[16384];
+	ssize_t n;
+
+	if (!test_is_root())
+		test_skip("needs root");
+	CHECK_OK(fd);
+	CHECK_OK(packets = socket(AF_PACKET, SOCK_DGRAM, 0));
+	CHECK_OK(bind(packets, (void *)&a, sizeof(a)));
+	CHECK_EQ(send(fd, &q, sizeof(q), 0), sizeof(q));
+	while (!done) {
+		struct nlmsghdr *h = (void *)buf;
+
+		CHECK((n = recv(fd, buf, sizeof(buf), 0)) > 0);
+		for (; NLMSG_OK(h, n) && !done; h = NLMSG_NEXT(h, n)) {
+			const struct packet_diag_msg *m = NLMSG_DATA(h);
+			struct rtattr *at = (void *)((char *)h + NLMSG_SPACE(sizeof(*m)));
+			int left = (int)(h->nlmsg_len - NLMSG_SPACE(sizeof(*m)));
+
+			if (h->nlmsg_type == NLMSG_ERROR && ((struct nlmsgerr *)NLMSG_DATA(h))->error == -ENOENT)
+				test_skip("this kernel's packet_diag is a module");
+			if ((done = h->nlmsg_type == NLMSG_DONE))
+				break;
+			CHECK_EQ(h->nlmsg_type, SOCK_DIAG_BY_FAMILY);
+			if (m->pdiag_num != 0x88b5)
+				continue;
+			CHECK_EQ(m->pdiag_type, SOCK_DGRAM);
+			for (; RTA_OK(at, left); at = RTA_NEXT(at, left))
+				if (at->rta_type == PACKET_DIAG_INFO)
+					found = ((struct packet_diag_info *)RTA_DATA(at))->pdi_index == 1;
+		}
+	}
+	CHECK(found);
+	q.r.sdiag_protocol = 3;
+	CHECK_EQ(send(fd, &q, sizeof(q), 0), sizeof(q));
+	CHECK((n = recv(fd, buf, sizeof(buf), 0)) > 0);
+	CHECK_EQ(((struct nlmsghdr *)buf)->nlmsg_type, NLMSG_ERROR);
+	CHECK_EQ(((struct nlmsgerr *)NLMSG_DATA((struct nlmsghdr *)buf))->error, -EINVAL);
+	close(packets);
 	close(fd);
 }

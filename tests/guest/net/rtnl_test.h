@@ -247,15 +247,16 @@ static inline int nl_get(int fd, const char *ip, struct nl_route *out)
 	return 0;
 }
 
-/* Goes through a dump. fn: true ends it. Whether fn said so. */
-static inline bool nl_dump(int fd, int type, int family, bool (*fn)(const struct nlmsghdr *h, void *arg), void *arg)
+/* Goes through a dump that is asked for with so large a header. fn: true ends it. Whether fn said so. */
+static inline bool nl_dump_by(int fd, int type, int family, size_t header,
+			      bool (*fn)(const struct nlmsghdr *h, void *arg), void *arg)
 {
 	struct nl_request r;
 	bool found = false;
 	char buf[32768];
 	ssize_t n;
 
-	((struct rtgenmsg *)nl_begin(&r, type, NLM_F_DUMP, sizeof(struct rtmsg)))->rtgen_family = (uint8_t)family;
+	((struct rtgenmsg *)nl_begin(&r, type, NLM_F_DUMP, header))->rtgen_family = (uint8_t)family;
 	CHECK_EQ(send(fd, &r, r.h.nlmsg_len, 0), r.h.nlmsg_len);
 	for (;;) {
 		struct nlmsghdr *h = (void *)buf;
@@ -269,6 +270,11 @@ static inline bool nl_dump(int fd, int type, int family, bool (*fn)(const struct
 			found = found || fn(h, arg);
 		}
 	}
+}
+
+static inline bool nl_dump(int fd, int type, int family, bool (*fn)(const struct nlmsghdr *h, void *arg), void *arg)
+{
+	return nl_dump_by(fd, type, family, sizeof(struct rtmsg), fn, arg);
 }
 
 struct nl_wanted {
