@@ -438,7 +438,7 @@ static int mem_open(struct inode *i, struct file *f)
 static off64_t mem_seek(struct file *f, off64_t off, int whence)
 {
 	if (whence == SEEK_CUR)
-		off += f->pos;
+		off = (off64_t)((uint64_t)off + (uint64_t)f->pos); /* an address: it may wrap */
 	else if (whence != SEEK_SET)
 		return -EINVAL;
 	f->pos = off;

@@ -11,6 +11,7 @@
 #include "abi/mman.h"
 #include "abi/statfs.h"
 #include "fs/tmpfs/tmpfs_priv.h"
+#include "lib/checked.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "pmm/page.h"
@@ -190,10 +191,12 @@ static int tmpfs_fallocate(struct file *f, int mode, off64_t off, off64_t len)
 
 static off64_t dir_seek(struct file *f, off64_t off, int whence)
 {
-	if (whence == SEEK_CUR)
-		off += f->pos;
-	else if (whence != SEEK_SET)
+	if (whence == SEEK_CUR) {
+		if (add_overflows(off, f->pos, &off))
+			return -EINVAL;
+	} else if (whence != SEEK_SET) {
 		return -EINVAL;
+	}
 	if (off < 0)
 		return -EINVAL;
 	f->pos = off;

@@ -202,3 +202,13 @@ TEST(renaming_while_reading_ends)
 	}
 	CHECK_OK(closedir(d));
 }
+
+/* The sum of two positions that fit is one that may not. */
+TEST(seek_in_a_directory_beyond_the_last_position)
+{
+	int fd = open(".", O_RDONLY | O_DIRECTORY);
+
+	CHECK_EQ(lseek(fd, 5, SEEK_SET), 5);
+	CHECK_ERR(lseek(fd, 0x7fffffffffffffff, SEEK_CUR), EINVAL);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 5);
+}
