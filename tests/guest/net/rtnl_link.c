@@ -122,6 +122,7 @@ TEST(dummy_links_come_and_go_with_sockets_bound_to_them)
 	close(fd);
 }
 
+<<<<<<< HEAD
 struct found {
 	int index;
 	unsigned n;
@@ -253,4 +254,45 @@ TEST(packet_sockets_are_listed)
 	CHECK_EQ(((struct nlmsgerr *)NLMSG_DATA((struct nlmsghdr *)buf))->error, -EINVAL);
 	close(packets);
 	close(fd);
+=======
+/* A connection to one's own link-local address: the listener is bound to the link, through lo though it all goes. */
+TEST_TIMED(a_machine_reaches_itself_on_its_link, 40)
+{
+	int fd = nl_open(0), index, listener = socket(AF_INET6, SOCK_STREAM, 0), c, s;
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6 }, from;
+	socklen_t len = sizeof(a);
+	struct nl_request r;
+	struct ifaddrmsg *m;
+	char b[4];
+
+	if (!test_is_root() || !(index = nl_dummy(fd, "dm0")))
+		test_skip("needs root and dummy links");
+	a.sin6_scope_id = (unsigned)index;
+	CHECK_EQ(inet_pton(AF_INET6, "fe80::77", &a.sin6_addr), 1);
+	m = nl_begin(&r, RTM_NEWADDR, NLM_F_CREATE, sizeof(*m));
+	m->ifa_family = AF_INET6;
+	m->ifa_prefixlen = 64;
+	m->ifa_index = (unsigned)index;
+	nl_put(&r, IFA_LOCAL, &a.sin6_addr, 16);
+	CHECK_EQ(nl_do(fd, &r), 0);
+	for (int i = 0; bind(listener, (void *)&a, len) && i < 50; i++)
+		usleep(100000); /* until nobody else has claimed the address */
+	CHECK_OK(listen(listener, 1));
+	CHECK_OK(getsockname(listener, (void *)&a, &len));
+	CHECK_OK(c = socket(AF_INET6, SOCK_STREAM, 0));
+	CHECK_OK(connect(c, (void *)&a, len));
+	CHECK_OK(s = accept(listener, (void *)&from, &len));
+	CHECK_EQ(from.sin6_scope_id, index);
+	CHECK_EQ(write(c, "abc", 3), 3);
+	CHECK_EQ(read(s, b, 4), 3);
+	CHECK_OK(close(s));
+	CHECK_EQ(read(c, b, 4), 0);
+	CHECK_OK(c = socket(AF_INET6, SOCK_DGRAM, 0));
+	CHECK_OK(s = socket(AF_INET6, SOCK_DGRAM, 0));
+	CHECK_OK(bind(s, (void *)&a, len));
+	CHECK_EQ(sendto(c, "u", 1, 0, (void *)&a, len), 1);
+	CHECK_EQ(recvfrom(s, b, 4, 0, (void *)&from, &len), 1);
+	CHECK_EQ(from.sin6_scope_id, index);
+	CHECK_EQ(nl_link(fd, RTM_DELLINK, 0, "dm0", NULL), 0);
+>>>>>>> 147c5b2 (docs: programs that were run: busybox whole, psutil, languages, tools; a test of one's own link)
 }
