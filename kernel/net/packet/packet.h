@@ -11,7 +11,8 @@ void packet_init(void); /* boot, after netif_init() and inet_init() */
 /* What /proc/net/packet says. */
 void packet_show(struct textbuf *t);
 
-/* What sock_diag(7) says: the first socket at or behind *key, and the key behind it. False: none. */
+/* What sock_diag(7) says: the first socket at or behind *key, and the key behind it. False: none.
+ */
 struct packet_shown {
 	uint8_t type;
 	uint16_t protocol; /* EtherType */
