@@ -43,59 +43,75 @@
 #define SOL_PACKET  263
 #define SOL_NETLINK 270
 
-#define SO_DEBUG           1
-#define SO_REUSEADDR       2
-#define SO_TYPE            3
-#define SO_ERROR           4
-#define SO_DONTROUTE       5
-#define SO_BROADCAST       6
-#define SO_SNDBUF          7
-#define SO_RCVBUF          8
-#define SO_KEEPALIVE       9
-#define SO_OOBINLINE       10
-#define SO_NO_CHECK        11
-#define SO_PRIORITY        12
-#define SO_LINGER          13
-#define SO_BSDCOMPAT       14
-#define SO_REUSEPORT       15
-#define SO_PASSCRED        16
-#define SO_PEERCRED        17
-#define SO_RCVLOWAT        18
-#define SO_SNDLOWAT        19
-#define SO_RCVTIMEO        20
-#define SO_SNDTIMEO        21
-#define SO_BINDTODEVICE    25
-#define SO_ATTACH_FILTER   26
-#define SO_DETACH_FILTER   27
-#define SO_PEERNAME        28
-#define SO_TIMESTAMP       29
-#define SO_ACCEPTCONN      30
-#define SO_PEERSEC         31
-#define SO_SNDBUFFORCE     32
-#define SO_RCVBUFFORCE     33
-#define SO_PASSSEC         34
-#define SO_TIMESTAMPNS     35
-#define SO_MARK            36
-#define SO_TIMESTAMPING    37
-#define SO_PROTOCOL        38
-#define SO_DOMAIN          39
-#define SO_RXQ_OVFL        40
-#define SO_PEEK_OFF        42
-#define SO_NOFCS           43
-#define SO_LOCK_FILTER     44
-#define SO_BUSY_POLL       46
-#define SO_MAX_PACING_RATE 47
-#define SO_INCOMING_CPU    49
-#define SO_ATTACH_BPF      50
-#define SO_COOKIE          57
-#define SO_PEERGROUPS      59
-#define SO_ZEROCOPY        60
-#define SO_TXTIME          61
-#define SO_BINDTOIFINDEX   62
-#define SO_TIMESTAMP_NEW   63
-#define SO_TIMESTAMPNS_NEW 64
-#define SO_RCVTIMEO_NEW    66
-#define SO_SNDTIMEO_NEW    67
+#define SO_DEBUG                 1
+#define SO_REUSEADDR             2
+#define SO_TYPE                  3
+#define SO_ERROR                 4
+#define SO_DONTROUTE             5
+#define SO_BROADCAST             6
+#define SO_SNDBUF                7
+#define SO_RCVBUF                8
+#define SO_KEEPALIVE             9
+#define SO_OOBINLINE             10
+#define SO_NO_CHECK              11
+#define SO_PRIORITY              12
+#define SO_LINGER                13
+#define SO_BSDCOMPAT             14
+#define SO_REUSEPORT             15
+#define SO_PASSCRED              16
+#define SO_PEERCRED              17
+#define SO_RCVLOWAT              18
+#define SO_SNDLOWAT              19
+#define SO_RCVTIMEO              20
+#define SO_SNDTIMEO              21
+#define SO_BINDTODEVICE          25
+#define SO_ATTACH_FILTER         26
+#define SO_DETACH_FILTER         27
+#define SO_PEERNAME              28
+#define SO_TIMESTAMP             29
+#define SO_ACCEPTCONN            30
+#define SO_PEERSEC               31
+#define SO_SNDBUFFORCE           32
+#define SO_RCVBUFFORCE           33
+#define SO_PASSSEC               34
+#define SO_TIMESTAMPNS           35
+#define SO_MARK                  36
+#define SO_TIMESTAMPING          37
+#define SO_PROTOCOL              38
+#define SO_DOMAIN                39
+#define SO_RXQ_OVFL              40
+#define SO_WIFI_STATUS           41
+#define SO_PEEK_OFF              42
+#define SO_NOFCS                 43
+#define SO_LOCK_FILTER           44
+#define SO_SELECT_ERR_QUEUE      45
+#define SO_BUSY_POLL             46
+#define SO_MAX_PACING_RATE       47
+#define SO_BPF_EXTENSIONS        48
+#define SO_INCOMING_CPU          49
+#define SO_ATTACH_BPF            50
+#define SO_ATTACH_REUSEPORT_CBPF 51
+#define SO_ATTACH_REUSEPORT_EBPF 52
+#define SO_CNX_ADVICE            53
+#define SO_MEMINFO               55
+#define SO_INCOMING_NAPI_ID      56
+#define SO_COOKIE                57
+#define SO_PEERGROUPS            59
+#define SO_ZEROCOPY              60
+#define SO_TXTIME                61
+#define SO_BINDTOIFINDEX         62
+#define SO_TIMESTAMP_NEW         63
+#define SO_TIMESTAMPNS_NEW       64
+#define SO_TIMESTAMPING_NEW      65
+#define SO_RCVTIMEO_NEW          66
+#define SO_SNDTIMEO_NEW          67
+#define SO_PREFER_BUSY_POLL      69
+#define SO_BUSY_POLL_BUDGET      70
+#define SO_NETNS_COOKIE          71
+#define SO_BUF_LOCK              72
+#define SO_RESERVE_MEM           73
+#define SO_TXREHASH              74
+#define SO_RCVMARK               75
 
 #define MSG_OOB          0x1
 #define MSG_PEEK         0x2
@@ -136,6 +152,39 @@ struct abi_sockaddr_un {
 	uint16_t sun_family;
 	char sun_path[UNIX_PATH_MAX];
 };
+
+/* SO_TIMESTAMPING */
+enum {
+	SOF_TIMESTAMPING_TX_HARDWARE = 1,
+	SOF_TIMESTAMPING_TX_SOFTWARE = 2,
+	SOF_TIMESTAMPING_RX_HARDWARE = 4,
+	SOF_TIMESTAMPING_RX_SOFTWARE = 8,
+	SOF_TIMESTAMPING_SOFTWARE = 16,
+	SOF_TIMESTAMPING_SYS_HARDWARE = 32,
+	SOF_TIMESTAMPING_RAW_HARDWARE = 64,
+	SOF_TIMESTAMPING_OPT_ID = 128,
+	SOF_TIMESTAMPING_TX_SCHED = 256,
+	SOF_TIMESTAMPING_TX_ACK = 512,
+	SOF_TIMESTAMPING_OPT_CMSG = 1024,
+	SOF_TIMESTAMPING_OPT_TSONLY = 2048,
+	SOF_TIMESTAMPING_OPT_STATS = 4096,
+	SOF_TIMESTAMPING_OPT_PKTINFO = 8192,
+	SOF_TIMESTAMPING_OPT_TX_SWHW = 16384,
+	SOF_TIMESTAMPING_BIND_PHC = 32768,
+};
+
+struct abi_so_timestamping {
+	int32_t flags, bind_phc;
+};
+
+struct abi_sock_txtime {
+	int32_t clockid;
+	uint32_t flags;
+};
+enum { SOF_TXTIME_DEADLINE_MODE = 1, SOF_TXTIME_REPORT_ERRORS = 2 };
+
+enum { SOCK_SNDBUF_LOCK = 1, SOCK_RCVBUF_LOCK = 2 };
+enum { SCM_TSTAMP_SND = 0, SCM_TSTAMP_SCHED = 1, SCM_TSTAMP_ACK = 2 };
 
 struct abi_linger {
 	int32_t l_onoff;

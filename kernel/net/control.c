@@ -29,6 +29,7 @@ void sockmsg_put_control(struct sockmsg *m, int level, int type, const void *dat
 
 void sockmsg_put_timestamp(struct sockmsg *m, const struct socket *s, nsec_t real)
 {
+	struct abi_timespec stamps[3] = { { real / NSEC_PER_SEC, real % NSEC_PER_SEC } };
 	bool new = socket_has(s, SOB_TIMESTAMP_NEW);
 
 	if (socket_has(s, SOB_TIMESTAMPNS)) {
@@ -43,4 +44,10 @@ void sockmsg_put_timestamp(struct sockmsg *m, const struct socket *s, nsec_t rea
 		sockmsg_put_control(m, SOL_SOCKET, new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP, &tv,
 				    sizeof(tv));
 	}
+	/* By software; the others are the hardware's. */
+	if (UNLIKELY(s->ts_flags & SOF_TIMESTAMPING_SOFTWARE))
+		sockmsg_put_control(m, SOL_SOCKET,
+				    socket_has(s, SOB_TIMESTAMPING_NEW) ? SO_TIMESTAMPING_NEW
+									: SO_TIMESTAMPING,
+				    stamps, sizeof(stamps));
 }

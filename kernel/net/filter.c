@@ -120,6 +120,47 @@ uint32_t filter_run(const struct socket_filter *f, const struct pkt *p)
 	return bpf_run(f->prog, &v.in);
 }
 
+struct bytes_view {
+	struct bpf_input in; /* first */
+	const struct filter_bytes *b;
+};
+
+static bool load_bytes(const struct bpf_input *in, uint32_t offset, unsigned size, uint32_t *out)
+{
+	const struct filter_bytes *b = ((const struct bytes_view *)in)->b;
+	uint8_t v[4];
+
+	if (offset > b->n || size > b->n - offset)
+		return false;
+	for (unsigned i = 0; i < size; i++, offset++)
+		v[i] = ((const uint8_t *)b->at(b->ctx, offset / b->block))[offset % b->block];
+	*out = number(v, size);
+	return true;
+}
+
+static bool special_bytes(const struct bpf_input *in, int32_t offset, unsigned size, uint32_t *out)
+{
+	(void)in, (void)size;
+	*out = 0;
+	switch (offset - SKF_AD_OFF) {
+	case SKF_AD_CPU:
+		*out = cpu_id();
+		return true;
+	case SKF_AD_RANDOM:
+		*out = (uint32_t)random_u64();
+		return true;
+	}
+	return offset >= SKF_AD_OFF && offset - SKF_AD_OFF != SKF_AD_IFINDEX &&
+	       offset - SKF_AD_OFF != SKF_AD_HATYPE; /* those need a device */
+}
+
+uint32_t filter_run_bytes(const struct socket_filter *f, const struct filter_bytes *b)
+{
+	struct bytes_view v = { { load_bytes, special_bytes, b->n }, b };
+
+	return bpf_run(f->prog, &v.in);
+}
+
 static void free_now(struct epoch_head *h)
 {
 	kfree(container_of(h, struct socket_filter, epoch));

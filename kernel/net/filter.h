@@ -26,6 +26,20 @@ static inline uint32_t socket_filter(const struct socket *s, const struct pkt *p
 	return LIKELY(!f) ? UINT32_MAX : filter_run(f, p);
 }
 
+/* The same for a message that is no packet: n bytes in one piece, or in blocks of `block` bytes. */
+struct filter_bytes {
+	const void *(*at)(const void *ctx, uint32_t block); /* where a block lies */
+	const void *ctx;
+	uint32_t n, block;
+};
+uint32_t filter_run_bytes(const struct socket_filter *f, const struct filter_bytes *b);
+static inline uint32_t socket_filter_bytes(const struct socket *s, const struct filter_bytes *b)
+{
+	const struct socket_filter *f = atomic_load_explicit(&s->filter, memory_order_acquire);
+
+	return LIKELY(!f) ? UINT32_MAX : filter_run_bytes(f, b);
+}
+
 /* A checked program from the user's struct sock_fprog. 0; -EINVAL, -EFAULT, -ENOMEM. */
 MUST_CHECK int filter_create(uaddr_t fprog, uint32_t len, struct socket_filter **out);
 void filter_free(struct socket_filter *f); /* after an epoch; NULL is nothing */

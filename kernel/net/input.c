@@ -142,6 +142,8 @@ int netdev_send(struct pkt *p)
 	p->type = PACKET_OUTGOING;
 	net_trace(p, true);
 	net_show_taps(p, true);
+	if (UNLIKELY(p->stamp != NULL))
+		p->stamp(p);
 	return d->ops->send(d, p);
 }
 

@@ -92,6 +92,12 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 	s->linger_s = s->priority = s->mark = 0;
 	s->bound_if = 0;
 	atomic_init(&s->filter, NULL);
+	s->ts_flags = s->busy_poll = s->busy_budget = 0;
+	atomic_init(&s->ts_key, 0);
+	atomic_init(&s->copy_key, 0);
+	s->incoming_cpu = -1;
+	s->txtime = (struct abi_sock_txtime){ 0, 0 };
+	s->txrehash = family == AF_INET || family == AF_INET6;
 }
 
 int socket_create(int family, int type, int protocol, struct socket **out)

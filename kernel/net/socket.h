@@ -69,6 +69,11 @@ struct socket_ops {
 	int (*setsockopt)(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
 	int (*getsockopt)(struct socket *s, int level, int name, void *val, uint32_t *len);
 	void (*bit_changed)(struct socket *s, uint32_t bit); /* an option of enum socket_bits */
+	/* Asked before SO_RCVLOWAT, SO_TIMESTAMPING or SO_ATTACH_FILTER gets a value; may change
+	 * that. NULL: any will do. */
+	int (*check_option)(struct socket *s, int name, uint32_t *v);
+	/* SO_MEMINFO: what is in its queues; NULL: nothing. */
+	void (*meminfo)(struct socket *s, uint32_t info[]);
 	int64_t (*ioctl)(struct socket *s, unsigned cmd, uint64_t arg); /* -ENOTTY: unknown */
 	int (*mmap)(struct socket *s, struct vm_map_args *a); /* as file_ops.mmap; NULL: -ENODEV */
 	void (*show_fdinfo)(struct socket *s, struct textbuf *t);
@@ -77,9 +82,7 @@ struct socket_ops {
 enum socket_ops_flags {
 	SOCKET_SIGPIPE = 1,  /* a send that fails with -EPIPE sends SIGPIPE, unless MSG_NOSIGNAL */
 	SOCKET_PEEK_OFF = 2, /* has SO_PEEK_OFF */
-	SOCKET_TIMESTAMPS = 4, /* gives SO_TIMESTAMP and its kin with what it receives */
-	SOCKET_FILTERS = 8,    /* runs the filter on what it receives */
-	SOCKET_INOUT = 16,     /* getsockopt: val holds the user's bytes, as many as fit 8 */
+	SOCKET_INOUT = 4,    /* getsockopt: val holds the user's bytes, as many as fit 8 */
 };
 
 /* Options that are one bit. */
@@ -102,6 +105,15 @@ enum socket_bits {
 	SOB_RCVBUF_SET = 1 << 15,
 	SOB_TIMESTAMP_NEW = 1 << 16, /* asked for by SO_TIMESTAMP*_NEW: the messages say so */
 	SOB_LOCK_FILTER = 1 << 17,
+	SOB_TIMESTAMPING = 1 << 18, /* SO_TIMESTAMPING wants the time of arrival */
+	SOB_TIMESTAMPING_NEW = 1 << 19,
+	SOB_WIFI_STATUS = 1 << 20, /* of frames that no device here brings */
+	SOB_NOFCS = 1 << 21,
+	SOB_SELECT_ERR_QUEUE = 1 << 22, /* queued errors are EPOLLPRI too */
+	SOB_PREFER_BUSY_POLL = 1 << 23,
+	SOB_RCVMARK = 1 << 24,
+	SOB_ZEROCOPY = 1 << 25,
+	SOB_TXTIME = 1 << 26,
 };
 
 struct net_family;
@@ -122,6 +134,15 @@ struct socket {
 	uint32_t linger_s, priority, mark;
 	int32_t bound_if;                       /* SO_BINDTOIFINDEX */
 	_Atomic(struct socket_filter *) filter; /* net/filter.h; read under an epoch */
+	uint32_t ts_flags;                      /* SOF_TIMESTAMPING_* */
+	_Atomic uint32_t ts_key;   /* of the next message, with SOF_TIMESTAMPING_OPT_ID */
+	_Atomic uint32_t copy_key; /* of the next send with MSG_ZEROCOPY */
+	int32_t incoming_cpu;      /* where the last packet came in; -1: none did */
+	/* Hints that nothing here follows: no device is polled by its readers, and no queue sends
+	 * at a time. */
+	uint32_t busy_poll, busy_budget;
+	struct abi_sock_txtime txtime;
+	uint8_t txrehash;
 };
 
 /* How sockets of a family are made. */
@@ -211,6 +232,18 @@ void sockmsg_put_control(struct sockmsg *m, int level, int type, const void *dat
 
 /* The time of arrival (CLOCK_REALTIME, ns), for a socket with SO_TIMESTAMP or SO_TIMESTAMPNS. */
 void sockmsg_put_timestamp(struct sockmsg *m, const struct socket *s, nsec_t real);
+/* What SO_RCVMARK asks for. */
+static inline void sockmsg_put_mark(struct sockmsg *m, const struct socket *s, uint32_t mark)
+{
+	if (UNLIKELY(socket_has(s, SOB_RCVMARK)))
+		sockmsg_put_control(m, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
+
+/* sockrare.c: the options of SOL_SOCKET that few ask for. get: what is left when nobody else has it
+ * is socket_get_default(). -ENOPROTOOPT: it is none of them. */
+MUST_CHECK int socket_set_rare(struct socket *s, int name, uint32_t v, uaddr_t val, uint32_t len);
+MUST_CHECK int socket_get_rare(struct socket *s, int name, void *val, uint32_t *len);
+MUST_CHECK int socket_get_default(struct socket *s, int name, void *val, uint32_t *len);
 
 /* SOL_SOCKET and, below it, the family's. val in user memory; *len in: room, out: bytes. */
 MUST_CHECK int socket_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len);

@@ -20,28 +20,31 @@ enum { SNDBUF_MIN = 4608, RCVBUF_MIN = 2304, PRIORITY_UNPRIVILEGED = 6 };
 static const struct bit_option {
 	int name;
 	uint32_t bit;
-	unsigned needs; /* enum socket_ops_flags */
 } bit_options[] = {
-	{ SO_DEBUG, SOB_DEBUG, 0 },
-	{ SO_REUSEADDR, SOB_REUSEADDR, 0 },
-	{ SO_DONTROUTE, SOB_DONTROUTE, 0 },
-	{ SO_BROADCAST, SOB_BROADCAST, 0 },
-	{ SO_KEEPALIVE, SOB_KEEPALIVE, 0 },
-	{ SO_OOBINLINE, SOB_OOBINLINE, 0 },
-	{ SO_NO_CHECK, SOB_NO_CHECK, 0 },
-	{ SO_REUSEPORT, SOB_REUSEPORT, 0 },
-	{ SO_PASSCRED, SOB_PASSCRED, 0 },
-	{ SO_PASSSEC, SOB_PASSSEC, 0 },
-	{ SO_RXQ_OVFL, SOB_RXQ_OVFL, SOCKET_TIMESTAMPS },
-	{ SO_TIMESTAMP, SOB_TIMESTAMP, SOCKET_TIMESTAMPS },
-	{ SO_TIMESTAMPNS, SOB_TIMESTAMPNS, SOCKET_TIMESTAMPS },
+	{ SO_DEBUG, SOB_DEBUG },
+	{ SO_REUSEADDR, SOB_REUSEADDR },
+	{ SO_DONTROUTE, SOB_DONTROUTE },
+	{ SO_BROADCAST, SOB_BROADCAST },
+	{ SO_KEEPALIVE, SOB_KEEPALIVE },
+	{ SO_OOBINLINE, SOB_OOBINLINE },
+	{ SO_NO_CHECK, SOB_NO_CHECK },
+	{ SO_REUSEPORT, SOB_REUSEPORT },
+	{ SO_PASSCRED, SOB_PASSCRED },
+	{ SO_PASSSEC, SOB_PASSSEC },
+	{ SO_RXQ_OVFL, SOB_RXQ_OVFL },
+	{ SO_TIMESTAMP, SOB_TIMESTAMP },
+	{ SO_TIMESTAMPNS, SOB_TIMESTAMPNS },
+	{ SO_WIFI_STATUS, SOB_WIFI_STATUS },
+	{ SO_NOFCS, SOB_NOFCS },
+	{ SO_SELECT_ERR_QUEUE, SOB_SELECT_ERR_QUEUE },
+	{ SO_PREFER_BUSY_POLL, SOB_PREFER_BUSY_POLL },
+	{ SO_RCVMARK, SOB_RCVMARK },
 };
 
-static const struct bit_option *find_bit(const struct socket *s, int name)
+static const struct bit_option *find_bit(int name)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(bit_options); i++)
-		if (bit_options[i].name == name &&
-		    (s->ops->flags & bit_options[i].needs) == bit_options[i].needs)
+		if (bit_options[i].name == name)
 			return &bit_options[i];
 	return NULL;
 }
@@ -125,6 +128,16 @@ static bool may_rebind(const struct socket *s)
 	return !s->bound_if || capable(CAP_NET_RAW);
 }
 
+static int set_rcvlowat(struct socket *s, int v)
+{
+	uint32_t n = v < 0 ? INT32_MAX : (uint32_t)v;
+	int err = s->ops->check_option ? s->ops->check_option(s, SO_RCVLOWAT, &n) : 0;
+
+	if (!err)
+		s->rcvlowat = MAX(n, 1u);
+	return err;
+}
+
 static int set_word(struct socket *s, int name, int v)
 {
 	switch (name) {
@@ -134,8 +147,7 @@ static int set_word(struct socket *s, int name, int v)
 	case SO_RCVBUFFORCE:
 		return set_buffers(s, name, v);
 	case SO_RCVLOWAT:
-		s->rcvlowat = v < 0 ? INT32_MAX : v == 0 ? 1 : (uint32_t)v;
-		return 0;
+		return set_rcvlowat(s, v);
 	case SO_PRIORITY:
 		if ((v < 0 || v > PRIORITY_UNPRIVILEGED) && !capable(CAP_NET_ADMIN))
 			return -EPERM;
@@ -184,8 +196,6 @@ static int bind_to_device(struct socket *s, uaddr_t val, uint32_t len)
 
 static int set_timestamp_new(struct socket *s, int name, bool on)
 {
-	if (!(s->ops->flags & SOCKET_TIMESTAMPS))
-		return -ENOPROTOOPT;
 	set_bits(s, name == SO_TIMESTAMP_NEW ? SOB_TIMESTAMP : SOB_TIMESTAMPNS, on);
 	if (on)
 		atomic_fetch_or(&s->bits, SOB_TIMESTAMP_NEW);
@@ -194,11 +204,13 @@ static int set_timestamp_new(struct socket *s, int name, bool on)
 
 static int set_filter(struct socket *s, int name, uaddr_t val, uint32_t len, uint32_t v)
 {
-	if (!(s->ops->flags & SOCKET_FILTERS))
-		return -ENOPROTOOPT;
+	uint32_t none = 0;
+	int err;
+
 	switch (name) {
 	case SO_ATTACH_FILTER:
-		return socket_attach_filter(s, val, len);
+		err = s->ops->check_option ? s->ops->check_option(s, name, &none) : 0;
+		return err ? err : socket_attach_filter(s, val, len);
 	case SO_DETACH_FILTER:
 		return socket_detach_filter(s);
 	}
@@ -209,6 +221,7 @@ static int set_socket_level(struct socket *s, int name, uaddr_t val, uint32_t le
 {
 	const struct bit_option *b;
 	uint32_t v;
+	int err;
 
 	if (name == SO_BINDTODEVICE)
 		return bind_to_device(s, val, len);
@@ -233,8 +246,12 @@ static int set_socket_level(struct socket *s, int name, uaddr_t val, uint32_t le
 	case SO_LOCK_FILTER:
 		return set_filter(s, name, val, len, v);
 	}
-	if ((b = find_bit(s, name)) == NULL)
-		return set_word(s, name, (int)v);
+	if ((b = find_bit(name)) == NULL) {
+		err = set_word(s, name, (int)v);
+		return err != -ENOPROTOOPT ? err : socket_set_rare(s, name, v, val, len);
+	}
+	if (name == SO_PREFER_BUSY_POLL && v && !capable(CAP_NET_ADMIN))
+		return -EPERM;
 	if (name == SO_DEBUG && v && !capable(CAP_NET_ADMIN))
 		return -EACCES;
 	if (name == SO_REUSEPORT && v && s->family != AF_INET && s->family != AF_INET6)
@@ -289,7 +306,7 @@ static int give_peer_name(struct socket *s, void *val, uint32_t *len)
 
 static int give_cookie(struct socket *s, void *val, uint32_t *len)
 {
-	if (*len != sizeof(uint64_t))
+	if (*len < sizeof(uint64_t))
 		return -EINVAL;
 	return give(val, len, &s->inode.ino, sizeof(uint64_t));
 }
@@ -375,7 +392,7 @@ static int get_word(struct socket *s, int name, int32_t *v)
 
 static int get_socket_level(struct socket *s, int name, void *val, uint32_t *len)
 {
-	const struct bit_option *b = find_bit(s, name);
+	const struct bit_option *b = find_bit(name);
 	struct abi_linger l;
 	int32_t v;
 	int err;
@@ -401,7 +418,7 @@ static int get_socket_level(struct socket *s, int name, void *val, uint32_t *len
 		v = socket_has(s, b->bit) &&
 		    !(b->bit & (SOB_TIMESTAMP | SOB_TIMESTAMPNS) && is_new(s));
 	else if ((err = get_word(s, name, &v)))
-		return err;
+		return err != -ENOPROTOOPT ? err : socket_get_rare(s, name, val, len);
 	return give(val, len, &v, sizeof(v));
 }
 
@@ -411,5 +428,7 @@ int socket_getsockopt(struct socket *s, int level, int name, void *val, uint32_t
 
 	if (err == -ENOPROTOOPT && s->ops->getsockopt)
 		err = s->ops->getsockopt(s, level, name, val, len);
+	if (err == -ENOPROTOOPT && level == SOL_SOCKET)
+		err = socket_get_default(s, name, val, len);
 	return err;
 }

@@ -302,7 +302,7 @@ static int get_option(struct socket *s, int level, int name, uaddr_t optval, uad
 	uint32_t len;
 	int err;
 
-	if (level == SOL_SOCKET && name == SO_ATTACH_FILTER && s->ops->flags & SOCKET_FILTERS)
+	if (level == SOL_SOCKET && name == SO_ATTACH_FILTER)
 		return get_filter(s, optval, optlen);
 	if (get_user_u32(&len, optlen))
 		return -EFAULT;

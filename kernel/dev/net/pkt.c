@@ -65,6 +65,7 @@ struct pkt *pkt_clone(const struct pkt *p)
 	memcpy(n, p, offsetof(struct pkt, frag));
 	memcpy(n->frag, p->frag, p->nfrags * sizeof(n->frag[0]));
 	n->destroy = NULL;
+	n->stamp = NULL;
 	n->owner = NULL;
 	n->charged = 0;
 	KASSERT_DEBUG(p->head || (p->data >= p->room && p->data + p->linear <= p->room + PKT_ROOM));

@@ -56,9 +56,12 @@ struct pkt {
 	nsec_t time; /* CLOCK_REALTIME of arrival; 0: not taken */
 	/* Called when the packet goes, before its memory does; NULL: nothing. */
 	void (*destroy)(struct pkt *p);
-	void *owner; /* destroy's */
+	void *owner; /* destroy's, stamp's */
 	/* Through `lo`, to whoever knows what it is: it has no headers. NULL: it has them. */
 	void (*straight)(struct pkt *p);
+	/* Called when a device takes it, at its link header; NULL: nothing. */
+	void (*stamp)(struct pkt *p);
+	uint32_t stamp_key;
 	uint32_t charged;  /* bytes of memory that destroy gives back */
 	struct page *head; /* what data lies in, counted; NULL: in room */
 	struct pkt_frag frag[PKT_FRAGS];

@@ -93,6 +93,11 @@ void inet_put_ancillary(struct inet_sock *i, const struct ip_info *info, int ifi
 
 /* --- in from the sender --- */
 
+enum {
+	TIMESTAMPING_TX = SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE |
+			  SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK
+};
+
 static int get_int(const struct abi_cmsghdr *h, int low, int high, int *v)
 {
 	if (h->cmsg_len != sizeof(*h) + sizeof(*v))
@@ -171,9 +176,29 @@ static int get_ipv6(const struct abi_cmsghdr *h, struct inet_control *c)
 	return -EINVAL;
 }
 
-static int get_socket(const struct abi_cmsghdr *h, struct inet_control *c)
+/* What is to be stamped, of this message; how it is told stays the socket's. */
+static int get_timestamping(const struct abi_cmsghdr *h, struct inet_control *c)
+{
+	uint32_t v;
+
+	if (h->cmsg_len != sizeof(*h) + sizeof(v))
+		return -EINVAL;
+	memcpy(&v, h + 1, sizeof(v));
+	if (v & ~(uint32_t)TIMESTAMPING_TX)
+		return -EINVAL;
+	c->ts_flags = (c->ts_flags & ~(uint32_t)TIMESTAMPING_TX) | v;
+	return 0;
+}
+
+static int get_socket(const struct inet_sock *i, const struct abi_cmsghdr *h,
+		      struct inet_control *c)
 {
 	switch (h->cmsg_type) {
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW:
+		return get_timestamping(h, c);
+	case SO_TXTIME: /* sent at once: no queue keeps packets until their time */
+		return socket_has(&i->s, SOB_TXTIME) && h->cmsg_len == sizeof(*h) + 8 ? 0 : -EINVAL;
 	case SO_MARK:
 		if (h->cmsg_len != sizeof(*h) + sizeof(c->mark))
 			return -EINVAL;
@@ -193,7 +218,7 @@ static int get_one(const struct inet_sock *i, const struct abi_cmsghdr *h, bool 
 {
 	switch (h->cmsg_level) {
 	case SOL_SOCKET:
-		return get_socket(h, c);
+		return get_socket(i, h, c);
 	case SOL_UDP:
 		if (i->s.protocol != IPPROTO_UDP && i->s.protocol != IPPROTO_UDPLITE)
 			return 0;

@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "abi/in.h"
 #include "abi/ioctl.h"
+#include "abi/sock_diag.h"
 #include "core/clock.h"
 #include "core/epoch.h"
 #include "lib/string.h"
@@ -87,7 +88,7 @@ void dgram_enqueue(struct dgram_sock *d, struct pkt *p)
 		p->destroy(p);
 		p->destroy = NULL;
 	}
-	if (socket_has(&d->i.s, SOB_TIMESTAMP | SOB_TIMESTAMPNS) && !p->time)
+	if (socket_has(&d->i.s, SOB_TIMESTAMP | SOB_TIMESTAMPNS | SOB_TIMESTAMPING) && !p->time)
 		p->time = clock_real();
 	spin_lock(&d->lock);
 	fits = d->queued + bytes <= d->i.s.rcvbuf && !d->closed;
@@ -172,6 +173,7 @@ static void tell_about(struct dgram_sock *d, const struct pkt *p, struct sockmsg
 	const struct dgram_cb *cb = dgram_cb(p);
 	uint32_t dropped = cb->dropped;
 
+	sockmsg_put_mark(m, &d->i.s, p->mark);
 	if (m->name)
 		m->namelen = inet_put_name(&d->i, &cb->ip.src, cb->port, p->dev->index, m->name);
 	if (UNLIKELY(p->time))
@@ -238,9 +240,7 @@ uint32_t dgram_poll(struct socket *s, struct poll_ctx *ctx)
 	uint32_t shutdown = atomic_load(&d->shutdown), events = 0;
 
 	(void)ctx;
-	if (atomic_load_explicit(&s->error, memory_order_relaxed) ||
-	    !inet_errq_is_empty(&d->i.errq))
-		events |= EPOLLERR;
+	events |= inet_errq_poll(&d->i);
 	if (shutdown == DGRAM_SHUT_BOTH)
 		events |= EPOLLHUP;
 	if (shutdown & DGRAM_SHUT_RCV)
@@ -413,7 +413,11 @@ int dgram_prepare(struct dgram_sock *d, const struct sockmsg *m, struct dgram_se
 	bool dontroute = m->flags & MSG_DONTROUTE;
 	int err;
 
-	s->c = (struct inet_control){ .ttl = -1, .tos = -1, .dontfrag = -1, .mark = d->i.s.mark };
+	s->c = (struct inet_control){ .ttl = -1,
+				      .tos = -1,
+				      .dontfrag = -1,
+				      .mark = d->i.s.mark,
+				      .ts_flags = d->i.s.ts_flags };
 	if (UNLIKELY(m->flags & MSG_OOB))
 		return -EOPNOTSUPP;
 	if ((err = find_destination(d, m, s)))
@@ -481,7 +485,7 @@ int dgram_check_size(struct dgram_sock *d, const struct dgram_send *s, const str
 static void charge(struct dgram_sock *d, struct pkt *p, const struct ip_path *path)
 {
 	/* What goes through lo arrives before the call returns. */
-	if (path->dev->features & NETDEV_LOOPBACK)
+	if (path->dev->features & NETDEV_LOOPBACK && !p->stamp)
 		return;
 	p->owner = d;
 	p->destroy = sent;
@@ -643,4 +647,13 @@ void dgram_show(const struct dgram_sock *d, struct inet_shown *out)
 	out->wqueue = out->wmem = MAX(atomic_load(&d->wmem), 1u) - 1;
 	out->drops = d->dropped;
 	out->shutdown = (uint8_t)atomic_load(&d->shutdown);
+}
+
+void dgram_meminfo(struct socket *s, uint32_t info[])
+{
+	struct dgram_sock *d = dgram_of(s);
+
+	info[SK_MEMINFO_RMEM_ALLOC] = d->queued;
+	info[SK_MEMINFO_WMEM_ALLOC] = atomic_load(&d->wmem) - 1;
+	info[SK_MEMINFO_DROPS] = d->dropped;
 }

@@ -130,3 +130,4 @@ MUST_CHECK int dgram_output_whole(struct dgram_sock *d, struct pkt *p, const str
 int dgram_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock);
 int dgram_shutdown(struct socket *s, int how);
 int64_t dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg);
+void dgram_meminfo(struct socket *s, uint32_t info[]); /* SO_MEMINFO */

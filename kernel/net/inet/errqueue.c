@@ -2,6 +2,7 @@
 
 #include "net/inet/errqueue.h"
 
+#include "abi/epoll.h"
 #include "abi/errno.h"
 #include "core/clock.h"
 #include "lib/string.h"
@@ -64,6 +65,32 @@ void inet_errq_purge(struct inet_errq *q)
 		free_entry(n);
 }
 
+/* Sends that were copied one after the other are told as a range. */
+static bool joins_locked(struct inet_errq *q, const struct inet_error *e)
+{
+	struct entry *last;
+
+	if (e->ee.ee_origin != SO_EE_ORIGIN_ZEROCOPY || list_is_empty(&q->list))
+		return false;
+	last = list_entry(q->list.prev, struct entry, node);
+	if (last->e.ee.ee_origin != SO_EE_ORIGIN_ZEROCOPY ||
+	    last->e.ee.ee_data + 1 != e->ee.ee_info)
+		return false;
+	last->e.ee.ee_data = e->ee.ee_data;
+	return true;
+}
+
+uint32_t inet_errq_poll(const struct inet_sock *i)
+{
+	uint32_t events = 0;
+
+	if (UNLIKELY(atomic_load_explicit(&i->s.error, memory_order_relaxed)))
+		events = EPOLLERR;
+	if (UNLIKELY(!inet_errq_is_empty(&i->errq)))
+		events |= EPOLLERR | (socket_has(&i->s, SOB_SELECT_ERR_QUEUE) ? EPOLLPRI : 0u);
+	return events;
+}
+
 void inet_errq_add(struct inet_sock *i, const struct inet_error *e, struct pkt *data)
 {
 	struct inet_errq *q = &i->errq;
@@ -80,7 +107,9 @@ void inet_errq_add(struct inet_sock *i, const struct inet_error *e, struct pkt *
 	n->bytes = (uint32_t)sizeof(*n) + (data ? pkt_weight(data) : 0);
 	spin_lock(&q->lock);
 	fits = q->bytes + n->bytes <= i->s.rcvbuf;
-	if (fits) {
+	if (fits && joins_locked(q, e)) {
+		fits = false;
+	} else if (fits) {
 		q->bytes += n->bytes;
 		list_add_tail(&q->list, &n->node);
 	}
@@ -138,7 +167,7 @@ ssize64_t inet_errq_recv(struct inet_sock *i, struct sockmsg *m)
 	if (bytes < len)
 		m->out_flags |= MSG_TRUNC;
 	sockmsg_put_timestamp(m, &i->s, n->time);
-	if (m->name)
+	if (m->name && n->e.ee.ee_origin <= SO_EE_ORIGIN_ICMP6)
 		m->namelen = inet_put_name(i, &n->e.dst, n->e.port, n->e.ifindex, m->name);
 	put_error(i, &n->e, m);
 	m->out_flags |= MSG_ERRQUEUE;

@@ -41,5 +41,15 @@ static inline bool inet_errq_is_empty(const struct inet_errq *q)
 	return *(struct list *const volatile *)&q->list.next == &q->list;
 }
 
+/* EPOLLERR when there is something to be told. */
+uint32_t inet_errq_poll(const struct inet_sock *i);
+
+/* --- timestamp.c --- */
+
+/* p, which is to be sent, will be stamped as flags (SOF_TIMESTAMPING_*) say. */
+void inet_stamp_sent(struct inet_sock *i, struct pkt *p, uint32_t flags);
+/* A send with MSG_ZEROCOPY is over: the user's memory is free again, for it was copied. */
+void inet_tell_copied(struct inet_sock *i);
+
 /* recvmsg(2) with MSG_ERRQUEUE: bytes; -EAGAIN: there is none. */
 ssize64_t inet_errq_recv(struct inet_sock *i, struct sockmsg *m);

@@ -285,6 +285,8 @@ int ip_output(struct pkt *p, const struct ip_send *s)
 			return -EMSGSIZE;
 		}
 		complete_checksum(p, s->proto);
+		if (UNLIKELY(p->stamp != NULL))
+			p->stamp(p);
 		return send_fragments(p, s, v4 ? header : header + IPV6_FRAG_HEADER);
 	}
 	push_header(p, s, s->dont_fragment ? 0 : ip_next_id(), 0, false);

@@ -112,6 +112,8 @@ static ssize64_t ping_send(struct socket *s, struct sockmsg *m)
 	if (!(p = pkt_alloc()))
 		return -ENOBUFS;
 	p->mark = to.c.mark;
+	if (to.c.ts_flags)
+		inet_stamp_sent(inet_of(s), p, to.c.ts_flags);
 	if (!(err = pkt_from_uio(p, m->uio, len)))
 		err = transmit(d, p, &to);
 	else
@@ -165,7 +167,7 @@ static const struct socket_ops ping_ops = {
 	.setsockopt = ping_setsockopt,
 	.getsockopt = ping_getsockopt,
 	.ioctl = dgram_ioctl,
-	.flags = SOCKET_TIMESTAMPS | SOCKET_FILTERS,
+	.meminfo = dgram_meminfo,
 };
 
 static bool is_in_range(uint32_t gid)

@@ -238,6 +238,8 @@ static ssize64_t raw_send(struct socket *s, struct sockmsg *m)
 	if (!(p = pkt_alloc()))
 		return -ENOBUFS;
 	p->mark = to.c.mark;
+	if (to.c.ts_flags)
+		inet_stamp_sent(inet_of(s), p, to.c.ts_flags);
 	if (!(err = pkt_from_uio(p, m->uio, len)))
 		err = send_packet(r, p, &to);
 	else
@@ -402,7 +404,7 @@ static const struct socket_ops raw_ops = {
 	.setsockopt = raw_setsockopt,
 	.getsockopt = raw_getsockopt,
 	.ioctl = dgram_ioctl,
-	.flags = SOCKET_TIMESTAMPS | SOCKET_FILTERS,
+	.meminfo = dgram_meminfo,
 };
 
 int raw_create(int family, int protocol, struct socket **out)

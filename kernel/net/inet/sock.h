@@ -126,7 +126,8 @@ struct inet_control {
 	int16_t ttl, tos;        /* -1: the socket's */
 	uint16_t gso;            /* UDP_SEGMENT; 0: none */
 	uint32_t mark;
-	int8_t dontfrag; /* -1: the socket's */
+	uint32_t ts_flags; /* SOF_TIMESTAMPING_*: the socket's, unless the message has its own */
+	int8_t dontfrag;   /* -1: the socket's */
 };
 /* Reads them over what *c is. v4: the destination is IPv4. 0; -EINVAL; -EPERM. */
 MUST_CHECK int inet_get_control(const struct inet_sock *i, const struct sockmsg *m, bool v4,

@@ -126,7 +126,8 @@ static bool is_unwatched(void)
 
 static bool may_pass(const struct tcp_sock *from, const struct tcp_sock *to)
 {
-	return tcp_direct_ready(&from->c, &to->c) && tcps_may_queue(to->rcvq_bytes) &&
+	return !socket_has(&to->i.s, SOB_TIMESTAMP | SOB_TIMESTAMPNS | SOB_TIMESTAMPING) &&
+	       tcp_direct_ready(&from->c, &to->c) && tcps_may_queue(to->rcvq_bytes) &&
 	       is_unwatched() && is_route_current(from) && from->path.dev == loopback_device;
 }
 

@@ -52,6 +52,8 @@ void tcps_segment(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s, ui
 	struct tcp_store store;
 	struct tcps_after a;
 
+	if (UNLIKELY(socket_has(&t->i.s, SOB_TIMESTAMP | SOB_TIMESTAMPNS | SOB_TIMESTAMPING)))
+		p->time = clock_real();
 	if (UNLIKELY(s->len && !may_take(t, s))) {
 		spin_unlock(&t->lock);
 		pkt_free(p); /* it comes again when there is memory */

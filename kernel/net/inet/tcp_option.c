@@ -8,6 +8,7 @@
 #include "abi/errno.h"
 #include "abi/in.h"
 #include "abi/ioctl.h"
+#include "abi/sock_diag.h"
 #include "core/clock.h"
 #include "lib/string.h"
 #include "net/inet/inet_priv.h"
@@ -176,6 +177,39 @@ void tcps_bit_changed(struct socket *s, uint32_t bit)
 	}
 	tcp_set_keepalive(&t->c, socket_has(s, SOB_KEEPALIVE), now);
 	tcps_unlock_driven(t, now);
+}
+
+/* The window must be able to hold what a reader waits for. */
+static uint32_t limit_rcvlowat(struct tcp_sock *t, uint32_t v)
+{
+	bool fixed = socket_has(&t->i.s, SOB_RCVBUF_SET);
+	uint32_t n = MIN(v, fixed ? t->i.s.rcvbuf / 2 : (uint32_t)tcp_rmem[2] / 2);
+
+	if (!fixed)
+		t->i.s.rcvbuf = MAX(t->i.s.rcvbuf, n * 2);
+	return n;
+}
+
+int tcps_check_option(struct socket *s, int name, uint32_t *v)
+{
+	struct tcp_sock *t = tcps_of(s);
+
+	if (name == SO_ATTACH_FILTER) /* segments through lo may have no headers to look at */
+		return -ENOPROTOOPT;
+	if (name == SO_RCVLOWAT)
+		*v = limit_rcvlowat(t, *v);
+	else if (name == SO_TIMESTAMPING && t->phase != TCPS_OPEN) /* OPT_ID counts bytes */
+		return -EINVAL;
+	return 0;
+}
+
+void tcps_meminfo(struct socket *s, uint32_t info[])
+{
+	struct tcp_sock *t = tcps_of(s);
+
+	info[SK_MEMINFO_RMEM_ALLOC] = t->rcvq_bytes;
+	if (t->phase == TCPS_OPEN)
+		info[SK_MEMINFO_WMEM_ALLOC] = info[SK_MEMINFO_WMEM_QUEUED] = tcps_queued(t);
 }
 
 int tcps_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len)

@@ -24,6 +24,7 @@ struct reading {
 	size_t copied, target;
 	uint32_t seq; /* next byte */
 	bool peek, fault;
+	nsec_t time;       /* when the last of it came; 0: nobody asked */
 	struct list spent; /* packets that were read */
 };
 
@@ -108,6 +109,7 @@ static void copy_queue(struct reading *r)
 			put = pkt_to_uio(p, tcp_cb(p)->skip + (r->seq - tcp_cb(p)->seq), u, n);
 		}
 		r->fault = put < n;
+		r->time = p->time;
 		r->copied += put;
 		r->seq += (uint32_t)put;
 		spin_lock(&t->lock);
@@ -283,6 +285,8 @@ ssize64_t tcps_recvmsg(struct socket *s, struct sockmsg *m)
 	struct reading r = { .t = t, .m = m, .peek = m->flags & MSG_PEEK };
 	ssize64_t n;
 
+	if (UNLIKELY(m->flags & MSG_ERRQUEUE))
+		return inet_errq_recv(&t->i, m);
 	if (t->phase == TCPS_LISTEN || (t->phase == TCPS_IDLE && t->call == TCPS_UNCONNECTED))
 		return -ENOTCONN;
 	if (UNLIKELY(m->flags & MSG_OOB))
@@ -295,6 +299,8 @@ ssize64_t tcps_recvmsg(struct socket *s, struct sockmsg *m)
 	if (n > 0 && !r.peek)
 		made_room(t);
 	pkt_free_list(&r.spent);
+	if (UNLIKELY(r.time) && n > 0)
+		sockmsg_put_timestamp(m, s, r.time);
 	if (UNLIKELY(t->inq) && n >= 0)
 		sockmsg_put_control(m, IPPROTO_TCP, TCP_CM_INQ,
 				    &(int32_t){ (int32_t)tcps_readable(t) }, sizeof(int32_t));

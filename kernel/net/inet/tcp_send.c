@@ -202,5 +202,7 @@ ssize64_t tcps_sendmsg(struct socket *s, struct sockmsg *m)
 	else
 		n = send_all(t, m);
 	mutex_unlock(&t->writing);
+	if (UNLIKELY(m->flags & MSG_ZEROCOPY) && n > 0 && socket_has(s, SOB_ZEROCOPY))
+		inet_tell_copied(&t->i);
 	return n;
 }

@@ -319,9 +319,7 @@ static uint32_t poll(struct socket *s, struct poll_ctx *ctx)
 		if (t->urg == TCPS_URG_VALID)
 			events |= EPOLLPRI;
 	}
-	if (atomic_load(&s->error))
-		events |= EPOLLERR;
-	return events;
+	return events | inet_errq_poll(&t->i);
 }
 
 static const struct socket_ops tcp_ops = {
@@ -338,6 +336,8 @@ static const struct socket_ops tcp_ops = {
 	.poll = poll,
 	.setsockopt = tcps_setsockopt,
 	.bit_changed = tcps_bit_changed,
+	.check_option = tcps_check_option,
+	.meminfo = tcps_meminfo,
 	.getsockopt = tcps_getsockopt,
 	.ioctl = tcps_ioctl,
 	.flags = SOCKET_SIGPIPE,

@@ -269,6 +269,8 @@ MUST_CHECK bool tcps_timewait_yield(struct tcp_ep *ep, bool loopback, uint32_t *
 ssize64_t tcps_sendmsg(struct socket *s, struct sockmsg *m);
 ssize64_t tcps_recvmsg(struct socket *s, struct sockmsg *m);
 void tcps_bit_changed(struct socket *s, uint32_t bit);
+int tcps_check_option(struct socket *s, int name, uint32_t *v);
+void tcps_meminfo(struct socket *s, uint32_t info[]);
 int tcps_setsockopt(struct socket *s, int level, int name, uaddr_t val, uint32_t len);
 int tcps_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len);
 int64_t tcps_ioctl(struct socket *s, unsigned cmd, uint64_t arg);

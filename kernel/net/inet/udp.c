@@ -371,7 +371,8 @@ static const struct socket_ops udp_ops = {
 	.setsockopt = udp_setsockopt,
 	.getsockopt = udp_getsockopt,
 	.ioctl = dgram_ioctl,
-	.flags = SOCKET_TIMESTAMPS | SOCKET_FILTERS | SOCKET_PEEK_OFF,
+	.meminfo = dgram_meminfo,
+	.flags = SOCKET_PEEK_OFF,
 };
 
 int udp_create(int family, int protocol, struct socket **out)

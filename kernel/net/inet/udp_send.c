@@ -44,6 +44,8 @@ static int transmit(struct udp_sock *u, struct pkt *p, const struct dgram_send *
 		ip_set_checksum(p, how, CHECKSUM_AT);
 	p->mark = to->c.mark;
 	p->priority = i->s.priority;
+	if (UNLIKELY(to->c.ts_flags))
+		inet_stamp_sent(&u->d.i, p, to->c.ts_flags);
 	err = dgram_output(&u->d, p, how);
 	if (LIKELY(!err))
 		net_count_udp(u->is_lite, !v4, OutDatagrams);
@@ -167,5 +169,7 @@ ssize64_t udp_send(struct socket *s, struct sockmsg *m)
 		err = send_message(u, p, &to);
 	else
 		pkt_free(p);
+	if (UNLIKELY(m->flags & MSG_ZEROCOPY) && !err && len && socket_has(s, SOB_ZEROCOPY))
+		inet_tell_copied(&u->d.i);
 	return err ? err : (ssize64_t)len;
 }

@@ -10,7 +10,9 @@
 
 #include "abi/epoll.h"
 #include "abi/errno.h"
+#include "core/epoch.h"
 #include "lib/string.h"
+#include "net/filter.h"
 #include "net/netlink/sock_priv.h"
 #include "pmm/slab.h"
 #include "vfs/cred.h"
@@ -24,11 +26,36 @@ static struct netlink_protocol_ops *protocols; /* immutable after boot */
 
 /* --- queues --- */
 
+static const void *bytes_of(const void *ctx, uint32_t block)
+{
+	(void)block;
+	return ((const struct nlmsgs *)ctx)->data;
+}
+
+/* SO_ATTACH_FILTER: whether m is wanted; it may be shortened. */
+static bool passes_filter(struct netlink_sock *n, struct nlmsgs *m)
+{
+	struct filter_bytes b = { .at = bytes_of, .ctx = m, .n = m->len, .block = UINT32_MAX };
+	uint32_t keep;
+
+	if (LIKELY(!atomic_load_explicit(&n->s.filter, memory_order_relaxed)))
+		return true;
+	epoch_enter();
+	keep = socket_filter_bytes(&n->s, &b);
+	epoch_exit();
+	m->len = MIN(m->len, keep);
+	return keep != 0;
+}
+
 bool nl_enqueue(struct netlink_sock *n, struct nlmsgs *m, bool limited)
 {
 	uint32_t bytes = m->size + OVERHEAD;
 	bool fits;
 
+	if (UNLIKELY(!passes_filter(n, m))) {
+		nlmsgs_free(m);
+		return true;
+	}
 	spin_lock(&n->lock);
 	fits = !limited || n->queued == 0 || n->queued + bytes <= n->s.rcvbuf;
 	if (fits) {

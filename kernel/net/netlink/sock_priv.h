@@ -44,7 +44,8 @@ static inline bool nl_has_option(const struct netlink_sock *n, uint32_t o)
 	return atomic_load_explicit(&n->options, memory_order_relaxed) & o;
 }
 
-/* sock.c. True: queued. False: the queue is full, m is still the caller's. */
+/* sock.c. True: queued, or its filter wants none of it. False: the queue is full, m is still the
+ * caller's. */
 MUST_CHECK bool nl_enqueue(struct netlink_sock *n, struct nlmsgs *m, bool limited);
 void nl_wake_reader(struct netlink_sock *n);
 

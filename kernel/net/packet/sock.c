@@ -184,6 +184,7 @@ static void put_ancillary(struct packet_sock *k, const struct pkt *p, struct soc
 	if (k->auxdata)
 		sockmsg_put_control(m, SOL_PACKET, PACKET_AUXDATA, &a, sizeof(a));
 	sockmsg_put_timestamp(m, &k->s, p->time);
+	sockmsg_put_mark(m, &k->s, p->mark);
 }
 
 static bool is_readable(struct socket *s)
@@ -291,6 +292,8 @@ static ssize64_t send(struct socket *s, struct sockmsg *m)
 	most = to.dev->mtu + (s->type == SOCK_RAW ? ETH_HEADER : 0u);
 	if (s->type == SOCK_RAW && n < ETH_HEADER)
 		return -EINVAL;
+	if (s->type == SOCK_RAW && socket_has(s, SOB_NOFCS)) /* every device adds its own */
+		return -EPROTONOSUPPORT;
 	if (n > most)
 		return -EMSGSIZE;
 	if (!(p = pkt_alloc()))
@@ -430,7 +433,7 @@ static const struct socket_ops packet_ops = {
 	.setsockopt = packet_setsockopt,
 	.getsockopt = packet_getsockopt,
 	.mmap = packet_mmap,
-	.flags = SOCKET_TIMESTAMPS | SOCKET_FILTERS | SOCKET_INOUT,
+	.flags = SOCKET_INOUT,
 };
 
 static int create(int type, int protocol, struct socket **out)

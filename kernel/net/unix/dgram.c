@@ -225,6 +225,11 @@ static int send_to(struct unix_sock *u, const struct sockmsg *m, struct unix_msg
 
 	if (err)
 		return err;
+	if (UNLIKELY(!unix_msg_passes(msg, to))) { /* sent, as far as the sender hears */
+		unix_put(to);
+		unix_msg_free(msg);
+		return 0;
+	}
 	unix_scm_attach(scm, u, to, msg);
 	while ((err = deliver(u, to, msg)) == -EAGAIN)
 		if ((err = socket_wait(&to->s, &to->room, queue_has_room, deadline)))

@@ -7,6 +7,8 @@
 
 #include "abi/epoll.h"
 #include "abi/errno.h"
+#include "core/epoch.h"
+#include "net/filter.h"
 #include "net/unix/unix_priv.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
@@ -108,6 +110,30 @@ int unix_msg_create(struct unix_sock *sender, struct uio *u, uint32_t len, struc
 	atomic_fetch_add_explicit(&sender->wmem, m->weight, memory_order_relaxed);
 	*out = m;
 	return 0;
+}
+
+static const void *block_of(const void *ctx, uint32_t block)
+{
+	const struct unix_msg *m = ctx;
+
+	return m->nblocks ? page_va(m->block[block]) : inline_bytes(m);
+}
+
+bool unix_msg_passes(struct unix_msg *m, const struct unix_sock *to)
+{
+	struct filter_bytes b = { .at = block_of,
+				  .ctx = m,
+				  .n = m->len,
+				  .block = m->nblocks ? (uint32_t)block_bytes(m) : UINT32_MAX };
+	uint32_t keep;
+
+	if (LIKELY(!atomic_load_explicit(&to->s.filter, memory_order_relaxed)))
+		return true;
+	epoch_enter();
+	keep = socket_filter_bytes(&to->s, &b);
+	epoch_exit();
+	m->len = MIN(m->len, keep);
+	return keep != 0;
 }
 
 void unix_msg_free(struct unix_msg *m)

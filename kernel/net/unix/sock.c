@@ -329,7 +329,7 @@ const struct socket_ops unix_stream_ops = {
 	.getsockopt = unix_getsockopt,
 	.ioctl = unix_ioctl,
 	.show_fdinfo = unix_show_fdinfo,
-	.flags = SOCKET_SIGPIPE | SOCKET_PEEK_OFF | SOCKET_TIMESTAMPS,
+	.flags = SOCKET_SIGPIPE | SOCKET_PEEK_OFF,
 };
 
 const struct socket_ops unix_seqpacket_ops = {
@@ -349,7 +349,7 @@ const struct socket_ops unix_seqpacket_ops = {
 	.getsockopt = unix_getsockopt,
 	.ioctl = unix_ioctl,
 	.show_fdinfo = unix_show_fdinfo,
-	.flags = SOCKET_PEEK_OFF | SOCKET_TIMESTAMPS,
+	.flags = SOCKET_PEEK_OFF,
 };
 
 const struct socket_ops unix_dgram_ops = {
@@ -367,7 +367,7 @@ const struct socket_ops unix_dgram_ops = {
 	.getsockopt = unix_getsockopt,
 	.ioctl = unix_ioctl,
 	.show_fdinfo = unix_show_fdinfo,
-	.flags = SOCKET_PEEK_OFF | SOCKET_TIMESTAMPS,
+	.flags = SOCKET_PEEK_OFF,
 };
 
 void unix_init(void)

@@ -179,6 +179,8 @@ int unix_pair(struct socket *a, struct socket *b);
 /* A message of the next len bytes of u, charged to `sender`. -ENOMEM, -EFAULT. */
 MUST_CHECK int unix_msg_create(struct unix_sock *sender, struct uio *u, uint32_t len,
 			       struct unix_msg **out);
+/* What the filter of its receiver keeps of a datagram: false, nothing. */
+MUST_CHECK bool unix_msg_passes(struct unix_msg *m, const struct unix_sock *to);
 void unix_msg_free(struct unix_msg *m); /* may sleep */
 /* Copies n bytes from off to u: as uio_put(). */
 size_t unix_msg_read(const struct unix_msg *m, uint32_t off, struct uio *u, size_t n);

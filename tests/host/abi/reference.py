@@ -10,7 +10,7 @@ UAPI = """
     linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h
     linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/sockios.h linux/fs.h linux/futex.h
     linux/genetlink.h linux/hdreg.h linux/inet_diag.h linux/inotify.h linux/ioctl.h linux/ipc.h linux/kd.h linux/limits.h linux/magic.h
-    linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/msg.h linux/sem.h linux/shm.h linux/netlink_diag.h linux/nsfs.h linux/openat2.h
+    linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/msg.h linux/sem.h linux/shm.h linux/net_tstamp.h linux/netlink_diag.h linux/nsfs.h linux/openat2.h
     linux/personality.h linux/pidfd.h linux/prctl.h linux/random.h linux/reboot.h
     linux/resource.h linux/rseq.h linux/rtc.h linux/sched.h linux/sched/types.h linux/seccomp.h
     linux/securebits.h linux/signal.h linux/signalfd.h linux/sock_diag.h linux/stat.h linux/sysinfo.h linux/time.h
@@ -28,6 +28,8 @@ GENERIC_CALLS = "RENAMEAT SET_GET_RLIMIT NEW_STAT SYS_CLONE3 MEMFD_SECRET".split
 # abi structure: (headers, its name there, {our member: theirs, or None where there is none}).
 # Members that begin with __ are padding and are only compared if listed.
 STRUCTS = {
+    "abi_so_timestamping": ("linux/net_tstamp.h", "struct so_timestamping", {}),
+    "abi_sock_txtime": ("linux/net_tstamp.h", "struct sock_txtime", {}),
     "abi_acl_entry": ("linux/posix_acl_xattr.h", "struct posix_acl_xattr_entry", {}),
     "abi_acl_header": ("linux/posix_acl_xattr.h", "struct posix_acl_xattr_header", {}),
     "abi_rtc_time": ("linux/rtc.h", "struct rtc_time", {}),
