@@ -122,7 +122,6 @@ TEST(dummy_links_come_and_go_with_sockets_bound_to_them)
 	close(fd);
 }
 
-<<<<<<< HEAD
 struct found {
 	int index;
 	unsigned n;
@@ -254,7 +253,8 @@ TEST(packet_sockets_are_listed)
 	CHECK_EQ(((struct nlmsgerr *)NLMSG_DATA((struct nlmsghdr *)buf))->error, -EINVAL);
 	close(packets);
 	close(fd);
-=======
+}
+
 /* A connection to one's own link-local address: the listener is bound to the link, through lo though it all goes. */
 TEST_TIMED(a_machine_reaches_itself_on_its_link, 40)
 {
@@ -294,5 +294,4 @@ TEST_TIMED(a_machine_reaches_itself_on_its_link, 40)
 	CHECK_EQ(recvfrom(s, b, 4, 0, (void *)&from, &len), 1);
 	CHECK_EQ(from.sin6_scope_id, index);
 	CHECK_EQ(nl_link(fd, RTM_DELLINK, 0, "dm0", NULL), 0);
->>>>>>> 147c5b2 (docs: programs that were run: busybox whole, psutil, languages, tools; a test of one's own link)
 }
