@@ -235,15 +235,15 @@ static int find_path(const struct ip_flow *flow, struct ip_path *out, const stru
 	return err;
 }
 
-/* What the route leaves open. IPv6: what a router said of the link. */
-static void complete(struct ip_path *out, bool v4)
+/* IPv6: what a router said of the link. */
+static NOINLINE void heed_router(struct ip_path *out)
 {
-	const struct inet_conf *conf = v4 ? NULL : inet_conf_of(out->dev);
+	const struct inet_conf *conf = inet_conf_of(out->dev);
 
-	if (conf && conf->mtu6)
+	if (conf->mtu6)
 		out->mtu = MIN(out->mtu, conf->mtu6);
 	if (!out->hops)
-		out->hops = conf ? (uint8_t)conf->hop_limit : HOPS;
+		out->hops = (uint8_t)conf->hop_limit;
 }
 
 int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **found)
@@ -266,7 +266,10 @@ int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct 
 	if (!addr_is4(&to.dst) && ipv6_is_link_local(&to.dst) && !to.oif &&
 	    out->type != ROUTE_LOCAL)
 		return -EINVAL;
-	complete(out, addr_is4(&to.dst));
+	if (!addr_is4(&to.dst))
+		heed_router(out);
+	else if (!out->hops)
+		out->hops = HOPS;
 	out->generation = generation;
 	out->confirmed = 0;
 	out->mtu = inet_pmtu_get(&to.dst, out->mtu);
