@@ -290,10 +290,17 @@ static void attribute(struct message *m, struct input *in, unsigned depth)
 			m->bytes[v] = (uint8_t)(m->len - v);
 		break;
 	default:
-		if (arg & 0x80)
+		if (arg & 0x80) {
 			filter(m, in);
-		else
+		} else if (arg & 0x40) { /* a kind of links */
+			struct abi_nlattr kind_name = { 9, IFLA_INFO_KIND };
+
+			a.nla_type = IFLA_LINKINFO;
+			put(m, &kind_name, sizeof(kind_name));
+			put(m, "dummy", 5);
+		} else {
 			put(m, &arg, 1);
+		}
 		break;
 	}
 	a.nla_len = (uint16_t)(m->len - at);
