@@ -167,11 +167,9 @@ struct process {
 	uint64_t inblock, oublock;
 	nsec_t start_time; /* CLOCK_MONOTONIC; immutable */
 	nsec_t start_boottime;
-	struct mutex exec_lock; /* EXEC: image and credentials change together */
-	int oom_score_adj;      /* racy */
-	int oom_score_adj_min;  /* racy; as low as it may go without CAP_SYS_RESOURCE */
-	/* Who logged in, for the audit trail, and as the how manieth. Racy; valid if the session is
-	 * not 0. */
+	struct mutex exec_lock;               /* EXEC: image and credentials change together */
+	int oom_score_adj, oom_score_adj_min; /* racy; min: without CAP_SYS_RESOURCE */
+	/* Racy. Who logged in, for the audit trail, and as the how manieth: 0: not valid. */
 	uint32_t login_uid, login_session;
 	struct epoch_head epoch;
 };

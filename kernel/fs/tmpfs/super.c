@@ -299,7 +299,8 @@ static void tmpfs_kill(struct superblock *sb)
 	while (!list_is_empty(&s->inodes)) {
 		struct inode *i = &list_first(&s->inodes, struct tmpfs_inode, all)->vfs;
 
-		/* The watches' references are put; one more, as the root has no entry that holds it. */
+		/* The watches' references are put; one more, as the root has no entry that holds
+		 * it. */
 		if (UNLIKELY(atomic_load(&i->marks) != NULL)) {
 			inode_get(i);
 			fsnotify_inode_gone(i, IN_UNMOUNT);
