@@ -16,6 +16,10 @@
 #include <pty.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -46,6 +50,7 @@ struct call {
 #define PAGE   4096ull
 #define NOBODY 65534
 #define SELF   0x5e1f0000ull /* stands for the child's number; SELF + 1 for its negative */
+#define OBJECT (SELF + 2)    /* for the number of root's System V object of the call's kind */
 
 enum { AREA_NONE = BASE, AREA_GOOD = BASE + PAGE, AREA_END = BASE + 5 * PAGE, AREA_RO = BASE + 6 * PAGE, AREA_HOLE = BASE + 8 * PAGE };
 
@@ -76,6 +81,7 @@ static const uint64_t sizes[] = { 0, 1, 2, 4, 7, 8, 16, 4095, 4096, 4097, INT_MA
 static const uint64_t delays[] = { 0, 1, 2, INT_MAX, 0x80000000, UINT32_MAX };
 static const uint64_t numbers[] = { 0, 1, 2, 3, 5, 8, 16, 64, 65, 1000, 4096, INT_MAX, 0x80000000, UINT32_MAX };
 static const uint64_t pids[] = { 0, 1, SELF, SELF + 1, 4000001, INT_MAX, 0x80000000, UINT32_MAX };
+static const uint64_t objects[] = { OBJECT, INT_MAX, 0x80000000, UINT32_MAX };
 static const uint64_t sigs[] = { 0, 1, SIGKILL, SIGUSR1, SIGSTOP, SIGCHLD, SIGCONT, SIGTSTP, 32, 33, 34, 64, 65, 128, INT_MAX, UINT32_MAX };
 static const uint64_t modes[] = { 0, 0777, 01777, 07777, 0100644, 040755, 0120777, 010644, 0140644, 0170000, 020644, 0x80000000, UINT32_MAX };
 static const uint64_t clocks[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, INT_MAX, 0x80000000, (uint32_t)-2, (uint32_t)-6, (uint32_t)-3, (uint32_t)-8 };
@@ -212,6 +218,8 @@ static uint64_t default_of(int kind)
 	}
 	if (kind == K_uid || kind == K_gid)
 		return NOBODY;
+	if (kind == K_ipcid)
+		return OBJECT;
 	return 0;
 }
 
@@ -300,6 +308,7 @@ static size_t values_of(int kind, uint64_t *v)
 	case K_uid:
 	case K_gid: return COPY(modes);
 	case K_clockid: return COPY(clocks);
+	case K_ipcid: return COPY(objects);
 	case K_msec: return COPY(delays);
 	default: return COPY(numbers);
 	}
@@ -342,15 +351,47 @@ static void enter_case(const struct call *c, bool is_root)
 	}
 }
 
+static int object;
+
+/* What shmat, semop, msgrcv … are about: those who try may not use it. Made anew for each call. */
+static void make_object(const char *call)
+{
+	if (starts(call, "shm"))
+		CHECK_OK(object = shmget(IPC_PRIVATE, PAGE, 0600));
+	else if (starts(call, "sem"))
+		CHECK_OK(object = semget(IPC_PRIVATE, 3, 0600));
+	else if (starts(call, "msg"))
+		CHECK_OK(object = msgget(IPC_PRIVATE, 0600));
+}
+
+static void remove_object(const char *call)
+{
+	if (starts(call, "shm"))
+		CHECK_OK(shmctl(object, IPC_RMID, NULL));
+	else if (starts(call, "sem"))
+		CHECK_OK(semctl(object, 0, IPC_RMID));
+	else if (starts(call, "msg"))
+		CHECK_OK(msgctl(object, IPC_RMID, NULL));
+}
+
+static uint64_t meant(uint64_t value)
+{
+	switch (value) {
+	case SELF: return (uint64_t)getpid();
+	case SELF + 1: return (uint64_t)-getpid();
+	case OBJECT: return (uint64_t)object;
+	default: return value;
+	}
+}
+
 static __attribute__((noreturn)) void run_case(const struct call *c, const uint64_t *args, bool is_root)
 {
 	uint64_t a[6] = { 0 }, status[6] = { 0 };
-	pid_t self = getpid();
 	long r;
 
 	enter_case(c, is_root);
 	for (int i = 0; i < c->nargs; i++)
-		a[i] = args[i] == SELF ? (uint64_t)self : args[i] == SELF + 1 ? (uint64_t)-self : args[i];
+		a[i] = meant(args[i]);
 	r = raw(c->nr, a);
 	/* By hand: the call may have taken away what libc stands on. */
 	status[0] = !c->nofail && r < 0 && r > -4096 ? (uint64_t)-r : 0;
@@ -616,6 +657,7 @@ static void run_call(int index)
 	if (is_excluded(c->name, -1))
 		return;
 	set_up();
+	make_object(c->name);
 	for (int arg = 0; arg < (c->nargs ? c->nargs : 1); arg++) {
 		if (is_excluded(c->name, arg))
 			continue;
@@ -628,6 +670,7 @@ static void run_call(int index)
 		}
 		judge(c, arg, &r);
 	}
+	remove_object(c->name);
 }
 
 #define ONE(name, index) TEST_TIMED(badargs_##name, 60) { run_call(index); }

@@ -1,4 +1,5 @@
 /* adjtimex(2), clock_adjtime(2), and the setting of the wall clock. */
+#define _GNU_SOURCE
 #include <linux/rtc.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
