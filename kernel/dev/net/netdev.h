@@ -55,7 +55,7 @@ struct netdev {
 	_Atomic unsigned flags; /* IFF_* */
 	_Atomic bool carrier;
 	_Atomic unsigned busy; /* queues of its that are long: whoever can wait, waits */
-	unsigned speed; /* Mbit/s; 0: unknown */
+	unsigned speed;        /* Mbit/s; 0: unknown */
 	const struct netdev_ops *ops;
 	const char *driver, *bus;   /* for ethtool -i and /sys */
 	void *priv;                 /* the driver's */

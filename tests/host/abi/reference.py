@@ -11,6 +11,7 @@ UAPI = """
     linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/sockios.h linux/fs.h linux/futex.h
     linux/genetlink.h linux/hdreg.h linux/inet_diag.h linux/inotify.h linux/ioctl.h linux/ipc.h linux/kd.h linux/limits.h linux/magic.h
     linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/msg.h linux/sem.h linux/shm.h linux/net_tstamp.h linux/netlink_diag.h linux/nsfs.h linux/openat2.h
+    linux/gen_stats.h linux/if_addrlabel.h linux/netconf.h linux/packet_diag.h linux/pkt_sched.h
     linux/personality.h linux/pidfd.h linux/prctl.h linux/random.h linux/reboot.h
     linux/resource.h linux/rseq.h linux/rtc.h linux/sched.h linux/sched/types.h linux/seccomp.h
     linux/securebits.h linux/signal.h linux/signalfd.h linux/sock_diag.h linux/stat.h linux/sysinfo.h linux/time.h
@@ -28,6 +29,15 @@ GENERIC_CALLS = "RENAMEAT SET_GET_RLIMIT NEW_STAT SYS_CLONE3 MEMFD_SECRET".split
 # abi structure: (headers, its name there, {our member: theirs, or None where there is none}).
 # Members that begin with __ are padding and are only compared if listed.
 STRUCTS = {
+    "abi_gnet_stats_basic": ("linux/gen_stats.h", "struct gnet_stats_basic", {}),
+    "abi_gnet_stats_queue": ("linux/gen_stats.h", "struct gnet_stats_queue", {}),
+    "abi_ifaddrlblmsg": ("linux/if_addrlabel.h", "struct ifaddrlblmsg", {}),
+    "abi_netconfmsg": ("linux/netconf.h", "struct netconfmsg", {}),
+    "abi_packet_diag_info": ("linux/packet_diag.h", "struct packet_diag_info", {}),
+    "abi_packet_diag_msg": ("linux/packet_diag.h", "struct packet_diag_msg", {}),
+    "abi_packet_diag_req": ("linux/packet_diag.h", "struct packet_diag_req", {}),
+    "abi_tc_prio_qopt": ("linux/pkt_sched.h", "struct tc_prio_qopt", {}),
+    "abi_tcmsg": ("linux/rtnetlink.h", "struct tcmsg", {}),
     "abi_so_timestamping": ("linux/net_tstamp.h", "struct so_timestamping", {}),
     "abi_sock_txtime": ("linux/net_tstamp.h", "struct sock_txtime", {}),
     "abi_acl_entry": ("linux/posix_acl_xattr.h", "struct posix_acl_xattr_entry", {}),
