@@ -465,12 +465,11 @@ void tcps_listener_input(struct tcp_sock *l, struct pkt *p, const struct tcp_seg
 }
 
 /* SYN-ACKs again, to those who have not answered. */
-void tcps_listener_timer(struct tcp_sock *l, nsec_t now)
+void tcps_listener_timer_locked(struct tcp_sock *l, nsec_t now)
 {
 	struct tcp_request *r, *n;
 	nsec_t next = NSEC_MAX;
 
-	spin_lock(&l->lock);
 	list_for_each_safe (r, n, &l->requests, node) {
 		if (r->r.resend_at <= now) {
 			if (!tcp_req_timer(&r->r)) {
@@ -482,7 +481,6 @@ void tcps_listener_timer(struct tcp_sock *l, nsec_t now)
 		next = MIN(next, r->r.resend_at);
 	}
 	tcps_timer_set(&l->timer, next == NSEC_MAX ? next : MAX(next, now + TIMER_STEP));
-	spin_unlock(&l->lock);
 }
 
 /* --- the calls --- */

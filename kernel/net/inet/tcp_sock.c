@@ -38,18 +38,22 @@ static struct slab_cache *sock_cache;
 static struct inet_table ports;
 static const struct socket_ops tcp_ops;
 
+/* The timer of a listener may fire when it is none any more; a socket that is not open has no
+ * deadlines to look at. */
 static void fire(struct tcps_timer *timer, nsec_t now)
 {
 	struct tcp_sock *t = container_of(timer, struct tcp_sock, timer);
 	struct tcps_after a;
 
-	if (t->phase == TCPS_LISTEN) {
-		tcps_listener_timer(t, now);
-		return;
-	}
 	spin_lock(&t->lock);
 	now = clock_mono(); /* not before another CPU's step: timestamps do not run back */
-	if (t->phase == TCPS_OPEN && now >= tcp_deadline(&t->c))
+	if (t->phase != TCPS_OPEN) {
+		if (t->phase == TCPS_LISTEN)
+			tcps_listener_timer_locked(t, now);
+		spin_unlock(&t->lock);
+		return;
+	}
+	if (now >= tcp_deadline(&t->c))
 		tcp_timer(&t->c, now);
 	tcps_drive(t, now, &a);
 	spin_unlock(&t->lock);
@@ -74,6 +78,7 @@ struct tcp_sock *tcps_alloc(int family)
 	list_init(&t->children);
 	list_init(&t->child_node);
 	t->c.state = TCP_CLOSE;
+	t->c.rexmit_at = t->c.delack_at = t->c.keep_at = t->c.linger_at = NSEC_MAX;
 	t->tune = tcp_default_tune;
 	t->reno = tcp_default_reno;
 	return t;

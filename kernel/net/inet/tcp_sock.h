@@ -232,7 +232,7 @@ bool tcps_request_input(struct tcp_request *r, struct pkt *p, const struct tcp_s
 			uint32_t header);
 /* The next listener after *cursor, as tcps_next(). */
 struct tcp_sock *tcps_next_listener(uint64_t *cursor);
-void tcps_listener_timer(struct tcp_sock *l, nsec_t now);
+void tcps_listener_timer_locked(struct tcp_sock *l, nsec_t now);
 void tcps_listener_close(struct tcp_sock *l);
 int tcps_listen(struct socket *s, uint32_t backlog);
 int tcps_accept(struct socket *s, bool nonblock, struct socket **out);
