@@ -176,7 +176,10 @@ int tcp_send(struct tcp_conn *c, uint32_t len, bool urgent)
 
 uint32_t tcp_send_head(const struct tcp_conn *c)
 {
-	return seq_min(seq_max(c->snd_una, c->iss + 1), c->snd_end);
+	/* Not by comparing with iss: that lies ahead again when 2 GiB have been sent. */
+	bool syn = c->snd_una == c->iss && !c->n.bytes_acked;
+
+	return seq_min(syn ? c->iss + 1 : c->snd_una, c->snd_end);
 }
 
 uint32_t tcp_unsent(const struct tcp_conn *c)

@@ -56,7 +56,7 @@ static void sent(struct tcp_conn *c, uint32_t n, nsec_t now)
 	uint32_t segments = n <= c->mss ? 1 : DIV_ROUND_UP(n, c->mss);
 
 	tcp_runs_skip(&c->runs, n);
-	c->snd_una = c->snd_nxt = c->snd_up = c->snd_sml = c->snd_nxt + n;
+	c->snd_una = c->snd_nxt = c->snd_up = c->snd_sml = c->reo_round = c->snd_nxt + n;
 	c->retries = c->probes = c->keep_probes = c->backoff = 0;
 	c->override_sws = false;
 	c->events |= TCP_EV_ACKED;
