@@ -1,8 +1,4 @@
-// sources: kernel/net/tcp/ack.c kernel/net/tcp/cc.c kernel/net/tcp/conn.c kernel/net/tcp/direct.c
-// kernel/net/tcp/info.c kernel/net/tcp/input.c kernel/net/tcp/listen.c kernel/net/tcp/output.c
-// kernel/net/tcp/receive.c kernel/net/tcp/recovery.c kernel/net/tcp/rtt.c kernel/net/tcp/runs.c
-// kernel/net/tcp/timer.c kernel/net/tcp/timewait.c kernel/net/tcp/segment.c kernel/net/checksum.c
-// kernel/lib/siphash.c
+// sources: kernel/net/tcp/ack.c kernel/net/tcp/cc.c kernel/net/tcp/conn.c kernel/net/tcp/direct.c kernel/net/tcp/info.c kernel/net/tcp/input.c kernel/net/tcp/listen.c kernel/net/tcp/output.c kernel/net/tcp/receive.c kernel/net/tcp/recovery.c kernel/net/tcp/rtt.c kernel/net/tcp/runs.c kernel/net/tcp/timer.c kernel/net/tcp/timewait.c kernel/net/tcp/segment.c kernel/net/checksum.c kernel/lib/siphash.c
 /* Two machines over a simulated network: every byte compared, and how long recovery takes. */
 #include "tcp_sim.h"
 
@@ -44,15 +40,13 @@ static void run_random(uint64_t seed, bool direct)
 		e->rcvbuf = sim_random(m) % 3 ? SIM_RECV : 3000 + sim_random(m) % 30000;
 		e->read_max = sim_random(m) % 4 ? 0 : 500 + sim_random(m) % 3000;
 		e->read_stall_to = sim_random(m) % 4 ? 0 : sim_random(m) % 5000 * MS;
-		e->cfg.iss =
-			sim_random(m) % 2 ? sim_random(m) : 0xffffffffu - sim_random(m) % 100000;
+		e->cfg.iss = sim_random(m) % 2 ? sim_random(m) : 0xffffffffu - sim_random(m) % 100000;
 		e->cfg.sack = sim_random(m) % 4;
 		e->cfg.timestamps = sim_random(m) % 4;
 		e->cfg.wscale = sim_random(m) % 4;
 		e->cfg.ecn = sim_random(m) % 2;
 		e->cfg.reno = sim_random(m) % 3 == 0;
-		e->cfg.mss = e->cfg.path_mss =
-			(uint16_t)(sim_random(m) % 3 ? 1460 : 100 + sim_random(m) % 9000);
+		e->cfg.mss = e->cfg.path_mss = (uint16_t)(sim_random(m) % 3 ? 1460 : 100 + sim_random(m) % 9000);
 		e->cfg.recv_space = e->rcvbuf;
 		e->close_when_done = true;
 	}
@@ -66,8 +60,7 @@ static void run_random(uint64_t seed, bool direct)
 	sim_connect(m);
 	ok = sim_run(m, 3000 * NSEC_PER_SEC);
 	if (!ok)
-		print_message("seed %llu: %llu of %llu, %llu of %llu at %lld ms, states %d %d "
-			      "error %d %d\n",
+		print_message("seed %llu: %llu of %llu, %llu of %llu at %lld ms, states %d %d error %d %d\n",
 			      (unsigned long long)seed, (unsigned long long)m->e[1].received,
 			      (unsigned long long)m->e[0].to_send,
 			      (unsigned long long)m->e[0].received,
@@ -173,8 +166,10 @@ static void head_of_a_long_stream(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(transfer_clean),        cmocka_unit_test(transfer_random),
-		cmocka_unit_test(transfer_direct),       cmocka_unit_test(direct_counts),
+		cmocka_unit_test(transfer_clean),
+		cmocka_unit_test(transfer_random),
+		cmocka_unit_test(transfer_direct),
+		cmocka_unit_test(direct_counts),
 		cmocka_unit_test(head_of_a_long_stream),
 	};
 
