@@ -156,9 +156,8 @@ static void head_of_a_long_stream(void **state)
 		assert_true(sim_step(m));
 	for (uint64_t sent = 0; sent < 5ull << 30; sent += 1 << 20) {
 		assert_int_equal(tcp_send(a, 1 << 20, false), 0);
-		tcp_direct(a, b, 1 << 20, m->now);
 		assert_int_equal(tcp_send_head(a), a->snd_una);
-		assert_int_equal(tcp_send_head(a), a->snd_end);
+		tcp_direct(a, b, 1 << 20, m->now);
 	}
 	sim_free(m);
 }
