@@ -116,6 +116,11 @@ class Process:
         except subprocess.TimeoutExpired:
             return False
 
+    @property
+    def killer(self) -> int:
+        """The signal that ended it; 0: none, or it runs."""
+        return max(0, -(self._process.poll() or 0))
+
     def close(self) -> None:
         """Ends it if need be and gives everything back."""
         self.kill()

@@ -414,6 +414,8 @@ class Session:
         lines = bytes(self._complaint).decode("utf-8", "replace").splitlines()
         if errors := [line for line in lines if line.strip() and "warning:" not in line]:
             return errors[-1].replace(f"{PROGRAM}: ", "QEMU: ")
+        if self._process.killer:
+            return f"QEMU itself ended by signal {self._process.killer}"
         if self._is_plain:
             return ""
         if not self._is_started:
