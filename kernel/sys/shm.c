@@ -24,7 +24,7 @@ int64_t sys_shmdt(uint64_t shmaddr)
 	return shm_detach(shmaddr);
 }
 
-static int64_t stat(int id, enum shm_stat_how how, uaddr_t buf)
+static int64_t stat(int id, enum ipc_how how, uaddr_t buf)
 {
 	struct abi_shmid64_ds ds;
 	int res = shm_stat(id, how, &ds);
@@ -66,11 +66,11 @@ int64_t sys_shmctl(int32_t shmid, int32_t cmd, uaddr_t buf)
 		return -EINVAL;
 	switch (cmd) {
 	case IPC_STAT:
-		return stat(shmid, SHM_BY_ID, buf);
+		return stat(shmid, IPC_BY_ID, buf);
 	case SHM_STAT:
-		return stat(shmid, SHM_BY_INDEX, buf);
+		return stat(shmid, IPC_BY_INDEX, buf);
 	case SHM_STAT_ANY:
-		return stat(shmid, SHM_BY_INDEX_ANY, buf);
+		return stat(shmid, IPC_BY_INDEX_ANY, buf);
 	case IPC_SET:
 		return set(shmid, buf);
 	case IPC_RMID:

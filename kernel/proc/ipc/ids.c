@@ -344,3 +344,24 @@ int ipc_import(struct ipc *p, const struct abi_ipc64_perm *in)
 	p->mode = (p->mode & ~0777u) | (in->mode & 0777);
 	return 0;
 }
+
+int ipc_stat(struct ipc_ids *ids, int id, enum ipc_how how,
+	     void (*export)(struct ipc *p, void *out), void *out)
+{
+	struct ipc *p;
+	int err = how == IPC_BY_ID ? ipc_lookup(ids, id, &p) : ipc_lookup_index(ids, id, &p);
+
+	if (err)
+		return err;
+	spin_lock(&p->lock);
+	if (how != IPC_BY_INDEX_ANY)
+		err = ipc_access(p, IPC_R);
+	if (err == 0 && p->removed)
+		err = -EIDRM;
+	export(p, out);
+	spin_unlock(&p->lock);
+	if (err == 0 && how != IPC_BY_ID)
+		err = p->id;
+	ipc_put(p);
+	return err;
+}

@@ -77,6 +77,14 @@ MUST_CHECK int ipc_get(struct ipc_ids *ids, const struct ipc_request *r);
 /* The object of an identifier, or at the index of one, counted. 0; -EINVAL. */
 MUST_CHECK int ipc_lookup(struct ipc_ids *ids, int id, struct ipc **out);
 MUST_CHECK int ipc_lookup_index(struct ipc_ids *ids, int id, struct ipc **out);
+
+/*
+ * IPC_STAT, *_STAT and *_STAT_ANY: export(), under the object's lock, writes all of `out`.
+ *   returns  0 by identifier, else the identifier; -EINVAL, -EACCES (not of ANY), -EIDRM
+ */
+enum ipc_how { IPC_BY_ID, IPC_BY_INDEX, IPC_BY_INDEX_ANY };
+MUST_CHECK int ipc_stat(struct ipc_ids *ids, int id, enum ipc_how how,
+			void (*export)(struct ipc *p, void *out), void *out);
 /* The first at or after *index, counted; *index moves on behind it. NULL: no more. */
 MUST_CHECK struct ipc *ipc_next(struct ipc_ids *ids, uint32_t *index);
 void ipc_put(struct ipc *p); /* may sleep */

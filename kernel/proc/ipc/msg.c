@@ -44,9 +44,12 @@ int msg_get(int key, int flags)
 	return ipc_get(&msg_ids, &r);
 }
 
-static void export(const struct msg_queue *q, struct abi_msqid64_ds *out)
+static void export(struct ipc *p, void *out)
 {
-	*out = (struct abi_msqid64_ds){
+	const struct msg_queue *q = msg_queue_of(p);
+	struct abi_msqid64_ds *ds = out;
+
+	*ds = (struct abi_msqid64_ds){
 		.msg_stime = q->stime,
 		.msg_rtime = q->rtime,
 		.msg_ctime = q->ctime,
@@ -56,28 +59,16 @@ static void export(const struct msg_queue *q, struct abi_msqid64_ds *out)
 		.msg_lspid = (int)q->lspid,
 		.msg_lrpid = (int)q->lrpid,
 	};
-	ipc_export(&q->ipc, &out->msg_perm);
+	ipc_export(p, &ds->msg_perm);
 }
 
 int msg_stat(int id, int cmd, struct abi_msqid64_ds *out)
 {
-	struct ipc *p;
-	int err =
-		cmd == IPC_STAT ? ipc_lookup(&msg_ids, id, &p) : ipc_lookup_index(&msg_ids, id, &p);
+	enum ipc_how how = cmd == IPC_STAT       ? IPC_BY_ID
+			   : cmd == MSG_STAT_ANY ? IPC_BY_INDEX_ANY
+						 : IPC_BY_INDEX;
 
-	if (err)
-		return err;
-	spin_lock(&p->lock);
-	if (cmd != MSG_STAT_ANY)
-		err = ipc_access(p, IPC_R);
-	if (err == 0 && p->removed)
-		err = -EIDRM;
-	export(msg_queue_of(p), out);
-	spin_unlock(&p->lock);
-	if (err == 0 && cmd != IPC_STAT)
-		err = p->id;
-	ipc_put(p);
-	return err;
+	return ipc_stat(&msg_ids, id, how, export, out);
 }
 
 int msg_set(int id, const struct abi_msqid64_ds *in)
@@ -166,7 +157,7 @@ bool msg_next(uint32_t *index, struct abi_msqid64_ds *out, int *id)
 	if (p == NULL)
 		return false;
 	spin_lock(&p->lock);
-	export(msg_queue_of(p), out);
+	export(p, out);
 	spin_unlock(&p->lock);
 	*id = p->id;
 	ipc_put(p);

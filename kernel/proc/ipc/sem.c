@@ -55,35 +55,26 @@ int sem_get(int key, int nsems, int flags)
 	return nsems < 0 || nsems > sem_limits[SEM_MSL] ? -EINVAL : ipc_get(&sem_ids, &r);
 }
 
-static void export(const struct sem_set *s, struct abi_semid64_ds *out)
+static void export(struct ipc *p, void *out)
 {
-	*out = (struct abi_semid64_ds){
+	const struct sem_set *s = sem_set_of(p);
+	struct abi_semid64_ds *ds = out;
+
+	*ds = (struct abi_semid64_ds){
 		.sem_otime = s->otime,
 		.sem_ctime = s->ctime,
 		.sem_nsems = s->nsems,
 	};
-	ipc_export(&s->ipc, &out->sem_perm);
+	ipc_export(p, &ds->sem_perm);
 }
 
 int sem_stat(int id, int cmd, struct abi_semid64_ds *out)
 {
-	struct ipc *p;
-	int err =
-		cmd == IPC_STAT ? ipc_lookup(&sem_ids, id, &p) : ipc_lookup_index(&sem_ids, id, &p);
+	enum ipc_how how = cmd == IPC_STAT       ? IPC_BY_ID
+			   : cmd == SEM_STAT_ANY ? IPC_BY_INDEX_ANY
+						 : IPC_BY_INDEX;
 
-	if (err)
-		return err;
-	spin_lock(&p->lock);
-	if (cmd != SEM_STAT_ANY)
-		err = ipc_access(p, IPC_R);
-	if (err == 0 && p->removed)
-		err = -EIDRM;
-	export(sem_set_of(p), out);
-	spin_unlock(&p->lock);
-	if (err == 0 && cmd != IPC_STAT)
-		err = p->id;
-	ipc_put(p);
-	return err;
+	return ipc_stat(&sem_ids, id, how, export, out);
 }
 
 int sem_set_owner(int id, const struct abi_semid64_ds *in)
@@ -260,7 +251,7 @@ bool sem_next(uint32_t *index, struct abi_semid64_ds *out, int *id)
 	if (p == NULL)
 		return false;
 	spin_lock(&p->lock);
-	export(sem_set_of(p), out);
+	export(p, out);
 	spin_unlock(&p->lock);
 	*id = p->id;
 	ipc_put(p);

@@ -337,9 +337,12 @@ int shm_detach(uint64_t addr)
 
 /* --- shmctl --- */
 
-static void export(const struct shm *s, struct abi_shmid64_ds *out)
+static void export(struct ipc *p, void *out)
 {
-	*out = (struct abi_shmid64_ds){
+	const struct shm *s = shm_of(p);
+	struct abi_shmid64_ds *ds = out;
+
+	*ds = (struct abi_shmid64_ds){
 		.shm_segsz = s->size,
 		.shm_atime = s->atime,
 		.shm_dtime = s->dtime,
@@ -348,28 +351,12 @@ static void export(const struct shm *s, struct abi_shmid64_ds *out)
 		.shm_lpid = (int)s->lpid,
 		.shm_nattch = s->nattch,
 	};
-	ipc_export(&s->ipc, &out->shm_perm);
+	ipc_export(p, &ds->shm_perm);
 }
 
-int shm_stat(int id, enum shm_stat_how how, struct abi_shmid64_ds *out)
+int shm_stat(int id, enum ipc_how how, struct abi_shmid64_ds *out)
 {
-	struct ipc *p;
-	int err = how == SHM_BY_ID ? ipc_lookup(&shm_ids, id, &p)
-				   : ipc_lookup_index(&shm_ids, id, &p);
-
-	if (err)
-		return err;
-	spin_lock(&p->lock);
-	if (how != SHM_BY_INDEX_ANY)
-		err = ipc_access(p, IPC_R);
-	if (err == 0 && p->removed)
-		err = -EIDRM;
-	export(shm_of(p), out);
-	spin_unlock(&p->lock);
-	if (err == 0 && how != SHM_BY_ID)
-		err = p->id;
-	ipc_put(p);
-	return err;
+	return ipc_stat(&shm_ids, id, how, export, out);
 }
 
 int shm_set(int id, const struct abi_shmid64_ds *in)
@@ -477,7 +464,7 @@ bool shm_next(uint32_t *index, struct abi_shmid64_ds *out, int *id, uint64_t *rs
 	if (p == NULL)
 		return false;
 	spin_lock(&p->lock);
-	export(shm_of(p), out);
+	export(p, out);
 	spin_unlock(&p->lock);
 	*id = p->id;
 	*rss = resident_pages(shm_of(p)) << PAGE_SHIFT;

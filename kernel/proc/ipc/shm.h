@@ -25,8 +25,7 @@ MUST_CHECK int shm_attach(int id, uint64_t addr, int flags, uint64_t *out);
 MUST_CHECK int shm_detach(uint64_t addr);
 
 /* shmctl(2). SHM_STAT: id is an index; returns the identifier. */
-enum shm_stat_how { SHM_BY_ID, SHM_BY_INDEX, SHM_BY_INDEX_ANY };
-MUST_CHECK int shm_stat(int id, enum shm_stat_how how, struct abi_shmid64_ds *out);
+MUST_CHECK int shm_stat(int id, enum ipc_how how, struct abi_shmid64_ds *out);
 MUST_CHECK int shm_set(int id, const struct abi_shmid64_ds *in);
 MUST_CHECK int shm_remove(int id);
 MUST_CHECK int shm_lock(int id, bool lock);
