@@ -33,9 +33,9 @@ static int give_up_leaf(void *ctx, _Atomic pte_t *slot, uint64_t va, uint64_t si
 
 	while (pte && !pte_is_special(pte) && pte_page(pte)->kind == PAGE_ANON &&
 	       (pte_flags(pte) & PTE_DIRTY) && (size == PAGE_SIZE || pte_is_huge(pte)))
-		if (atomic_compare_exchange_weak_explicit(slot, &pte, pte ^ pte_bits(PTE_DIRTY),
-							  memory_order_acq_rel,
-							  memory_order_relaxed)) {
+		if (atomic_compare_exchange_weak_explicit(
+			    slot, &pte, pte & ~pte_bits(PTE_DIRTY | PTE_ACCESSED),
+			    memory_order_acq_rel, memory_order_relaxed)) {
 			/* A CPU that remembers the leaf as dirty would not say so again. */
 			tlb_gather_range(l->g, va, va + size);
 			l->pages += size >> PAGE_SHIFT;

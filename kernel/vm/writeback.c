@@ -1,11 +1,11 @@
 /*
  * Dirty pages and their way to the backing.
  *
- * A dirty page has PG_DIRTY and, in objects with write_page, a tag in the index. The order of
- * write-back: clear mark and tag, write-protect all shared leaves, write. A store through a leaf
- * that was still writable lands before the write; a later one faults and marks the page again
- * (fault_file.c). PG_WRITEBACK and its tag say that a write is on its way; it keeps a second one of
- * the same page out, and truncation waits for it.
+ * A dirty page has PG_DIRTY and, in objects with write_page, a tag in the index; in the others it
+ * stays dirty. The order of write-back: clear mark and tag, write-protect all shared leaves, write.
+ * A store through a leaf that was still writable lands before the write; a later one faults and
+ * marks the page again (fault_file.c). PG_WRITEBACK and its tag say that a write is on its way; it
+ * keeps a second one of the same page out, and truncation waits for it.
  *
  * A kernel thread writes what has been dirty for a while, every few seconds while there is anything
  * dirty, and at once when more than an eighth of memory is.
@@ -49,8 +49,10 @@ void page_set_dirty(struct page *p)
 	if (page_has(p, PG_DIRTY))
 		return;
 	o = p->cache.object;
-	if (!o || !o->ops->write_page)
-		return; /* nothing to write it to: memory is all there is */
+	if (!o || !o->ops->write_page) { /* memory is all there is: dirty for good, in smaps */
+		atomic_fetch_or_explicit(&p->flags, PG_DIRTY, memory_order_relaxed);
+		return;
+	}
 	spin_lock(&o->tree_lock);
 	if (p->cache.object == o &&
 	    !(atomic_fetch_or_explicit(&p->flags, PG_DIRTY, memory_order_acq_rel) & PG_DIRTY)) {

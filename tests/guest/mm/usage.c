@@ -114,6 +114,26 @@ TEST(smaps_of_private_memory)
 	CHECK(field("/proc/self/smaps_rollup", "Rss") >= 64);
 }
 
+TEST(smaps_of_files_in_memory)
+{
+	int fd = memfd_create("usage", 0);
+	char page[PAGE], *p;
+
+	memset(page, 1, PAGE);
+	CHECK_OK(ftruncate(fd, 4 * PAGE));
+	CHECK_EQ(pwrite(fd, page, PAGE, PAGE), PAGE);
+	p = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(p[i * PAGE], i == 1);
+	/* What was written is nowhere else; what was never written has nothing to lose. */
+	CHECK_EQ(smaps(p, "Private_Dirty"), 4);
+	CHECK_EQ(smaps(p, "Private_Clean"), 12);
+	CHECK_EQ(smaps(p, "Pss_Dirty"), 4);
+	close(fd);
+	munmap(p, 4 * PAGE);
+}
+
 TEST(lazily_freed_until_written)
 {
 	char *p = map(16 * PAGE, MAP_PRIVATE);
@@ -121,6 +141,7 @@ TEST(lazily_freed_until_written)
 	madvise(p, 16 * PAGE, MADV_NOHUGEPAGE);
 	memset(p, 1, 16 * PAGE);
 	CHECK_OK(madvise(p, 16 * PAGE, MADV_FREE));
+	CHECK_EQ(smaps(p, "Referenced"), 0);
 	/* Nothing presses: mostly all is still there. */
 	CHECK(p[0] == 0 || p[0] == 1);
 	p[PAGE] = 7;
