@@ -112,17 +112,28 @@ static void out_string(struct out *o, const struct spec *sp, const char *s)
 
 static unsigned parse_flags(const char **f)
 {
-	static const char set[] = "-0+ #";
 	unsigned flags = 0;
 
-	for (; **f; (*f)++) {
-		const char *p = strchr(set, **f);
-
-		if (!p)
+	for (;; (*f)++)
+		switch (**f) {
+		case '-':
+			flags |= F_LEFT;
 			break;
-		flags |= 1u << (p - set);
-	}
-	return flags;
+		case '0':
+			flags |= F_ZERO;
+			break;
+		case '+':
+			flags |= F_PLUS;
+			break;
+		case ' ':
+			flags |= F_SPACE;
+			break;
+		case '#':
+			flags |= F_ALT;
+			break;
+		default:
+			return flags;
+		}
 }
 
 static size_t parse_number(const char **f)
@@ -324,6 +335,18 @@ void text_c(struct textbuf *t, char c)
 	if (t->len < t->size)
 		t->buf[t->len] = c;
 	t->len++;
+}
+
+void text_u(struct textbuf *t, uint64_t v, size_t width)
+{
+	char buf[24];
+	char *end = buf + sizeof(buf), *p = digits(end, v, 10, false);
+
+	if (p == end)
+		*--p = '0';
+	while ((size_t)(end - p) < width && p > buf)
+		*--p = ' ';
+	text_n(t, p, (size_t)(end - p));
 }
 
 /* No terminator is written: the text may fill its buffer to the last byte. */

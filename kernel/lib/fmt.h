@@ -25,3 +25,5 @@ struct textbuf {
 void text_f(struct textbuf *t, const char *f, ...) PRINTF(2, 3);
 void text_c(struct textbuf *t, char c);
 void text_n(struct textbuf *t, const char *s, size_t n);
+/* "%*lu" without a format to read, for files of many numbers. width: at most 24. */
+void text_u(struct textbuf *t, uint64_t v, size_t width);

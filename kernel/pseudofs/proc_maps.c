@@ -95,37 +95,41 @@ static void vma_line(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 	text_c(w->t, '\n');
 }
 
-static void kib_line(struct textbuf *t, const char *name, uint64_t bytes)
+enum { LABEL_LEN = 16 };
+
+/* One line of smaps: there are two dozen for each VMA, so no format is read for them. */
+static void kib_line(struct textbuf *t, const char label[static LABEL_LEN], uint64_t bytes)
 {
-	text_f(t, "%s:%*s%8lu kB\n", name, (int)(15 - strlen(name)), "",
-	       (unsigned long)bytes / 1024);
+	text_n(t, label, LABEL_LEN);
+	text_u(t, bytes / 1024, 8);
+	text_n(t, " kB\n", 4);
 }
 
 static void usage_lines(struct textbuf *t, const struct vm_usage *u, bool rollup)
 {
-	kib_line(t, "Rss", u->rss);
-	kib_line(t, "Pss", u->pss);
-	kib_line(t, "Pss_Dirty", u->pss_dirty);
+	kib_line(t, "Rss:            ", u->rss);
+	kib_line(t, "Pss:            ", u->pss);
+	kib_line(t, "Pss_Dirty:      ", u->pss_dirty);
 	if (rollup) {
-		kib_line(t, "Pss_Anon", u->pss_anon);
-		kib_line(t, "Pss_File", u->pss_file);
-		kib_line(t, "Pss_Shmem", u->pss_shmem);
+		kib_line(t, "Pss_Anon:       ", u->pss_anon);
+		kib_line(t, "Pss_File:       ", u->pss_file);
+		kib_line(t, "Pss_Shmem:      ", u->pss_shmem);
 	}
-	kib_line(t, "Shared_Clean", u->shared_clean);
-	kib_line(t, "Shared_Dirty", u->shared_dirty);
-	kib_line(t, "Private_Clean", u->private_clean);
-	kib_line(t, "Private_Dirty", u->private_dirty);
-	kib_line(t, "Referenced", u->referenced);
-	kib_line(t, "Anonymous", u->anonymous);
-	kib_line(t, "LazyFree", u->lazyfree);
-	kib_line(t, "AnonHugePages", u->anon_huge);
-	kib_line(t, "ShmemPmdMapped", 0);
-	kib_line(t, "FilePmdMapped", 0);
-	kib_line(t, "Shared_Hugetlb", 0);
-	kib_line(t, "Private_Hugetlb", 0);
-	kib_line(t, "Swap", 0);
-	kib_line(t, "SwapPss", 0);
-	kib_line(t, "Locked", u->locked);
+	kib_line(t, "Shared_Clean:   ", u->shared_clean);
+	kib_line(t, "Shared_Dirty:   ", u->shared_dirty);
+	kib_line(t, "Private_Clean:  ", u->private_clean);
+	kib_line(t, "Private_Dirty:  ", u->private_dirty);
+	kib_line(t, "Referenced:     ", u->referenced);
+	kib_line(t, "Anonymous:      ", u->anonymous);
+	kib_line(t, "LazyFree:       ", u->lazyfree);
+	kib_line(t, "AnonHugePages:  ", u->anon_huge);
+	kib_line(t, "ShmemPmdMapped: ", 0);
+	kib_line(t, "FilePmdMapped:  ", 0);
+	kib_line(t, "Shared_Hugetlb: ", 0);
+	kib_line(t, "Private_Hugetlb:", 0);
+	kib_line(t, "Swap:           ", 0);
+	kib_line(t, "SwapPss:        ", 0);
+	kib_line(t, "Locked:         ", u->locked);
 }
 
 static void vm_flags_line(struct textbuf *t, const struct vma *v)
@@ -163,10 +167,9 @@ static void smaps_record(struct maps_walk *w, struct vmspace *vs, struct vma *v)
 
 	vma_line(w, vs, v);
 	vm_usage_locked(vs, v, &u);
-	text_f(w->t,
-	       "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 "
-	       "kB\n",
-	       (unsigned long)(v->end - v->start) / 1024);
+	kib_line(w->t, "Size:           ", v->end - v->start);
+	kib_line(w->t, "KernelPageSize: ", PAGE_SIZE);
+	kib_line(w->t, "MMUPageSize:    ", PAGE_SIZE);
 	usage_lines(w->t, &u, false);
 	text_f(w->t, "THPeligible:    %d\n",
 	       !v->object && v->end - v->start >= HUGE_SIZE && !(v->flags & VMA_NOHUGE) &&

@@ -528,9 +528,9 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 	{                                                       \
 		.name = n, .mode = S_IFREG | (perm), .show = fn \
 	}
-#define FILL(n, perm, fn)                                       \
-	{                                                       \
-		.name = n, .mode = S_IFREG | (perm), .fill = fn \
+#define BYTES(n, perm, fn)                                                     \
+	{                                                                      \
+		.name = n, .mode = S_IFREG | (perm), .fill = fn, .bytes = true \
 	}
 #define SPACE_TEXT(n, fn)                                                                    \
 	{                                                                                    \
@@ -551,7 +551,8 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		  .mode = S_IFREG | 0200,                                                          \
 		  .store = proc_clear_refs_store,                                                  \
 		  .owned_by_subject = true },                                                      \
-		SPACE_TEXT("numa_maps", proc_numa_maps_fill), FILL("cmdline", 0444, cmdline_fill), \
+		SPACE_TEXT("numa_maps", proc_numa_maps_fill),                                      \
+		BYTES("cmdline", 0444, cmdline_fill),                                              \
 		{ .name = "comm",                                                                  \
 		  .mode = S_IFREG | 0644,                                                          \
 		  .show = comm_show,                                                               \
@@ -560,6 +561,7 @@ static bool task_list(struct pinode *dir, uint64_t *key, char *name, size_t size
 		{ .name = "environ",                                                               \
 		  .mode = S_IFREG | 0400,                                                          \
 		  .fill = environ_fill,                                                            \
+		  .bytes = true,                                                                   \
 		  .owned_by_subject = true },                                                      \
 		LINK("exe", exe_link), PRIVATE_TEXT("io", 0400, io_show),                          \
 		TEXT("limits", 0444, limits_show),                                                 \

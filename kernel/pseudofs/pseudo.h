@@ -42,6 +42,7 @@ struct pnode {
 	 * was the end; -errno.
 	 */
 	int (*fill)(struct pinode *i, uint64_t *key, struct textbuf *t);
+	bool bytes; /* fill's text is not lines: a short read has all that it can have */
 	int (*check_open)(struct pinode *i); /* regular files: 0 or open(2)'s -errno */
 	/* Regular files: takes a write of n bytes (NUL-terminated copy, at most 4095). Bytes taken
 	 * or -errno. */

@@ -123,18 +123,32 @@ int pseudo_records(struct pinode *i, uint64_t *key, struct textbuf *t, pseudo_re
 	}
 }
 
-/* Copies what the buffer has from *pos on. */
-static ssize64_t give(struct ptext *t, struct uio *u, off64_t *pos)
+/* Copies what the buffer has from *pos on, but at most `most` bytes. */
+static ssize64_t give(struct ptext *t, struct uio *u, off64_t *pos, size_t most)
 {
-	size_t skip = (size_t)(*pos - t->start), n = MIN(t->len - skip, u->resid);
+	size_t skip = (size_t)(*pos - t->start), n = MIN(most, u->resid);
 
 	n = uio_put(u, t->buf + skip, n);
 	*pos += (off64_t)n;
 	return n > 0 ? (ssize64_t)n : -EFAULT;
 }
 
+/*
+ * Bytes of s[0..n) up to the last end of a line, 0 where there is none: a read that has got one
+ * piece and cannot take all of the next ends with a line, so that programs which take each read of
+ * a page or more for itself see lines.
+ */
+static size_t whole_lines(const char *s, size_t n)
+{
+	for (size_t i = n; i > 0; i--)
+		if (s[i - 1] == '\n')
+			return i;
+	return 0;
+}
+
 static ssize64_t read_pieces(struct pinode *p, struct ptext *t, struct uio *u, off64_t *pos)
 {
+	bool cut = false;
 	ssize64_t total = 0, n = 0;
 
 	if (*pos == 0 || *pos < t->start) {
@@ -143,9 +157,16 @@ static ssize64_t read_pieces(struct pinode *p, struct ptext *t, struct uio *u, o
 		t->key = 0;
 		t->at_end = false;
 	}
-	while (u->resid > 0) {
+	while (u->resid > 0 && !cut) {
 		if (*pos < t->start + (off64_t)t->len) {
-			if ((n = give(t, u, pos)) < 0)
+			size_t skip = (size_t)(*pos - t->start), most = t->len - skip;
+
+			cut = most > u->resid && total > 0 && !p->node->bytes;
+			if (cut)
+				most = whole_lines(t->buf + skip, u->resid);
+			if (most == 0)
+				break;
+			if ((n = give(t, u, pos, most)) < 0)
 				break;
 			total += n;
 		} else if (t->at_end) {
@@ -169,7 +190,7 @@ static ssize64_t read_whole(struct pinode *p, struct ptext *t, struct uio *u, of
 		return err;
 	if ((uint64_t)*pos >= t->len || u->resid == 0)
 		return 0;
-	return give(t, u, pos);
+	return give(t, u, pos, t->len - (size_t)*pos);
 }
 
 static ssize64_t pseudo_read(struct file *f, struct uio *u, off64_t *pos)

@@ -55,6 +55,26 @@ TEST_TIMED(maps_in_small_reads_has_every_area_once, 60)
 	CHECK_EQ(found, 2 * MANY);
 }
 
+/* Programs take what one read gives for whole lines. */
+TEST(a_page_of_a_long_text_ends_with_a_line)
+{
+	static const char *const paths[] = { "/proc/self/maps", "/proc/self/smaps" };
+	char page[PAGE];
+	ssize_t r;
+
+	many_vmas(500);
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = open(paths[i], O_RDONLY), n = 0;
+
+		CHECK_OK(fd);
+		for (; (r = read(fd, page, PAGE)) > 0; n++)
+			CHECK_EQ(page[r - 1], '\n');
+		CHECK_EQ(r, 0);
+		CHECK(n > 10);
+		close(fd);
+	}
+}
+
 /* 40,000 areas made anew for each of 1,000 reads are half an hour. */
 TEST_TIMED(a_read_of_maps_costs_what_it_gives, 60)
 {

@@ -99,11 +99,27 @@ static void textbuf(void **state)
 	assert_int_equal(b[8], '\0');
 }
 
+static void textbuf_numbers(void **state)
+{
+	char b[64];
+	struct textbuf t = { b, sizeof(b), 0 };
+
+	(void)state;
+	text_u(&t, 0, 0);
+	text_u(&t, 0, 3);
+	text_u(&t, 12345, 3);
+	text_u(&t, 42, 8);
+	text_u(&t, UINT64_MAX, 24);
+	text_c(&t, '\0');
+	assert_string_equal(b, "0  012345      42    18446744073709551615");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals_and_strings), cmocka_unit_test(every_combination),
 		cmocka_unit_test(pointers_and_lengths), cmocka_unit_test(cut), cmocka_unit_test(textbuf),
+		cmocka_unit_test(textbuf_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
