@@ -11,8 +11,12 @@ struct abi_genlmsghdr {
 
 enum {
 	GENL_ID_CTRL = 0x10,
+	GENL_START_ALLOC = 0x13, /* the first number that is not spoken for */
+	GENL_NAMSIZ = 16,
+	GENL_ADMIN_PERM = 1,
 	GENL_CMD_CAP_DO = 2,
 	GENL_CMD_CAP_DUMP = 4,
+	GENL_CMD_CAP_HASPOL = 8,
 
 	CTRL_CMD_NEWFAMILY = 1,
 	CTRL_CMD_GETFAMILY = 3,

@@ -42,6 +42,7 @@
 #include "pmm/kva.h"
 #include "pmm/page.h"
 #include "pmm/slab.h"
+#include "proc/report.h"
 #include "proc/task.h"
 #include "proc/uts.h"
 #include "pseudofs/mqueue.h"
@@ -187,6 +188,8 @@ static void init_network(void)
 	sock_diag_init();
 	packet_init();
 	genl_init();
+	connector_init();
+	taskstats_init();
 }
 
 void kernel_main(void)

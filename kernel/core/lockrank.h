@@ -47,6 +47,7 @@
 	X(MCAST, 95, "S which groups devices are in")                                        \
 	X(UNIXNAMES, 96, "S names of unix sockets, and the list of them all")                \
 	X(NLNAMES, 97, "S ports and listeners of netlink sockets")                           \
+	X(TASKSTATS, 97, "S who has registered for the records of tasks that end")           \
 	X(UNIX, 98, "S one unix socket: state and queue; two by address")                    \
 	X(NETLINK, 99, "S queue of one netlink socket")                                      \
 	X(PROCTREE, 100, "S process tree: parents, groups, sessions, pids")                  \

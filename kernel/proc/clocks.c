@@ -21,6 +21,7 @@
 #include "sched/sched.h"
 #include "vfs/cred.h"
 #include "vfs/eventfd.h"
+#include "vm/vmspace.h"
 
 static struct waitq realtime_sleepers = WAITQ(realtime_sleepers);
 
@@ -279,9 +280,29 @@ static void was_set(void)
 	}
 }
 
+/* --- ticks --- */
+
+void task_account_memory(struct task *t)
+{
+	struct vmspace *vs = t->thread.vmspace;
+	uint64_t ns = (uint64_t)t->thread.runtime - t->mem_mark;
+
+	t->mem_mark += ns;
+	if (vs == NULL)
+		return;
+	t->rss_time += ns * vmspace_rss(vs);
+	t->vm_time += ns * vs->total_pages;
+}
+
+static void task_tick(struct thread *t)
+{
+	task_account_memory(t->task);
+	cputimer_tick(t);
+}
+
 void clocks_init(void)
 {
 	timex_init();
 	clock_was_set = was_set;
-	sched_tick_hook = cputimer_tick;
+	sched_tick_hook = task_tick;
 }

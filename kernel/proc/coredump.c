@@ -25,6 +25,7 @@
 #include "pmm/slab.h"
 #include "proc/kspawn.h"
 #include "proc/proc_priv.h"
+#include "proc/report.h"
 #include "vfs/cred.h"
 #include "vfs/file.h"
 #include "vfs/namei.h"
@@ -295,6 +296,7 @@ int core_dump_process(int sig, const struct abi_siginfo *si, struct siglock l)
 
 	facts.limit = p->rlim[RLIMIT_CORE].rlim_cur;
 	begin(&c, p, sig, l);
+	report_core_dump();
 	if (facts.dumpable != DUMP_NOT && wait_still(&c, p) == 0)
 		dumped = dump(&facts, si);
 	return finish(p, dumped);

@@ -24,6 +24,7 @@
 #include "proc/coredump.h"
 #include "proc/exec_priv.h"
 #include "proc/exit.h"
+#include "proc/report.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
 #include "vfs/file.h"
@@ -250,7 +251,7 @@ static void commit_image(struct exec *x)
 	l = siglock(p);
 	old = vmspace_switch(x->vs);
 	sigunlock(l);
-	cred_commit(x->cred);
+	cred_commit_reporting(x->cred);
 	mutex_unlock(&p->exec_lock);
 	x->vs = NULL;
 	x->cred = NULL;
@@ -311,9 +312,12 @@ static int exec_run(struct exec *x)
 		err = process_become_single();
 	if (ktrace_on(KT_PROC))
 		trace_exec(x->filename, err);
-	if (err == 0)
-		exec_commit(x);
-	return err;
+	if (err)
+		return err;
+	exec_commit(x);
+	if (process_is_watched(WATCH_EVENTS))
+		report_exec();
+	return 0;
 }
 
 /* An empty argv becomes { "" }: programs count on argv[0]. */

@@ -16,6 +16,7 @@
 #include "abi/epoll.h"
 #include "abi/errno.h"
 #include "abi/wait.h"
+#include "core/clock.h"
 #include "core/ktrace.h"
 #include "core/panic.h"
 #include "proc/coredump.h"
@@ -23,6 +24,7 @@
 #include "proc/ipc/sem.h"
 #include "proc/ipc/shm.h"
 #include "proc/proc_priv.h"
+#include "proc/report.h"
 #include "sched/sched.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
@@ -124,6 +126,9 @@ void task_account_dead(struct task *t)
 	p->io.wchar += t->thread.io.wchar;
 	p->io.syscr += t->thread.io.syscr;
 	p->io.syscw += t->thread.io.syscw;
+	p->run_delay += t->thread.run_delay;
+	if (p->tasks.next != p->tasks.prev)
+		p->lived += clock_mono() - t->thread.start_time;
 	t->dead = true;
 }
 
@@ -269,6 +274,7 @@ void task_exit(int status)
 {
 	struct task *t = curtask();
 	struct process *p = t->process;
+	struct task_parent parent = { 0, 0 };
 	bool last;
 
 	ktrace(KT_PROC, exit, status, 0, 0, 0, 0, 0);
@@ -279,6 +285,8 @@ void task_exit(int status)
 		itimer_cancel_all(p);
 		ptimer_delete_all(p);
 	}
+	if (process_is_watched(WATCH_STATS))
+		report_stats(t, last);
 	/* Those who wait for it may run here. With the last thread goes its memory first. */
 	if (!last || t->vfork_parent)
 		thread_will_sleep();
@@ -288,8 +296,12 @@ void task_exit(int status)
 	shm_task_exit(t);
 	if (last && p->session_leader && session_leader_exit_hook != NULL)
 		session_leader_exit_hook(p);
+	if (process_is_watched(WATCH_EVENTS))
+		parent = report_parent(t);
 	thread_will_sleep();
 	exit_notify(t);
+	if (process_is_watched(WATCH_EVENTS))
+		report_exit(t, parent);
 	thread_exit(task_off_stack);
 }
 

@@ -21,6 +21,7 @@
 #include "proc/info.h"
 #include "proc/ipc/sem.h"
 #include "proc/proc_priv.h"
+#include "proc/report.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
 #include "vfs/walk.h"
@@ -431,6 +432,8 @@ static void start_child(struct plan *f)
 		t->vfork_parent = curproc();
 		thread_will_sleep();
 	}
+	if (process_is_watched(WATCH_EVENTS))
+		report_fork(t);
 	thread_start(&t->thread);
 	if (vfork) {
 		vfork_wait(t);

@@ -217,12 +217,11 @@ static void apply_limit(struct process *p, unsigned resource, uint64_t cur)
 int process_set_rlimit(struct process *p, unsigned resource, const struct abi_rlimit *new,
 		       struct abi_rlimit *old)
 {
-	bool may_raise = capable(CAP_SYS_RESOURCE);
 	struct siglock l = siglock(p);
 	int err = 0;
 
 	*old = p->rlim[resource];
-	if (new != NULL &&new->rlim_max > old->rlim_max && !may_raise)
+	if (new != NULL &&new->rlim_max > old->rlim_max && !capable(CAP_SYS_RESOURCE))
 		err = -EPERM;
 	if (err == 0 && new != NULL) {
 		p->rlim[resource] = *new;

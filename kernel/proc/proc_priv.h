@@ -160,7 +160,8 @@ void task_release_image(struct task *t);
 void itimer_init(struct process *p);
 /* The process ends: no callback runs or will run. */
 void itimer_cancel_all(struct process *p);
-void cputimer_tick(struct thread *t); /* sched_tick_hook */
+void task_account_memory(struct task *t); /* clocks.c; the running task: what it had since then */
+void cputimer_tick(struct thread *t);     /* at each tick */
 /* exec and the end of the process. */
 void ptimer_delete_all(struct process *p);
 /* A timer's signal is being delivered: overrun, next expiry. Under the siglock. */

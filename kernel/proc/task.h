@@ -108,6 +108,8 @@ struct task {
 	struct list pi_owned;              /* pi_lock: waiters for PI futexes that this task owns */
 	struct pi_waiter *pi_waiting; /* pi_lock: the PI futex that it waits for itself; NULL */
 	_Atomic bool pi_closed;       /* it has ended: nobody joins pi_owned any more */
+	uint64_t rss_time, vm_time,
+		mem_mark; /* owner's tick: ns * pages it had, until this runtime */
 	struct epoch_head epoch;
 };
 
@@ -164,8 +166,8 @@ struct process {
 	nsec_t utime, stime, cutime, cstime; /* siglock; of dead tasks; of reaped children */
 	struct thread_io io;                 /* of dead tasks */
 	uint64_t minflt, majflt, cminflt, cmajflt, nvcsw, nivcsw, cnvcsw, cnivcsw, maxrss, cmaxrss;
-	uint64_t inblock, oublock;
-	nsec_t start_time; /* CLOCK_MONOTONIC; immutable */
+	nsec_t run_delay, lived; /* siglock; of dead tasks, lived of those that left others */
+	nsec_t start_time;       /* CLOCK_MONOTONIC; immutable */
 	nsec_t start_boottime;
 	struct mutex exec_lock;               /* EXEC: image and credentials change together */
 	int oom_score_adj, oom_score_adj_min; /* racy; min: without CAP_SYS_RESOURCE */

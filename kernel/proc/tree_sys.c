@@ -9,6 +9,7 @@
 #include "abi/sched.h"
 #include "proc/ipc/sem.h"
 #include "proc/proc_priv.h"
+#include "proc/report.h"
 #include "vfs/fdtable.h"
 #include "vfs/walk.h"
 #include "vm/vmspace.h"
@@ -84,6 +85,8 @@ int64_t process_new_session(void)
 		ret = p->pid->nr;
 	}
 	spin_unlock(&proctree_lock);
+	if (ret > 0)
+		report_session();
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 #include "proc/oom.h"
 #include "proc/exit.h"
 #include "proc/info.h"
+#include "proc/report.h"
 #include "proc/task.h"
 #include "sched/sched.h"
 #include "pseudofs/procfs.h"
@@ -107,8 +108,10 @@ static ssize64_t comm_store(struct pinode *i, char *text, size_t n)
 
 	if (n > 0 && text[n - 1] == '\n')
 		text[n - 1] = 0;
-	if (mine)
+	if (mine) {
 		strscpy(t->thread.name, text, sizeof(t->thread.name));
+		report_name(t);
+	}
 	task_put(t);
 	return mine ? (ssize64_t)n : -EINVAL;
 }
@@ -395,7 +398,8 @@ static int schedstat_show(struct pinode *i, struct textbuf *t)
 	if (task == NULL)
 		return -ESRCH;
 	sched_account(&task->thread, &utime, &stime);
-	text_f(t, "%lu 0 %lu\n", (unsigned long)(utime + stime),
+	text_f(t, "%lu %lu %lu\n", (unsigned long)(utime + stime),
+	       (unsigned long)task->thread.run_delay,
 	       (unsigned long)(task->thread.nvcsw + task->thread.nivcsw));
 	task_put(task);
 	return 0;

@@ -432,6 +432,7 @@ bool thread_wake_as(struct thread *t, unsigned states, int result) NO_TSA
 	cpu = beside ? cpu_id() : runq_select_cpu(t);
 	ktrace(KT_SCHED, wakeup, t->tid, cpu, 0, 0, 0, 0);
 	slept = now - t->se.exec_start;
+	t->ready_at = now;
 	if (LIKELY(cpu == rq->cpu)) {
 		runq_enqueue_locked(rq, t, FAIR_WAKE, slept);
 		if (!beside && preempts(rq, t))

@@ -75,6 +75,7 @@ static void switch_to(struct runq *rq, struct thread *prev, struct thread *next,
 	rq->prev = prev;
 	rq->curr = next;
 	next->se.exec_start = now;
+	next->run_delay += now - next->ready_at;
 	atomic_store_explicit(&next->on_cpu, 1, memory_order_relaxed);
 	if (UNLIKELY(prev == rq->idle || next == rq->idle))
 		note_idle(rq, prev, next, now);
@@ -143,6 +144,7 @@ static bool schedule_once(struct thread *prev) NO_TSA
 	} else {
 		if (thread_state(prev) == THREAD_RUNNING) {
 			prev->nivcsw++;
+			prev->ready_at = now;
 			atomic_fetch_or_explicit(&prev->work, prev->switch_work,
 						 memory_order_relaxed);
 		}

@@ -113,6 +113,7 @@ void thread_start(struct thread *t) NO_TSA
 	bool beside = ncpus > 1 && runq_is_beside_waker(t, now);
 
 	t->cpu = beside ? cpu_id() : runq_select_cpu(t);
+	t->ready_at = now;
 	spin_unlock(&rq->lock);
 	runq_place(t, FAIR_NEW, 0, !beside);
 	arch_irq_restore(s);

@@ -71,6 +71,8 @@ struct thread {
 	nsec_t user_ns, kernel_ns; /* parts of it that ticks saw in user and kernel mode; RUNQ */
 	nsec_t acct_mark;          /* runtime at the last tick */
 	nsec_t utime, stime;       /* ns, as sched_account() last told; RUNQ */
+	nsec_t ready_at;           /* when it last became runnable or was preempted; RUNQ */
+	nsec_t run_delay;          /* ns that it has been runnable and did not run; RUNQ */
 	uint64_t nvcsw, nivcsw, minflt, majflt;
 	struct thread_io io; /* owner */
 	nsec_t start_time;   /* CLOCK_MONOTONIC */
@@ -84,6 +86,7 @@ struct thread {
 	void *closing;            /* net: files of messages thrown away, being closed; owner */
 	struct pkt *net_deferred; /* net/loopback.c: the first of a ring of packets, or NULL */
 	uint32_t nofault;         /* usercopy in progress must not fault in */
+	bool used_caps;           /* owner: it has needed a capability, and had it */
 
 	struct timer sleep_timer; /* sched/wait.c */
 	int wake_result;          /* why the last sleep ended; RUNQ */

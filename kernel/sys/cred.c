@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "pmm/slab.h"
 #include "proc/coredump.h"
+#include "proc/report.h"
 #include "proc/tree.h"
 #include "proc/user.h"
 #include "proc/task.h"
@@ -76,7 +77,7 @@ static int64_t commit(struct cred *new)
 		return err;
 	}
 	note_change(old, new);
-	cred_commit(new);
+	cred_commit_reporting(new);
 	return 0;
 }
 

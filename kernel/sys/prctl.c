@@ -12,6 +12,7 @@
 #include "abi/limits.h"
 #include "abi/prctl.h"
 #include "lib/string.h"
+#include "proc/report.h"
 #include "proc/signal.h"
 #include "proc/task.h"
 #include "proc/tree.h"
@@ -35,8 +36,10 @@ static int64_t set_name(uint64_t arg)
 	n = strncpy_from_user(name, UADDR(arg), sizeof(name));
 	if (n < 0 && n != -ENAMETOOLONG)
 		return n;
-	name[TASK_COMM_LEN - 1] = '\0';
+	n = n < 0 ? TASK_COMM_LEN - 1 : n;
+	memset(name + n, 0, sizeof(name) - (size_t)n); /* what came along behind the end */
 	memcpy(curthread()->name, name, sizeof(name));
+	report_name(curtask());
 	return 0;
 }
 

@@ -50,7 +50,11 @@ static inline bool cred_has_cap(const struct cred *c, unsigned cap)
 {
 	return c->cap_effective >> cap & 1;
 }
+/* Of the running thread, which is remembered to have used it. */
 static inline bool capable(unsigned cap)
 {
-	return cred_has_cap(current_cred(), cap);
+	bool has = cred_has_cap(current_cred(), cap);
+
+	curthread()->used_caps |= has;
+	return has;
 }

@@ -385,7 +385,7 @@ int vfs_truncate(struct inode *i, uint64_t size, const struct path *p)
 		return -EFBIG;
 	if ((err = mount_want_write(p->mnt)))
 		return err;
-	if (!capable(CAP_FSETID))
+	if (!cred_has_cap(current_cred(), CAP_FSETID))
 		a.valid |= SET_KILL_PRIV;
 	write_lock(&i->lock);
 	err = setattr_prepare(current_cred(), i, &a);

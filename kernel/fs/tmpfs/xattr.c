@@ -95,7 +95,7 @@ int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t 
 
 ssize64_t tmpfs_listxattr(struct inode *i, char *buf, size_t size)
 {
-	bool trusted = capable(CAP_SYS_ADMIN);
+	bool trusted = cred_has_cap(current_cred(), CAP_SYS_ADMIN);
 	struct xattr *x;
 	size_t n = 0;
 

@@ -128,6 +128,8 @@ struct netlink_protocol_ops {
 	 * up (dump->more); or -errno, which the sender is told. May sleep.
 	 */
 	int (*request)(struct nlrequest *r, struct nlmsgs **reply, struct nldump *dump);
+	/* Or, instead: all that a send(2) has for the kernel, which is no request. May sleep. */
+	void (*receive)(const void *bytes, uint32_t n);
 	struct netlink_protocol_ops *next;
 };
 /* A netlink socket as /proc/net/netlink and sock_diag(7) show it. */
@@ -152,6 +154,11 @@ void netlink_register(struct netlink_protocol_ops *p);
  * (it gets the answer); 0: none. Receivers whose queue is full lose it and are told by ENOBUFS.
  */
 void netlink_report(uint16_t protocol, unsigned group, struct nlmsgs *m);
+/*
+ * Sends m to the socket with a port; consumes it.
+ *   returns      0; -ECONNREFUSED there is none; -EAGAIN its queue is full (ENOBUFS tells it)
+ */
+MUST_CHECK int netlink_send(uint16_t protocol, uint32_t port, struct nlmsgs *m);
 /*
  * For mq_notify(2): n bytes that are no messages of netlink, queued at the socket f, however full
  * it is. Lost when there is no memory. can_give: 0; -ENOTSOCK; -EINVAL a socket of another family.

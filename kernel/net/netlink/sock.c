@@ -24,6 +24,15 @@ enum { OVERHEAD = 256, SEND_MAX = 1 << 20 };
 
 static struct netlink_protocol_ops *protocols; /* immutable after boot */
 
+static struct netlink_protocol_ops *find_protocol(int protocol)
+{
+	struct netlink_protocol_ops *p = protocols;
+
+	while (p && p->protocol != protocol)
+		p = p->next;
+	return p;
+}
+
 /* --- queues --- */
 
 static const void *bytes_of(const void *ctx, uint32_t block)
@@ -162,7 +171,7 @@ static void acknowledge(struct netlink_sock *n, const struct abi_nlmsghdr *h,
 	int err = v->err;
 	uint32_t echo = err && !nl_has_option(n, OPT_CAP_ACK) ? h->nlmsg_len : sizeof(*h);
 	bool tlvs = err && (v->why || v->offset) && nl_has_option(n, OPT_EXT_ACK);
-	uint16_t flags = (uint16_t)((echo == sizeof(*h) && err ? NLM_F_CAPPED : 0) |
+	uint16_t flags = (uint16_t)((!err || nl_has_option(n, OPT_CAP_ACK) ? NLM_F_CAPPED : 0) |
 				    (tlvs ? NLM_F_ACK_TLVS : 0));
 	struct nlmsgs *m = nlmsgs_alloc(echo + 256);
 	uint8_t *body;
@@ -247,8 +256,6 @@ static int handle(struct netlink_sock *n, const struct abi_nlmsghdr *h, struct v
 	int err;
 
 	d.strict = nl_has_option(n, OPT_STRICT);
-	if (!n->proto->request)
-		return -EOPNOTSUPP;
 	err = n->proto->request(&r, &reply, &d);
 	v->why = r.why;
 	if (r.bad && r.bad->data)
@@ -289,9 +296,9 @@ static void handle_all(struct netlink_sock *n, const uint8_t *p, uint32_t left)
 	}
 }
 
-static int send_to_port(struct netlink_sock *n, struct nlmsgs *m, uint32_t port)
+static int send_to_port(const struct netlink_protocol_ops *p, struct nlmsgs *m, uint32_t port)
 {
-	struct netlink_sock *to = nl_lookup_port(n->proto, port);
+	struct netlink_sock *to = nl_lookup_port(p, port);
 	int err = 0;
 
 	if (!to) {
@@ -308,24 +315,30 @@ static int send_to_port(struct netlink_sock *n, struct nlmsgs *m, uint32_t port)
 	return err;
 }
 
+int netlink_send(uint16_t protocol, uint32_t port, struct nlmsgs *m)
+{
+	return send_to_port(find_protocol(protocol), m, port);
+}
+
+/* What goes to a group goes to a port as well, the kernel's if none is named. */
 static ssize64_t deliver(struct netlink_sock *n, struct nlmsgs *m, uint32_t port, uint32_t groups)
 {
 	ssize64_t len = m->len;
 	struct nlmsgs *c;
 	int err;
 
-	if (!port && !groups) {
-		handle_all(n, m->data, m->len);
-		nlmsgs_free(m);
-		nl_wake_reader(n);
-		return len;
-	}
 	if (groups && (c = nl_copy(m)))
 		netlink_report(n->proto->protocol, (unsigned)__builtin_ctz(groups) + 1, c);
-	if (port && (err = send_to_port(n, m, port)))
-		return err;
-	if (!port)
-		nlmsgs_free(m);
+	if (port)
+		return (err = send_to_port(n->proto, m, port)) ? err : len;
+	if (n->proto->receive)
+		n->proto->receive(m->data, m->len);
+	else if (n->proto->request)
+		handle_all(n, m->data, m->len);
+	else
+		len = -ECONNREFUSED; /* the kernel is not there */
+	nlmsgs_free(m);
+	nl_wake_reader(n);
 	return len;
 }
 
@@ -603,13 +616,11 @@ static const struct socket_ops nl_ops = {
 
 static int nl_create(int type, int protocol, struct socket **out)
 {
-	struct netlink_protocol_ops *p = protocols;
+	struct netlink_protocol_ops *p = find_protocol(protocol);
 	struct netlink_sock *n;
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	while (p && p->protocol != protocol)
-		p = p->next;
 	if (!p)
 		return -EPROTONOSUPPORT;
 	if (!(n = kzalloc(sizeof(*n))))
@@ -655,6 +666,11 @@ void netlink_register(struct netlink_protocol_ops *p)
 void netlink_init(void)
 {
 	static struct net_family family = { .family = AF_NETLINK, .create = nl_create };
+	static struct netlink_protocol_ops among_users = {
+		.protocol = NETLINK_USERSOCK,
+		.ngroups = 32,
+	};
 
 	net_family_register(&family);
+	netlink_register(&among_users);
 }

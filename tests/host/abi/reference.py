@@ -9,6 +9,7 @@ UAPI = """
     asm/stat.h asm/statfs.h asm/termbits.h asm/termios.h asm/ucontext.h linux/auxvec.h
     linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h
     linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/sockios.h linux/fs.h linux/futex.h
+    linux/acct.h linux/cgroupstats.h linux/cn_proc.h linux/connector.h linux/taskstats.h
     linux/genetlink.h linux/hdreg.h linux/inet_diag.h linux/inotify.h linux/ioctl.h linux/ipc.h linux/kd.h linux/limits.h linux/magic.h
     linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/msg.h linux/sem.h linux/shm.h linux/net_tstamp.h linux/netlink_diag.h linux/nsfs.h linux/openat2.h
     linux/gen_stats.h linux/if_addrlabel.h linux/netconf.h linux/packet_diag.h linux/pkt_sched.h
@@ -29,6 +30,11 @@ GENERIC_CALLS = "RENAMEAT SET_GET_RLIMIT NEW_STAT SYS_CLONE3 MEMFD_SECRET".split
 # abi structure: (headers, its name there, {our member: theirs, or None where there is none}).
 # Members that begin with __ are padding and are only compared if listed.
 STRUCTS = {
+    "abi_cb_id": ("linux/connector.h", "struct cb_id", {}),
+    "abi_cn_msg": ("linux/connector.h", "struct cn_msg", {}),
+    "abi_proc_event": ("linux/cn_proc.h", "struct proc_event",
+                       {"data": "event_data"}),
+    "abi_taskstats": ("linux/taskstats.h", "struct taskstats", {}),
     "abi_gnet_stats_basic": ("linux/gen_stats.h", "struct gnet_stats_basic", {}),
     "abi_gnet_stats_queue": ("linux/gen_stats.h", "struct gnet_stats_queue", {}),
     "abi_ifaddrlblmsg": ("linux/if_addrlabel.h", "struct ifaddrlblmsg", {}),
