@@ -45,8 +45,8 @@ static unsigned batches = 3;
 static uint64_t profile_rounds = 1;
 static const char *wanted[MAX_ROWS], *broken, *profiled;
 static unsigned nwanted;
-static const struct row *const tables[] = { call_rows, file_rows, ipc_rows, net_rows,
-					    tcp_rows,  udp_rows,  task_rows, mm_rows,  growth_rows };
+static const struct row *const tables[] = { call_rows, file_rows, ipc_rows, net_rows,   tcp_rows,
+					    udp_rows,  task_rows, mm_rows,  growth_rows };
 
 char self_path[256] = "/bench";
 uint64_t first_instruction; /* the counter at the program's entry: bench_start */
@@ -378,6 +378,8 @@ int main(int argc, char **argv)
 		each_row(print_name);
 		return 0;
 	}
+	if (argc > 1 && !strcmp(argv[1], "--serve"))
+		return serve(argc - 2, argv + 2);
 	if (getpid() != 1)
 		return 2;
 	sysinfo(&info);

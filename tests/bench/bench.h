@@ -34,6 +34,9 @@ extern const struct row call_rows[], file_rows[], ipc_rows[], net_rows[], tcp_ro
 
 extern char self_path[]; /* the program itself, to be executed */
 
+/* The servers of the rows that a client outside drives (serve.c); `ports` of others to wait for. */
+int serve(int count, char **ports);
+
 /* Notes what went wrong: a negative `got` is an errno, anything else a wrong result. Returns -1. */
 int failed(struct run *r, long got, const char *what);
 /* The same for libc calls, which leave the reason in errno. */

@@ -44,6 +44,14 @@ class Machine(unittest.TestCase):
         self.assertIsNotNone(rows["pipe-1m"]["failed"])
 
     @unittest.skipIf(is_linux(), "its boot takes long to count")
+    def test_a_client_outside_that_gets_no_answer_has_failed(self):
+        done, rows = self.bench("--break", "wire-rr-1", "wire-rr-1", "redis-get")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("Broken pipe", rows["wire-rr-1"]["failed"])
+        self.assertIsNone(rows["redis-get"]["failed"])
+        self.assertGreater(rows["redis-get"]["value"], 1000)
+
+    @unittest.skipIf(is_linux(), "its boot takes long to count")
     def test_two_runs_agree(self):
         with tempfile.TemporaryDirectory() as out:
             done = kevlar("bench", "--kernel", kernel_image(), "--no-linux", "--out", out, "--runs", "2",

@@ -14,8 +14,8 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from . import (bench_html, bench_linux, bench_profile, bench_report, bench_rows, bench_run, deps, kernel,
-               paths, qemu)
+from . import (bench_html, bench_linux, bench_profile, bench_report, bench_rows, bench_run, bench_wire, deps,
+               kernel, paths, qemu)
 from .bench_report import Column, Results
 from .bench_run import Job, Report, Sample, System
 from .errors import BAD_USAGE, Failure, reason
@@ -50,7 +50,7 @@ def run(options: Options) -> int:
     if options.source:
         return _show_again(options)
     deps.require(qemu.PROGRAM, *kernel.TOOLS)
-    rows = select(options.names, bench_run.names())
+    rows = select(options.names, names())
     systems = _systems(options)
     is_full = not options.names
     counted = options.runs or (2 if is_full else 1)
@@ -79,6 +79,12 @@ def _show_again(options: Options) -> int:
     return 0
 
 
+def names() -> list[str]:
+    """All rows but the machine's, in the order in which they are run."""
+    inside = bench_run.names()
+    return [n for n in inside if "@" not in n] + list(bench_wire.ROWS) + [n for n in inside if "@" in n]
+
+
 def select(patterns: list[str], there_are: list[str]) -> list[str]:
     """Rows by name, by pattern, or by group, in the table's order."""
     known = [*MACHINE_ROWS, *there_are]
@@ -97,14 +103,16 @@ def select(patterns: list[str], there_are: list[str]) -> list[str]:
 
 
 def profile(options: Options, row: str, rounds: int | None) -> bench_profile.Profile:
-    if row not in bench_run.names():
+    if row not in names():
         raise Failure(f"bench: there is no row {row!r} to profile (see ./kevlar bench --list)", BAD_USAGE)
     system = System("kevlar", kernel.find(options.kernel, options.debug))
+    if row in bench_wire.ROWS:
+        return bench_profile.profile_wire(system, row, rounds)
     return bench_profile.profile(system, row, rounds)
 
 
 def listing() -> str:
-    rows = [bench_rows.describe(name) for name in (*MACHINE_ROWS, *bench_run.names())]
+    rows = [bench_rows.describe(name) for name in (*MACHINE_ROWS, *names())]
     return bench_report.aligned([[row.name, row.group, row.what] for row in rows])
 
 
@@ -116,10 +124,12 @@ def _systems(options: Options) -> dict[System, str]:
         path = _build(options.against)
         systems[System(options.against, path)] = f"Kevlar at {options.against}"
     elif options.has_linux:
-        path = bench_linux.find(options.linux)
-        systems[System("linux", path, BEST)] = f"Linux at its best: {' '.join(BEST)}, the same CPU model"
+        path, package = bench_linux.find(options.linux)
+        systems[System("linux", path, BEST, package)] = \
+            f"Linux at its best: {' '.join(BEST)}, the same CPU model"
         if not options.names:
-            systems[System("linux-default", path)] = "Linux with its defaults, the same CPU model"
+            systems[System("linux-default", path, modules=package)] = \
+                "Linux with its defaults, the same CPU model"
     return systems
 
 
@@ -152,6 +162,7 @@ def _build(commit: str) -> Path:
 
 def _jobs(rows: list[str], options: Options) -> list[Job]:
     """Growth rows get a larger machine, so that the others measure the usual one."""
+    rows = [row for row in rows if row not in bench_wire.ROWS]
     plain = [row for row in rows if "@" not in row]
     growth = [row for row in rows if "@" in row]
     jobs = [Job(plain, broken=options.broken)] if plain else []
@@ -185,7 +196,7 @@ def _count(system: System, rows: list[str], title: str, options: Options,
     """The rows' instruction counts of one run."""
     samples: dict[str, Sample] = {}
     for job in _jobs(rows, options):
-        kept = Kept(system, job) if system.append and not job.broken else None
+        kept = Kept(system, *_what_counts(job)) if system.append and not job.broken else None
         if kept and may_be_kept:
             samples |= kept.samples(job.rows)
             job.rows = [row for row in job.rows if row not in samples]
@@ -198,7 +209,24 @@ def _count(system: System, rows: list[str], title: str, options: Options,
         if kept:
             kept.add(found)
         samples |= found
-    return samples
+    return samples | _count_wire(system, rows, title, options, may_be_kept)
+
+
+def _count_wire(system: System, rows: list[str], title: str, options: Options,
+                may_be_kept: bool) -> dict[str, Sample]:
+    """The same of the rows whose other half is outside."""
+    wanted = [row for row in rows if row in bench_wire.ROWS]
+    kept = Kept(system, *bench_wire.what_counts()) if system.append and wanted else None
+    samples = {row: s for row, s in (kept.samples(wanted) if kept and may_be_kept else {}).items()}
+    wanted = [row for row in wanted if row not in samples]
+    if not wanted:
+        return samples
+    counter = Counter(f"{title}, with clients outside", len(wanted))
+    found = bench_wire.measure(system, wanted, counter, options.broken)
+    counter.end()
+    if kept:
+        kept.add(found)
+    return samples | found
 
 
 def _run(system: System, job: Job, progress) -> Report:
@@ -219,12 +247,16 @@ def _machine_rows(job: Job, report: Report) -> dict[str, Sample]:
     return {row: Sample(float(values[row])) for row in wanted}
 
 
+def _what_counts(job: Job) -> tuple:
+    return job.memory, job.target, job.batches, bench_run.ICOUNT
+
+
 class Kept:
     """Counts of Linux that were measured before with all the same."""
 
-    def __init__(self, system: System, job: Job):
+    def __init__(self, system: System, *what: object):
         digest = hashlib.sha256(_qemu_version().encode())
-        digest.update(repr((system.append, job.memory, job.target, job.batches, bench_run.ICOUNT)).encode())
+        digest.update(repr((system.append, *what)).encode())
         for path in (system.kernel, bench_run.build()):
             digest.update(path.read_bytes())
         self._path = paths.cache() / "bench" / f"counts-{digest.hexdigest()[:16]}.json"
@@ -249,7 +281,7 @@ class Kept:
 
 def _time(columns: dict[System, Column], rows: list[str], runs: int, options: Options) -> None:
     """Wall clock: the kernels in turn, so that what else the machine does falls on all of them."""
-    plain = [row for row in rows if "@" not in row and row not in MACHINE_ROWS]
+    plain = [row for row in rows if "@" not in row and row not in (*MACHINE_ROWS, *bench_wire.ROWS)]
     if not runs or not plain:
         return
     ticks = bench_run.frequency()

@@ -19,12 +19,15 @@ from .errors import Failure, reason
 from .ui import Progress
 
 META = "linux-image-cloud-amd64"
+MODULES = ("virtio", "virtio_ring", "virtio_pci", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_net",
+           "net_failover", "failover")  # what the card takes
 LZ4_LEGACY = b"\x02\x21\x4c\x18"
 
 
-def find(given: str | None) -> Path:
-    """The uncompressed kernel to boot."""
-    return _elf(Path(given)) if given else _elf(_from_package())
+def find(given: str | None) -> tuple[Path, Path]:
+    """The uncompressed kernel to boot, and the file it is from, beside whose directory its modules are."""
+    package = Path(given) if given else _from_package()
+    return _elf(package), package
 
 
 def version(elf: Path) -> str:
@@ -37,17 +40,22 @@ def version(elf: Path) -> str:
 def _from_package() -> Path:
     """The kernel of the package that Debian's meta-package names today; kept once it is there."""
     deps.require("apt-get", "dpkg-deb")
-    kept = sorted(paths.cache().glob("bench/vmlinuz-*"))
-    if kept:
+    top = paths.cache() / "bench" / "linux"
+    if kept := sorted(top.glob("boot/vmlinuz-*")):
         return kept[-1]
     name = _real_package()
     with packages.unpacked(name) as tree:
         found = sorted((tree / "boot").glob("vmlinuz-*"))
         if not found:
             raise Failure(f"the package {name} has no kernel in it")
-        target = paths.cache() / "bench" / found[-1].name
-        target.parent.mkdir(exist_ok=True)
-        os.replace(found[-1], target)
+        (top / "boot").mkdir(parents=True, exist_ok=True)
+        for module in tree.glob("lib/modules/**/*.ko*"):
+            if module.name.partition(".")[0] in MODULES:
+                target = top / module.relative_to(tree)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(module, target)
+        target = top / "boot" / found[-1].name
+        os.replace(found[-1], target)  # last: what is there is whole
     return target
 
 

@@ -16,8 +16,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterator
 
-from . import bench_run, paths
+from . import bench_run, bench_wire, paths
 from .bench_run import Job, System
 from .errors import Failure
 from .ui import Progress
@@ -154,6 +155,16 @@ def profile(system: System, row: str, rounds: int | None) -> Profile:
         return _read_log(log, symbols, row, rounds, per)
 
 
+def profile_wire(system: System, row: str, operations: int | None) -> Profile:
+    """A row whose other half is outside: everything the guest executes."""
+    with tempfile.TemporaryDirectory(dir=paths.cache()) as scratch, Progress(f"profiling {row}"):
+        operations, log = bench_wire.log(system, row, operations, Path(scratch))
+        counts: Counter[int] = Counter()
+        for address in _addresses(log):
+            counts[address] += 1
+        return _by_function(counts, Symbols((system.kernel, "")), row, operations, 1)
+
+
 def _record(system: System, job: Job, rounds: int, scratch: Path) -> tuple[int, Path]:
     """Runs the rounds under QEMU's log. Returns the row's operations in a round, and the log."""
     log = scratch / "log"
@@ -192,28 +203,36 @@ def _wait_for_file(path: Path) -> None:
         time.sleep(0.02)
 
 
-def _read_log(log: Path, symbols: Symbols, row: str, rounds: int, per: int) -> Profile:
+def _addresses(log: Path) -> Iterator[int]:
+    """Of the instructions, in order."""
     if log.stat().st_size > LOG_LIMIT:
         raise Failure("profile: too much happened; ask for fewer --rounds")
+    with open(log, "rb") as f:
+        for line in f:
+            match = _TRACE.match(line)
+            if match is not None:
+                yield int(match[1], 16)
+
+
+def _read_log(log: Path, symbols: Symbols, row: str, rounds: int, per: int) -> Profile:
     begin, end, leave, back = (symbols.address(f"user: {name}")
                                for name in ("profile_begin", "profile_end", "leave", "back"))
     counts: Counter[int] = Counter()
     is_on = False
-    with open(log, "rb") as f:
-        for line in f:
-            match = _TRACE.match(line)
-            if match is None:
-                continue
-            address = int(match[1], 16)
-            if address == begin:
-                is_on = True
-                counts.clear()
-            elif address == end:
-                break
-            elif address in (leave, back):
-                is_on = address == back
-            if is_on:
-                counts[address] += 1
+    for address in _addresses(log):
+        if address == begin:
+            is_on = True
+            counts.clear()
+        elif address == end:
+            break
+        elif address in (leave, back):
+            is_on = address == back
+        if is_on:
+            counts[address] += 1
+    return _by_function(counts, symbols, row, rounds, per)
+
+
+def _by_function(counts: Counter[int], symbols: Symbols, row: str, rounds: int, per: int) -> Profile:
     by_name: Counter[str] = Counter()
     for address, count in counts.items():
         name = symbols.name(address)

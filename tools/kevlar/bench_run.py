@@ -34,6 +34,7 @@ class System:
     label: str
     kernel: Path
     append: tuple[str, ...] = ()
+    modules: Path | None = None  # the kernel's file that lies beside its modules, if that is another one
 
 
 @dataclass

@@ -59,21 +59,21 @@ NODES = (("console", 0o600, 5, 1), ("null", 0o666, 1, 3), ("zero", 0o666, 1, 5),
 
 def make_busybox(out: BinaryIO, _include: list[str], _version: str) -> None:
     writer = cpio.Writer(out)
-    _add_busybox(writer)
+    add_busybox(writer)
     writer.close()
 
 
 def make_musl(out: BinaryIO, _include: list[str], _version: str) -> None:
     """BusyBox and what a dynamically linked musl program needs."""
     writer = cpio.Writer(out)
-    _add_busybox(writer)
+    add_busybox(writer)
     with packages.unpacked("musl") as tree:
-        _add_tree(writer, tree / "lib", "lib")
-        _add_tree(writer, tree / "usr" / "lib", "usr/lib")
+        add_tree(writer, tree / "lib", "lib")
+        add_tree(writer, tree / "usr" / "lib", "usr/lib")
     writer.close()
 
 
-def _add_busybox(writer: cpio.Writer) -> None:
+def add_busybox(writer: cpio.Writer) -> None:
     for name in DIRECTORIES:
         writer.directory(name)
     writer.directory("root", 0o700)
@@ -103,8 +103,10 @@ def _applets(program: Path) -> list[str]:
     return [name for name in text.split() if name != "bin/busybox"]
 
 
-def _add_tree(writer: cpio.Writer, top: Path, prefix: str) -> None:
-    for directory, _dirs, files in os.walk(top):
+def add_tree(writer: cpio.Writer, top: Path, prefix: str, left_out: tuple[str, ...] = ()) -> None:
+    """Adds what is below `top`, without the directories named in `left_out`."""
+    for directory, directories, files in os.walk(top):
+        directories[:] = [name for name in directories if name not in left_out]
         for file in sorted(files):
             source = Path(directory) / file
             name = f"{prefix}/{source.relative_to(top)}"

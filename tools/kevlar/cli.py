@@ -109,8 +109,8 @@ BENCH_HELP = """\
 usage: ./kevlar bench [ROW ...] [OPTIONS]
 
 The same work on Kevlar and on Debian's Linux, side by side, in instructions for one operation. ROW is the
-name of a row, a pattern, or a group (machine, call, file, ipc, task, memory, growth). Without ROW: all
-of them, twice on each kernel, and by wall clock.
+name of a row, a pattern, or a group (machine, call, file, ipc, net, wire, task, memory, growth). Without
+ROW: all of them, twice on each kernel, and by wall clock.
 
   --list             name the rows and say what they do
   --linux FILE       compare with this vmlinuz (default: Debian's linux-image-cloud-amd64)

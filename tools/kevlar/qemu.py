@@ -31,6 +31,7 @@ class Machine:
     cpus: int = 1
     memory: int = 512  # MiB
     net: Network | None = None
+    accel: list[str] = field(default_factory=list)  # words that say how instructions are executed; none: the best way
     append: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)  # --qemu
     within: list[str] = field(default_factory=list)  # words before QEMU's, that execute it somewhere else
@@ -67,7 +68,7 @@ def command(machine: Machine, control_fd: int | None) -> list[str]:
     """
     words = [PROGRAM, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-machine", machine.machine]
-    words += ["-accel", "kvm" if has_kvm() else "tcg,thread=multi"]
+    words += machine.accel or ["-accel", "kvm" if has_kvm() else "tcg,thread=multi"]
     words += ["-cpu", machine.cpu, "-smp", str(machine.cpus), "-m", f"{machine.memory}M"]
     words += ["-kernel", str(machine.kernel.absolute()), "-append", " ".join(machine.append)]
     if machine.initrd_fd is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Callable
 
-from . import alpine, bootstrap, busybox, cpio, initramfs, paths
+from . import alpine, bootstrap, busybox, cpio, initramfs, paths, webroot
 from .errors import BAD_USAGE, Failure, reason
 from .ui import Progress
 
@@ -27,6 +27,7 @@ MADE: dict[str, Callable[[BinaryIO, list[str], str], None]] = {
     "debian": bootstrap.make_debian,
     "alpine": alpine.make_alpine,
     "servers": bootstrap.make_servers,
+    "web": webroot.make_web,
 }
 VERSIONS = {"debian": "bookworm", "alpine": "latest-stable"}  # of those that have some: the default
 
