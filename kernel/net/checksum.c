@@ -4,6 +4,8 @@
  */
 #include "net/checksum.h"
 
+#include <arch/sum.h>
+
 static inline uint64_t add64(uint64_t a, uint64_t b)
 {
 	a += b;
@@ -48,17 +50,17 @@ static inline uint32_t fold64(uint64_t v)
 uint32_t csum_add(uint32_t sum, const void *p, size_t n)
 {
 	const uint8_t *s = p;
-	uint64_t a = sum, b = 0;
+	size_t blocks = n / ARCH_SUM_BLOCK;
+	uint64_t a = sum;
 
-	for (; n >= 32; n -= 32, s += 32) {
-		a = add64(a, load64(s));
-		b = add64(b, load64(s + 8));
-		a = add64(a, load64(s + 16));
-		b = add64(b, load64(s + 24));
+	if (blocks) {
+		a = arch_sum(a, s, blocks);
+		s += blocks * ARCH_SUM_BLOCK;
+		n %= ARCH_SUM_BLOCK;
 	}
 	for (; n >= 8; n -= 8, s += 8)
 		a = add64(a, load64(s));
-	return fold64(add64(add64(a, b), load_tail(s, n)));
+	return fold64(add64(a, load_tail(s, n)));
 }
 
 uint32_t csum_copy(uint32_t sum, void *dst, const void *src, size_t n)
