@@ -24,6 +24,7 @@
 #include "net/filter.h"
 #include "vfs/fcntl.h"
 #include "vfs/file.h"
+#include "vfs/lock.h"
 #include "vfs/poll.h"
 #include "vm/usercopy.h"
 
@@ -356,6 +357,10 @@ static void socket_file_release(struct file *f)
 
 	atomic_store_explicit(&s->file, NULL, memory_order_release);
 	this_cpu(open_sockets)--;
+	/* Nobody can lock it any more. The protocol's last reference may go where one must not
+	 * sleep, which the inode's end does when it has such a list. */
+	if (UNLIKELY(atomic_load_explicit(&f->inode->locks, memory_order_relaxed) != NULL))
+		file_lock_free_list(f->inode);
 	s->ops->release(s);
 }
 

@@ -1,6 +1,8 @@
 /* TCP over the loopback device: connections, bytes both ways, ends. */
 #include "tcp_test.h"
 
+#include <sys/file.h>
+
 TEST(tcp_connect_accept_echo)
 {
 	int s[2];
@@ -337,4 +339,21 @@ TEST(tcp_self_connect)
 	CHECK_EQ(read(s, b, 8), 2);
 	CHECK_OK(shutdown(s, SHUT_WR));
 	CHECK_EQ(read(s, b, 8), 0);
+}
+
+/* Their connections outlive them, and end where packets arrive: flock(2), fcntl(2). */
+TEST(tcp_locked_sockets_end_like_others)
+{
+	struct flock range = { .l_type = F_RDLCK };
+	int s[2];
+	char b[8];
+
+	for (int i = 0; i < 50; i++) {
+		tcp_pair(AF_INET, s);
+		CHECK_OK(flock(s[0], LOCK_EX));
+		CHECK_OK(fcntl(s[1], F_SETLK, &range));
+		CHECK_OK(close(s[0]));
+		CHECK_EQ(read(s[1], b, sizeof(b)), 0);
+		CHECK_OK(close(s[1]));
+	}
 }
