@@ -6,6 +6,7 @@
  */
 
 #include "abi/errno.h"
+#include "core/percpu.h"
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "net/inet/conf.h"
@@ -290,13 +291,12 @@ int ip_route(const struct ipv6_addr *dst, const struct ipv6_addr *source, int oi
 	return ip_route_flow(&f, out, NULL);
 }
 
-enum route_type ip_address_type(const struct ipv6_addr *a, const struct netdev *d)
+static enum route_type address_type(const struct ipv6_addr *a)
 {
 	struct ip_flow f = { .dst = *a };
 	const struct fib_route *r;
 	enum route_type type = ROUTE_UNICAST;
 
-	(void)d;
 	if (addr_is_multicast(a))
 		return ROUTE_MULTICAST;
 	if (addr_is4(a) && addr_to4(a) == UINT32_MAX)
@@ -306,5 +306,28 @@ enum route_type ip_address_type(const struct ipv6_addr *a, const struct netdev *
 	    (r->r.type == ROUTE_LOCAL || r->r.type == ROUTE_BROADCAST))
 		type = r->r.type;
 	epoch_exit();
+	return type;
+}
+
+/* What comes in is for the same address again and again. */
+struct last_local {
+	struct ipv6_addr address;
+	uint32_t generation;
+	bool is_known;
+};
+static PERCPU(struct last_local, last_local);
+
+enum route_type ip_address_type(const struct ipv6_addr *a, const struct netdev *d)
+{
+	struct last_local *last = &this_cpu(last_local);
+	uint32_t generation = atomic_load(&ip_route_generation);
+	enum route_type type;
+
+	(void)d;
+	if (LIKELY(last->is_known && last->generation == generation && ipv6_eq(&last->address, a)))
+		return ROUTE_LOCAL;
+	type = address_type(a);
+	if (type == ROUTE_LOCAL)
+		*last = (struct last_local){ *a, generation, true };
 	return type;
 }
