@@ -15,12 +15,18 @@
 
 static struct net_protocol *protocols; /* immutable after boot */
 static struct net_tap *taps;           /* under taps_lock; read under an epoch */
+static void (*batch_end)(void);        /* immutable after boot */
 static struct spinlock taps_lock = SPINLOCK(NETTAPS);
 
 void net_protocol_register(struct net_protocol *np)
 {
 	np->next = protocols;
 	protocols = np;
+}
+
+void net_on_batch_end(void (*fn)(void))
+{
+	batch_end = fn;
 }
 
 void net_tap_add(struct net_tap *t)
@@ -127,7 +133,15 @@ void net_input_deferred(struct netdev *d, struct list *pkts)
 
 void net_input(struct netdev *d, struct list *pkts)
 {
+	bool is_batch = pkts->next != pkts->prev;
+	struct pkt *p;
+
+	if (is_batch)
+		list_for_each (p, pkts, node)
+			p->in_batch = true;
 	net_input_deferred(d, pkts);
+	if (is_batch)
+		batch_end();
 	net_run_deferred();
 }
 

@@ -141,6 +141,9 @@ struct net_tap {
 enum { NET_TAP_ALL = 3, NET_TAP_NONE = 0 }; /* ETH_P_ALL */
 void net_tap_add(struct net_tap *t);
 void net_tap_remove(struct net_tap *t); /* may still be called until an epoch has passed */
+/* Called after packets that came in together, in the same thread, nothing having slept since the
+ * first; each had p->in_batch. One caller, at boot. */
+void net_on_batch_end(void (*fn)(void));
 /* p comes out of `lo` as p->straight(p), when this thread holds no lock of the network any more. */
 void net_send_straight(struct pkt *p);
 MUST_CHECK bool net_is_tapped(

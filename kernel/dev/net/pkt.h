@@ -51,6 +51,7 @@ struct pkt {
 			      packet */
 	uint8_t gso;       /* enum pkt_gso */
 	bool gso_ecn;      /* the first segment alone has CWR */
+	bool in_batch;     /* it came with others: net_on_batch_end() */
 	uint8_t nfrags;
 	uint32_t mark, priority;
 	nsec_t time; /* CLOCK_REALTIME of arrival; 0: not taken */

@@ -119,12 +119,17 @@ static void dispatch(struct pkt *p, const struct tcp_seg *s, const struct flow_k
 	pkt_drop(p, NET_DROP_tcp_no_socket);
 }
 
+void tcps_input(struct pkt *p, const struct tcp_seg *s, const struct flow_key *key, uint32_t header)
+{
+	epoch_enter();
+	dispatch(p, s, key, header);
+	epoch_exit();
+}
+
 void tcps_dispatch(struct pkt *p, const struct tcp_seg *s, const struct flow_key *key)
 {
 	net_count(STAT_Tcp_InSegs);
-	epoch_enter();
-	dispatch(p, s, key, 0);
-	epoch_exit();
+	tcps_input(p, s, key, 0);
 }
 
 static void input(struct pkt *p)
@@ -152,9 +157,9 @@ static void input(struct pkt *p)
 	s.ip_ecn = i->tos & 3;
 	if (p->gso_size)
 		s.pieces = (uint16_t)DIV_ROUND_UP(s.len, p->gso_size);
-	epoch_enter();
-	dispatch(p, &s, &key, (uint32_t)header);
-	epoch_exit();
+	if (p->in_batch && tcps_coalesce(p, &s, &key, (uint32_t)header))
+		return;
+	tcps_input(p, &s, &key, (uint32_t)header);
 }
 
 /* --- ICMP --- */
@@ -214,4 +219,5 @@ void tcps_protocol_init(void)
 	static struct ip_protocol tcp = { .proto = IPPROTO_TCP, .input = input, .error = error };
 
 	ip_protocol_register(&tcp);
+	tcps_coalesce_init();
 }

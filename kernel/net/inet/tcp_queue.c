@@ -296,29 +296,6 @@ static bool append_to(struct pkt *last, struct pkt *p)
 	return true;
 }
 
-/* p's bytes, in a page that has room for more. p itself when there is no memory. */
-static struct pkt *repack(struct pkt *p)
-{
-	struct tcp_cb *cb = tcp_cb(p);
-	uint32_t n = cb->end - cb->seq;
-	struct page *page = page_alloc(0, PAGE_KERNEL, ALLOC_ATOMIC);
-	struct pkt *fresh = page ? pkt_alloc() : NULL;
-
-	if (!fresh) {
-		if (page)
-			page_put(page);
-		return p;
-	}
-	pkt_copy(p, cb->skip, page_va(page), n);
-	(void)!pkt_add_frag(fresh, page, 0, n);
-	*tcp_cb(fresh) = (struct tcp_cb){ .seq = cb->seq,
-					  .end = cb->end,
-					  .charge = (uint32_t)(sizeof(*p) + PAGE_SIZE),
-					  .room = (uint32_t)PAGE_SIZE - n };
-	pkt_free(p);
-	return fresh;
-}
-
 static uint32_t weight(const struct pkt *p)
 {
 	if (p->dev && p->dev->features & NETDEV_LOOPBACK) /* pages are the sender's */
@@ -326,13 +303,45 @@ static uint32_t weight(const struct pkt *p)
 	return (uint32_t)(sizeof(*p) + (p->nfrags + !!p->head) * PAGE_SIZE);
 }
 
+/* p's bytes, in pages without gaps, the last of which has room for more. p itself when there is no
+ * memory. */
+static struct pkt *repack(struct pkt *p)
+{
+	struct tcp_cb *cb = tcp_cb(p);
+	uint32_t n = cb->end - cb->seq, run = 0;
+	struct pkt *fresh = pkt_alloc();
+
+	if (!fresh)
+		return p;
+	for (uint32_t at = 0; at < n; at += run) {
+		struct page *page = page_alloc(0, PAGE_KERNEL, ALLOC_ATOMIC);
+
+		run = MIN(n - at, (uint32_t)PAGE_SIZE);
+		if (!page || !pkt_add_frag(fresh, page, 0, run)) {
+			if (page)
+				page_put(page);
+			pkt_free(fresh);
+			return p;
+		}
+		pkt_copy(p, cb->skip + at, page_va(page), run);
+	}
+	*tcp_cb(fresh) = (struct tcp_cb){ .seq = cb->seq,
+					  .end = cb->end,
+					  .charge = weight(fresh),
+					  .room = (uint32_t)PAGE_SIZE - run };
+	pkt_free(p);
+	return fresh;
+}
+
 /* Copied to spare memory, when there is little left of the buffer. NULL: p is part of `last` now.
  */
 static struct pkt *make_light(struct tcp_sock *t, struct pkt *p, struct pkt *last)
 {
 	struct tcp_cb *cb = tcp_cb(p);
+	uint32_t n = cb->end - cb->seq;
 
-	if (LIKELY(t->rcvq_bytes <= t->i.s.rcvbuf / 2) || cb->end - cb->seq > PAGE_SIZE / 2)
+	if (LIKELY(t->rcvq_bytes <= t->i.s.rcvbuf / 2) ||
+	    (n > PAGE_SIZE / 2 && cb->charge <= 2 * n))
 		return p;
 	if (last && append_to(last, p))
 		return NULL;

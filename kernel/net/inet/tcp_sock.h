@@ -213,10 +213,19 @@ uint32_t sendq_share(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t l
 void rcvq_insert(struct tcp_sock *t, struct pkt *p, uint32_t skip, uint32_t seq, uint32_t len);
 void rcvq_take_far(struct tcp_sock *t, struct list *out); /* to the end of out */
 
+/* tcp_coalesce.c */
+void tcps_coalesce_init(void);
+/* A segment of a batch: true, it was taken, and reaches its owner before the batch ends. */
+MUST_CHECK bool tcps_coalesce(struct pkt *p, const struct tcp_seg *s, const struct flow_key *key,
+			      uint32_t header);
+
 /* tcp_input.c */
 void tcps_protocol_init(void);
 /* A segment for whoever has the key; p is its payload, and is consumed. */
 void tcps_dispatch(struct pkt *p, const struct tcp_seg *s, const struct flow_key *key);
+/* The same of a packet at its TCP header, which has `header` bytes. */
+void tcps_input(struct pkt *p, const struct tcp_seg *s, const struct flow_key *key,
+		uint32_t header);
 /* A segment for t's machine: lock held, and let go of; consumes p; may free t. */
 void tcps_segment(struct tcp_sock *t, struct pkt *p, const struct tcp_seg *s, uint32_t header)
 	RELEASES(&t->lock);
