@@ -66,6 +66,7 @@ enum flag_set {
 	FS_poll,
 	FS_prctl,
 	FS_prio,
+	FS_ptrace,
 	FS_reboot,
 	FS_rename,
 	FS_resolve,

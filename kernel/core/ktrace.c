@@ -208,7 +208,7 @@ static int use_large_ring(unsigned cpu)
 
 static bool wants_large(uint32_t groups)
 {
-	return groups & ~flight_groups;
+	return groups & all_groups & ~flight_groups;
 }
 
 int ktrace_init_cpu(unsigned cpu)
@@ -293,7 +293,7 @@ static int parse_list(const char *list, uint32_t *groups, size_t *bytes)
 
 int ktrace_set_groups(const char *list)
 {
-	uint32_t groups = atomic_load(&ktrace_groups);
+	uint32_t groups = atomic_load(&ktrace_groups) & all_groups;
 	size_t bytes = ring_bytes;
 	unsigned cpu;
 	int err = parse_list(list, &groups, &bytes);
@@ -305,8 +305,17 @@ int ktrace_set_groups(const char *list)
 		for_each_cpu (cpu)
 			if (use_large_ring(cpu))
 				err = -ENOMEM;
-	atomic_store(&ktrace_groups, groups);
+	atomic_fetch_and(&ktrace_groups, groups | KTRACE_HOOK);
+	atomic_fetch_or(&ktrace_groups, groups);
 	return err;
+}
+
+void ktrace_hook_set(bool on)
+{
+	if (on)
+		atomic_fetch_or(&ktrace_groups, KTRACE_HOOK);
+	else
+		atomic_fetch_and(&ktrace_groups, ~(uint32_t)KTRACE_HOOK);
 }
 
 void ktrace_init(void)
@@ -390,7 +399,7 @@ static void snapshot(void)
 		.magic = "KTRACE\r\n",
 		.version = KTRACE_VERSION,
 		.record_bytes = sizeof(struct ktrace_record),
-		.groups = atomic_load(&ktrace_groups),
+		.groups = atomic_load(&ktrace_groups) & all_groups,
 		.events_crc = events_crc(),
 		.time = (uint64_t)clock_mono(),
 		.real_offset = (uint64_t)(clock_real() - clock_mono()),

@@ -69,7 +69,17 @@ struct ktrace_dump_cpu {
 };
 enum { KTRACE_VERSION = 1 };
 
-extern _Atomic uint32_t ktrace_groups; /* bit per enum ktrace_group */
+/* Bit per enum ktrace_group, and KTRACE_HOOK: somebody else wants to see system calls (ptrace), so
+ * that both are one look. */
+extern _Atomic uint32_t ktrace_groups;
+enum { KTRACE_HOOK = 1 << 30 };
+void ktrace_hook_set(bool on); /* any context */
+
+static inline bool ktrace_sees_syscalls(void)
+{
+	return UNLIKELY(atomic_load_explicit(&ktrace_groups, memory_order_relaxed) &
+			(1u << KT_SYSCALL | KTRACE_HOOK));
+}
 
 static inline bool ktrace_on(enum ktrace_group g)
 {

@@ -20,6 +20,7 @@
  */
 
 #include <arch/context.h>
+#include <arch/ptrace.h>
 #include <arch/signal.h>
 
 #include "abi/errno.h"
@@ -31,6 +32,7 @@
 #include "proc/exit.h"
 #include "proc/fatal.h"
 #include "proc/proc_priv.h"
+#include "proc/ptrace.h"
 #include "proc/rseq.h"
 #include "vm/usercopy.h"
 #include "vm/vmspace.h"
@@ -45,6 +47,7 @@ enum syscall_numbers {
 /* A signal that a handler is to run for. */
 struct delivery {
 	int sig;
+	bool continued;    /* traced: SIGCONT came while the tracer looked at it */
 	uint64_t old_mask; /* what sigreturn is to put back */
 	struct abi_sigaction action;
 	struct abi_siginfo info;
@@ -134,6 +137,8 @@ static void take_stop(struct process *p, int sig, struct siglock *l)
 		jobctl_begin_stop(p, sig);
 }
 
+static bool deliver_traced(struct task *t, struct siglock *l);
+
 static inline bool has_group_business(const struct task *t)
 {
 	return (t->process->flags & (PROC_GROUP_EXIT | PROC_EXECING | PROC_CONT_NOTIFY)) ||
@@ -160,6 +165,8 @@ static bool do_group_business(struct task *t, struct siglock *l)
 		jobctl_notify_parent(p, CLD_CONTINUED);
 		return true;
 	}
+	if (t->jobctl & JOBCTL_TRACED)
+		return deliver_traced(t, l);
 	return jobctl_stop_here(t, l);
 }
 
@@ -179,9 +186,10 @@ static bool dispose(struct task *t, struct delivery *d, struct siglock *l)
 	}
 	if (sig_default_ignored(d->sig) || (p->flags & PROC_UNKILLABLE))
 		return false;
-	if (sig_default_stops(d->sig))
-		take_stop(p, d->sig, l);
-	else if (sig_default_dumps(d->sig))
+	if (sig_default_stops(d->sig)) {
+		if (!(t->jobctl & JOBCTL_TRACED) || !d->continued)
+			take_stop(p, d->sig, l);
+	} else if (sig_default_dumps(d->sig))
 		die_dumping(d, *l);
 	else
 		die(p, d->sig, *l);
@@ -250,7 +258,8 @@ uint32_t altstack_state(const struct task *t, uint64_t sp)
 	return on_altstack(t, sp) ? SS_ONSTACK : 0;
 }
 
-static void enter_handler(struct regs *r, struct task *t, const struct delivery *d)
+/* False: the stack could not take the frame. */
+static bool enter_handler(struct regs *r, struct task *t, const struct delivery *d)
 {
 	struct signal_frame_info f = {
 		.sig = d->sig,
@@ -273,11 +282,12 @@ static void enter_handler(struct regs *r, struct task *t, const struct delivery 
 	if (arch_signal_push(r, &f, &d->info)) {
 		signal_set_blocked(d->old_mask);
 		signal_bad_frame(d->sig);
-		return;
+		return false;
 	}
 	ktrace(KT_SIGNAL, signal_deliver, d->sig, d->action.handler, d->action.flags, 0, 0, 0);
 	if ((d->action.flags & SA_ONSTACK) && (t->altstack_flags & SS_AUTODISARM))
 		t->altstack_sp = t->altstack_size = t->altstack_flags = 0;
+	return true;
 }
 
 /* The stack cannot take the frame: SIGSEGV, and with the default action when it was that signal's
@@ -293,13 +303,51 @@ void signal_bad_frame(int sig)
 	signal_force(SIGSEGV, SI_KERNEL, 0);
 }
 
+/* With a tracer: it hears of group stops and of each signal, and says what becomes of that. False,
+ * and the siglock is still held: there is nothing to take. */
+static bool deliver_traced(struct task *t, struct siglock *l)
+{
+	struct process *p = t->process;
+	struct regs *r = thread_regs(&t->thread);
+	bool handled = false, stepping;
+	struct delivery d;
+
+	if (t->jobctl & JOBCTL_PENDING) {
+		trace_group_stop(t, l);
+		return true;
+	}
+	d.sig = sigpending_take(t, ~t->blocked, &d.info);
+	if (d.sig == 0)
+		return false;
+	p->flags |= PROC_STOP_TAKEN;
+	sigunlock(*l);
+	d.sig = trace_signal(t, d.sig, &d.info);
+	*l = siglock(p);
+	d.continued = !(p->flags & PROC_STOP_TAKEN);
+	p->flags &= ~PROC_STOP_TAKEN;
+	if (d.sig != 0 && !(p->flags & PROC_GROUP_EXIT) && dispose(t, &d, l)) {
+		block_for_handler(t, &d);
+		handled = true;
+	}
+	signal_recalc(t);
+	sigunlock(*l);
+	if (!handled)
+		return true;
+	stepping = t->trace.syscalls & TRACE_STEP;
+	if (stepping)
+		arch_step_set(&t->thread, false);
+	if (enter_handler(r, t, &d) && stepping)
+		trace_stepped_into_handler();
+	return true;
+}
+
 static void deliver(struct regs *r)
 {
 	struct task *t = curtask();
 	struct delivery d;
 
 	if (next_delivery(t, &d)) {
-		enter_handler(r, t, &d);
+		(void)enter_handler(r, t, &d);
 		return;
 	}
 	restart_without_handler(r);

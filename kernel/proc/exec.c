@@ -12,6 +12,7 @@
  */
 
 #include <arch/context.h>
+#include <arch/ptrace.h>
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
@@ -24,6 +25,7 @@
 #include "proc/coredump.h"
 #include "proc/exec_priv.h"
 #include "proc/exit.h"
+#include "proc/ptrace.h"
 #include "proc/report.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
@@ -248,6 +250,8 @@ static void commit_image(struct exec *x)
 	if (old != NULL)
 		p->maxrss = MAX(p->maxrss, vmspace_hiwater_rss(old));
 	mutex_lock(&p->exec_lock);
+	if (trace_limits_exec()) /* a tracer came after the plan */
+		exec_limit_cred(x);
 	l = siglock(p);
 	old = vmspace_switch(x->vs);
 	sigunlock(l);
@@ -379,6 +383,9 @@ static int check_nproc(void)
 
 int exec_user(int dirfd, const char *path, uaddr_t argv, uaddr_t envp, unsigned flags)
 {
+	uint32_t tid = curtask()->pid->nr;
+	struct regs *r = thread_regs(curthread());
+	uint64_t mark = arch_syscall_mark(r);
 	struct exec *x;
 	int err = check_nproc();
 
@@ -391,6 +398,11 @@ int exec_user(int dirfd, const char *path, uaddr_t argv, uaddr_t envp, unsigned 
 		err = exec_run(x);
 	exec_free(x);
 	kfree(x);
+	if (err == 0) {
+		arch_syscall_mark_set(r, mark);
+		if (UNLIKELY(curtask()->jobctl & JOBCTL_TRACED))
+			trace_exec_event(tid);
+	}
 	return err;
 }
 

@@ -15,6 +15,7 @@
 #include "abi/errno.h"
 #include "abi/mount.h"
 #include "abi/prctl.h"
+#include "proc/ptrace.h"
 #include "vfs/cred.h"
 #include "vfs/file.h"
 #include "vfs/xattr.h"
@@ -64,6 +65,24 @@ static int apply_caps(const struct exec *x, struct cred *c, bool setid)
 	return 0;
 }
 
+void exec_limit_cred(struct exec *x)
+{
+	const struct cred *old = current_cred();
+	struct cred *c = x->cred;
+	bool gains = c->euid != old->euid || c->egid != old->egid ||
+		     (c->cap_permitted & ~old->cap_permitted) != 0;
+
+	if (!gains)
+		return;
+	if (!capable(CAP_SETUID)) {
+		c->euid = c->suid = c->fsuid = c->uid;
+		c->egid = c->sgid = c->fsgid = c->gid;
+	}
+	c->cap_permitted &= old->cap_permitted;
+	c->cap_effective &= c->cap_permitted;
+	x->setid = c->euid != old->euid || c->egid != old->egid;
+}
+
 int exec_compute_cred(struct exec *x)
 {
 	const struct cred *old = current_cred();
@@ -80,10 +99,12 @@ int exec_compute_cred(struct exec *x)
 	}
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
+	x->cred = c;
+	if (trace_limits_exec())
+		exec_limit_cred(x);
 	c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
 	x->secure = c->euid != c->uid || c->egid != c->gid ||
 		    (c->uid != 0 && (c->cap_permitted & ~c->cap_ambient) != 0);
 	x->unreadable = inode_permission(old, x->prog.file->inode, PERM_READ) != 0;
-	x->cred = c;
 	return 0;
 }

@@ -94,3 +94,5 @@ MUST_CHECK int exec_build_stack(struct exec *x);
 
 /* exec_cred.c: the credentials after execve. -ENOMEM. */
 MUST_CHECK int exec_compute_cred(struct exec *x);
+/* x->cred gains nothing over the running task's: for one whose tracer has no right to that. */
+void exec_limit_cred(struct exec *x);

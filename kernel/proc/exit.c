@@ -24,6 +24,7 @@
 #include "proc/ipc/sem.h"
 #include "proc/ipc/shm.h"
 #include "proc/proc_priv.h"
+#include "proc/ptrace.h"
 #include "proc/report.h"
 #include "sched/sched.h"
 #include "vfs/cred.h"
@@ -134,6 +135,8 @@ void task_account_dead(struct task *t)
 
 void task_unlink_locked(struct task *t)
 {
+	if (UNLIKELY(t->jobctl & JOBCTL_TRACED))
+		trace_unlink_locked(t);
 	list_remove(&t->group_node);
 	if (atomic_load_explicit(&t->pid->task, memory_order_relaxed) == t)
 		atomic_store_explicit(&t->pid->task, NULL, memory_order_release);
@@ -184,18 +187,24 @@ static bool parent_reaps_nothing(struct process *parent, bool *ignored)
 
 bool exit_notify_parent_locked(struct process *p, struct sigqueue_entry **e)
 {
-	struct process *parent = process_parent(p);
+	struct process *parent = process_parent(p), *tracer = trace_process_locked(p->leader);
 	bool autoreap = p->flags & PROC_NO_ZOMBIE, ignored = false;
+	int code, value, sig = p->exit_signal;
 	struct abi_siginfo si;
-	int code, value;
 
-	if (p->exit_signal == SIGCHLD)
+	if (UNLIKELY(tracer != NULL)) { /* the parent hears of it when the tracer has */
+		trace_ready_locked(p->leader);
+		if (tracer != parent)
+			sig = SIGCHLD;
+		parent = tracer;
+		autoreap = false;
+	} else if (sig == SIGCHLD) {
 		autoreap = parent_reaps_nothing(parent, &ignored);
-	if (p->exit_signal > 0 && p->exit_signal <= _NSIG &&
-	    !ignored) { /* clone(2) takes any byte */
+	}
+	if (sig > 0 && sig <= _NSIG && !ignored) { /* clone(2) takes any byte */
 		code = cld_code(p->wait_status, &value);
-		sigchld_info(p, p->exit_signal, code, value, &si);
-		(void)signal_queue(parent, NULL, p->exit_signal, &si, e);
+		sigchld_info(p, sig, code, value, &si);
+		(void)signal_queue(parent, NULL, sig, &si, e);
 	}
 	waitq_wake_all(&parent->wait_children, 0);
 	return autoreap;
@@ -239,6 +248,19 @@ static bool at_most_two_left(const struct process *p)
 	return second == &p->tasks || second->next == &p->tasks;
 }
 
+bool exit_left_locked(struct process *p, struct sigqueue_entry **e)
+{
+	/* An exec waits until it is alone, but for a dead leader: no use in waking it for each of
+	 * many. */
+	if ((p->flags & PROC_EXECING) && at_most_two_left(p))
+		waitq_wake_all(&p->exec_wait, 0);
+	if (!p->leader->dead || p->tasks.next != p->tasks.prev ||
+	    p->tasks.next != &p->leader->group_node)
+		return false;
+	become_zombie_locked(p, e);
+	return true;
+}
+
 static void exit_notify(struct task *t)
 {
 	struct process *p = t->process;
@@ -248,18 +270,15 @@ static void exit_notify(struct task *t)
 	spin_lock(&proctree_lock);
 	l = siglock(p);
 	task_account_dead(t);
-	if (t != p->leader)
+	if (t != p->leader && !(t->jobctl & JOBCTL_TRACED))
 		task_unlink_locked(t);
 	sigunlock(l);
-	if (p->leader->dead && p->tasks.next == p->tasks.prev &&
-	    p->tasks.next == &p->leader->group_node)
-		become_zombie_locked(p, &e);
-	else
+	if (UNLIKELY(trace_has_tracees(p)))
+		trace_release_all_locked(t, &e);
+	if (UNLIKELY(t->jobctl & JOBCTL_TRACED) && t != p->leader)
+		trace_task_died_locked(t, &e);
+	if (!exit_left_locked(p, &e))
 		notify_pdeath_locked(t);
-	/* An exec waits until it is alone, but for a dead leader: no use in waking it for each of
-	 * many. */
-	if ((p->flags & PROC_EXECING) && at_most_two_left(p))
-		waitq_wake_all(&p->exec_wait, 0);
 	spin_unlock(&proctree_lock);
 	sigqueue_free(e);
 }
@@ -278,6 +297,8 @@ void task_exit(int status)
 	bool last;
 
 	ktrace(KT_PROC, exit, status, 0, 0, 0, 0, 0);
+	if (UNLIKELY(t->jobctl & JOBCTL_TRACED))
+		trace_exit_event(t, status);
 	last = exit_begin(t, status);
 	if (last && p == init_process)
 		panic("Attempted to kill init! exitcode=0x%08x", (unsigned)p->group_exit_code);
@@ -322,7 +343,7 @@ static void zap_others(struct task *me)
 	for_each_task (t, me->process) {
 		if (t == me || t->exited)
 			continue;
-		t->jobctl = 0;
+		t->jobctl &= JOBCTL_TRACED;
 		task_zap(t);
 	}
 }
@@ -376,6 +397,7 @@ static void replace_leader(struct task *me)
 	atomic_store_explicit(&p->pid->task, me, memory_order_release);
 	atomic_store_explicit(&mine->task, NULL, memory_order_release);
 	p->leader = me;
+	trace_forget_leader_locked(old);
 	task_unlink_locked(old);
 	pid_release_locked(mine);
 	sigunlock(l);

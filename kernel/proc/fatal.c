@@ -58,8 +58,11 @@ static bool is_unhandled(int sig)
 {
 	struct siglock l = siglock(curproc());
 	uint64_t handler = l.sighand->action[sig - 1].handler;
+	bool traced = curtask()->jobctl & JOBCTL_TRACED;
 
 	sigunlock(l);
+	if (traced) /* may be the tracer's doing, and is its to judge */
+		return false;
 	return handler == SIG_DFL || handler == SIG_IGN || curproc() == init_process;
 }
 

@@ -14,6 +14,7 @@
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
+#include "abi/ptrace.h"
 #include "abi/sched.h"
 #include "core/clock.h"
 #include "core/ktrace.h"
@@ -21,6 +22,7 @@
 #include "proc/info.h"
 #include "proc/ipc/sem.h"
 #include "proc/proc_priv.h"
+#include "proc/ptrace.h"
 #include "proc/report.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
@@ -42,6 +44,8 @@ struct plan {
 	struct file *pidfd_file;
 	bool charged; /* against RLIMIT_NPROC */
 	bool thread_ready;
+	bool traced;    /* the child, as the parent is */
+	unsigned event; /* the tracer's, PTRACE_EVENT_*; 0: none */
 };
 
 uint32_t process_total;
@@ -386,6 +390,8 @@ static int plan_commit(struct plan *f)
 		atomic_fetch_add_explicit(&t->process->ntasks, 1, memory_order_relaxed);
 		if (f->flags & CLONE_THREAD)
 			join_stop(t);
+		if (UNLIKELY(f->traced))
+			trace_inherit_locked(t);
 	}
 	sigunlock(l);
 	if (err == 0) {
@@ -399,26 +405,28 @@ static int plan_commit(struct plan *f)
 }
 
 /* Until the child execs or ends; a fatal signal frees the parent earlier, and the child goes on. */
-static void vfork_wait(struct task *child)
+static bool vfork_wait(struct task *child)
 {
+	bool done = false;
 	struct process *p = curproc();
 	struct waiter w;
 
 	waiter_init(&w);
 	for (;;) {
 		wait_prepare(&p->wait_children, &w, THREAD_SLEEP_KILL);
-		if (atomic_load_explicit(&child->vfork_done, memory_order_acquire))
-			break;
-		if (wait_sleep(NSEC_MAX))
+		done = atomic_load_explicit(&child->vfork_done, memory_order_acquire);
+		if (done || wait_sleep(NSEC_MAX))
 			break;
 	}
 	wait_finish(&p->wait_children, &w);
+	return done;
 }
 
 static void start_child(struct plan *f)
 {
 	struct task *t = f->t;
-	bool vfork = f->flags & CLONE_VFORK;
+	bool vfork = f->flags & CLONE_VFORK, done;
+	uint32_t nr = t->pid->nr;
 
 	atomic_fetch_add_explicit(&nr_forks, 1, memory_order_relaxed);
 	ktrace(KT_PROC, fork, t->pid->nr, f->flags, 0, 0, 0, 0);
@@ -435,9 +443,13 @@ static void start_child(struct plan *f)
 	if (process_is_watched(WATCH_EVENTS))
 		report_fork(t);
 	thread_start(&t->thread);
+	if (UNLIKELY(f->event))
+		trace_event(f->event, nr);
 	if (vfork) {
-		vfork_wait(t);
+		done = vfork_wait(t);
 		task_put(t);
+		if (UNLIKELY(curtask()->jobctl & JOBCTL_TRACED) && done)
+			trace_event(PTRACE_EVENT_VFORK_DONE, nr);
 	}
 }
 
@@ -451,6 +463,11 @@ int64_t process_clone(const struct clone_args *a)
 		return err;
 	if (!(a->flags & CLONE_THREAD) && signal_pending())
 		return -ERESTARTNOINTR;
+	if (UNLIKELY(curtask()->jobctl & JOBCTL_TRACED)) {
+		f.event = trace_clone_event(a->flags, a->exit_signal);
+		f.traced = f.event != 0 ||
+			   (a->flags & (CLONE_PTRACE | CLONE_UNTRACED)) == CLONE_PTRACE;
+	}
 	f.t = task_alloc();
 	if (f.t == NULL)
 		return -ENOMEM;

@@ -13,6 +13,7 @@
  */
 
 #include "lib/string.h"
+#include "proc/ptrace.h"
 #include "sched/sched.h"
 #include "vfs/cred.h"
 
@@ -52,9 +53,13 @@ static void continue_all(struct process *p)
 	if (was_stopped)
 		p->flags |= PROC_CONT_NOTIFY;
 	for_each_task (t, p) {
-		if (t->jobctl == 0)
+		bool stops = t->jobctl & JOBCTL_GROUP_STOP;
+
+		t->jobctl &= ~(uint32_t)JOBCTL_GROUP_STOP;
+		if (t->trace.seized && !t->exited)
+			trace_notify_locked(t);
+		if (!stops)
 			continue;
-		t->jobctl = 0;
 		thread_set_work(&t->thread, WORK_SIGNAL);
 		thread_wake(&t->thread, BIT(THREAD_STOPPED));
 	}
@@ -81,11 +86,14 @@ void jobctl_begin_stop(struct process *p, int sig)
 	p->flags |= PROC_STOP_PENDING;
 	p->flags &= ~PROC_CONT_NOTIFY;
 	for_each_task (t, p) {
-		if (t->exited || t->jobctl)
+		if (t->exited || (t->jobctl & JOBCTL_GROUP_STOP))
 			continue;
-		t->jobctl = JOBCTL_STOP;
+		t->jobctl |= JOBCTL_STOP;
 		p->stop_count++;
-		thread_set_work(&t->thread, WORK_SIGNAL);
+		if (t->trace.seized)
+			trace_notify_locked(t);
+		else
+			thread_set_work(&t->thread, WORK_SIGNAL);
 	}
 }
 
@@ -98,12 +106,20 @@ static bool stop_counted(struct process *p)
 	return true;
 }
 
+bool jobctl_take_part(struct task *t)
+{
+	bool counted = (t->jobctl & (JOBCTL_STOP | JOBCTL_STOP_AGAIN)) == JOBCTL_STOP;
+
+	t->jobctl &= ~(uint32_t)(JOBCTL_STOP | JOBCTL_STOP_AGAIN);
+	return counted && stop_counted(t->process);
+}
+
 bool jobctl_task_exits(struct task *t)
 {
-	bool counted = t->jobctl & JOBCTL_STOP;
+	bool last = jobctl_take_part(t);
 
-	t->jobctl = 0;
-	return counted && stop_counted(t->process);
+	t->jobctl &= JOBCTL_TRACED;
+	return last;
 }
 
 bool jobctl_stop_here(struct task *t, struct siglock *l)
@@ -113,8 +129,8 @@ bool jobctl_stop_here(struct task *t, struct siglock *l)
 
 	if (!(t->jobctl & JOBCTL_STOP))
 		return false;
-	t->jobctl = JOBCTL_STOPPED;
-	last = stop_counted(p);
+	last = jobctl_take_part(t);
+	t->jobctl |= JOBCTL_STOPPED;
 	if (last) { /* may sleep, hence before the state is set */
 		sigunlock(*l);
 		jobctl_notify_parent(p, CLD_STOPPED);
@@ -149,8 +165,7 @@ void sigchld_info(struct process *p, int sig, int code, int status, struct abi_s
 	si->chld.stime = to_ticks(s);
 }
 
-/* Whether the parent's SIGCHLD action wants to hear of stops. */
-static bool wants_stop_signal(struct process *parent)
+bool jobctl_wants_signal(struct process *parent)
 {
 	struct siglock l = siglock(parent);
 	const struct abi_sigaction *a = &l.sighand->action[SIGCHLD - 1];
@@ -160,24 +175,29 @@ static bool wants_stop_signal(struct process *parent)
 	return wants;
 }
 
+void jobctl_notify_parent_locked(struct process *p, int code, struct sigqueue_entry **e)
+{
+	struct process *parent = process_parent(p);
+	struct abi_siginfo si;
+
+	if (parent == NULL || p->zombie)
+		return;
+	p->stopped_report = code == CLD_STOPPED;
+	p->continued_report = code == CLD_CONTINUED;
+	p->stopped_sig = p->stop_sig;
+	tree_child_ready_locked(p);
+	sigchld_info(p, SIGCHLD, code, code == CLD_STOPPED ? p->stop_sig : SIGCONT, &si);
+	if (jobctl_wants_signal(parent))
+		(void)signal_queue(parent, NULL, SIGCHLD, &si, e);
+	waitq_wake_all(&parent->wait_children, 0);
+}
+
 void jobctl_notify_parent(struct process *p, int code)
 {
 	struct sigqueue_entry *e = sigqueue_alloc(true);
-	struct process *parent;
-	struct abi_siginfo si;
 
 	spin_lock(&proctree_lock);
-	parent = process_parent(p);
-	if (parent != NULL && !p->zombie) {
-		p->stopped_report = code == CLD_STOPPED;
-		p->continued_report = code == CLD_CONTINUED;
-		p->stopped_sig = p->stop_sig;
-		tree_child_ready_locked(p);
-		sigchld_info(p, SIGCHLD, code, code == CLD_STOPPED ? p->stop_sig : SIGCONT, &si);
-		if (wants_stop_signal(parent))
-			(void)signal_queue(parent, NULL, SIGCHLD, &si, &e);
-		waitq_wake_all(&parent->wait_children, 0);
-	}
+	jobctl_notify_parent_locked(p, code, &e);
 	spin_unlock(&proctree_lock);
 	sigqueue_free(e);
 }

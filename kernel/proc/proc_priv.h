@@ -128,12 +128,20 @@ void jobctl_begin_stop(struct process *p, int sig);
 bool jobctl_stop_here(struct task *t, struct siglock *l);
 /* Sets or clears PROC_STOPPED, and counts it in the group. Under the siglock. */
 void jobctl_set_stopped(struct process *p, bool stopped);
+/* The running task stops, or ends: when it is to stop and counted, it is counted. True: that was
+ * the last, and the process has stopped; tell the parent. Under the siglock. */
+bool jobctl_take_part(struct task *t);
 /* An exiting task is not waited for. Under the siglock. True: the others have all stopped; tell the
  * parent. */
 bool jobctl_task_exits(struct task *t);
 /* Tells the parent that p has stopped (code CLD_STOPPED) or goes on (CLD_CONTINUED). Takes
  * PROCTREE. */
 void jobctl_notify_parent(struct process *p, int code);
+
+void jobctl_notify_parent_locked(struct process *p, int code, struct sigqueue_entry **e)
+	HOLDS(&proctree_lock);
+/* Whether a process's SIGCHLD action wants to hear of stops. Takes its siglock. */
+bool jobctl_wants_signal(struct process *parent);
 
 /* The SIGCHLD of p, as its parent sees it. */
 void sigchld_info(struct process *p, int sig, int code, int status, struct abi_siginfo *si);
@@ -142,6 +150,15 @@ void sigchld_info(struct process *p, int sig, int code, int status, struct abi_s
 
 /* Tells p's parent that it is a zombie; `e` as in signal_queue_locked. True: reap it at once. */
 bool exit_notify_parent_locked(struct process *p, struct sigqueue_entry **e) HOLDS(&proctree_lock);
+/* A task of p is not there any more: when only a dead leader is left, p becomes a zombie (true),
+ * and may be gone after. An exec that waits to be alone is told. */
+bool exit_left_locked(struct process *p, struct sigqueue_entry **e) HOLDS(&proctree_lock);
+/* Parts of a wait that tracers share: what a task that ended with `status` is reported as; the use
+ * of child's resources, when asked for; the end of a zombie child of the running process. */
+struct wait_args;
+void wait_report_end(struct process *child, struct wait_args *a, int status);
+void wait_rusage(struct process *child, struct wait_args *a);
+void wait_take_zombie_locked(struct process *child, struct wait_args *a) HOLDS(&proctree_lock);
 /* Takes a zombie out of the tree: its numbers are free, the tree's references are dropped. */
 void tree_reap_locked(struct process *p) HOLDS(&proctree_lock);
 /* What the task used is added to its process, before it is unlinked. Under the siglock. */

@@ -102,6 +102,8 @@ struct process *process_alloc(void)
 	list_init(&p->group_node);
 	list_init(&p->session_node);
 	list_init(&p->cpu_ptimers);
+	list_init(&p->tracees);
+	list_init(&p->tracees_ready);
 	sigpending_init(&p->pending);
 	process_init_waits(p);
 	itimer_init(p);
@@ -309,8 +311,11 @@ char task_state_char(const struct task *t)
 		return 'S';
 	case THREAD_STOPPED:
 		return 'T';
+	case THREAD_TRACED:
+	case THREAD_FROZEN:
+		return 't';
 	case THREAD_DEAD:
-		return t == t->process->leader ? 'Z' : 'X';
+		return t == t->process->leader || (t->jobctl & JOBCTL_TRACED) ? 'Z' : 'X';
 	default:
 		return 'D';
 	}

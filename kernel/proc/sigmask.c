@@ -14,7 +14,7 @@
 
 void signal_recalc(struct task *t)
 {
-	if (signal_deliverable(t) || (t->jobctl & JOBCTL_STOP) ||
+	if (signal_deliverable(t) || (t->jobctl & JOBCTL_PENDING) ||
 	    (t->process->flags & PROC_CONT_NOTIFY))
 		thread_set_work(&t->thread, WORK_SIGNAL);
 	else if (!(t->process->flags & PROC_GROUP_EXIT))
@@ -144,6 +144,43 @@ void signal_summary(struct task *t, uint64_t *own, uint64_t *shared, uint64_t *b
 		else if (handler != SIG_DFL)
 			*caught |= SIGMASK(sig);
 	}
+	sigunlock(l);
+}
+
+bool signal_peek(struct task *t, bool shared, uint64_t nth, struct abi_siginfo *out)
+{
+	struct siglock l = siglock(t->process);
+	struct sigpending *q = shared ? &t->process->pending : &t->pending;
+	struct sigqueue_entry *e;
+	bool found = false;
+
+	list_for_each (e, &q->queue, node) {
+		if (nth-- == 0) {
+			*out = e->info;
+			found = true;
+			break;
+		}
+	}
+	sigunlock(l);
+	return found;
+}
+
+static bool is_mask_saved(const struct task *t)
+{
+	return atomic_load_explicit(&t->thread.work, memory_order_relaxed) & WORK_RESTORE_MASK;
+}
+
+uint64_t signal_mask_of(struct task *t)
+{
+	return is_mask_saved(t) ? t->saved_mask : t->blocked;
+}
+
+void signal_set_mask_of(struct task *t, uint64_t mask)
+{
+	struct siglock l = siglock(t->process);
+
+	t->blocked = mask & ~SIG_UNBLOCKABLE;
+	thread_clear_work(&t->thread, WORK_RESTORE_MASK);
 	sigunlock(l);
 }
 

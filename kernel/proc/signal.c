@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "proc/coredump.h"
 #include "proc/proc_priv.h"
+#include "proc/ptrace.h"
 #include "vfs/cred.h"
 
 enum { SET_IGNORED = 0, SET_STOP, SET_DUMP };
@@ -51,7 +52,7 @@ bool sig_default_dumps(int sig)
 void task_zap(struct task *t)
 {
 	thread_set_work(&t->thread, WORK_KILLED | WORK_SIGNAL);
-	thread_wake(&t->thread, BIT(THREAD_STOPPED));
+	thread_wake(&t->thread, BIT(THREAD_STOPPED) | BIT(THREAD_TRACED));
 }
 
 void process_kill_all_locked(struct process *p, int wait_status)
@@ -66,7 +67,7 @@ void process_kill_all_locked(struct process *p, int wait_status)
 	p->group_exit_code = wait_status;
 	p->stop_count = 0;
 	for_each_task (t, p) {
-		t->jobctl = 0;
+		t->jobctl &= JOBCTL_TRACED;
 		if (!t->exited)
 			task_zap(t);
 	}
@@ -87,7 +88,7 @@ static bool can_take(const struct task *t, int sig)
 		return false;
 	if (sig == SIGKILL)
 		return true;
-	return !(t->jobctl & JOBCTL_STOPPED);
+	return !(t->jobctl & (JOBCTL_STOPPED | JOBCTL_TRAPPED));
 }
 
 static bool is_idle(const struct task *t)
@@ -117,7 +118,8 @@ static bool ends_process(struct process *p, const struct task *t, const struct s
 	if (h->action[sig - 1].handler != SIG_DFL || sig_default_ignored(sig) ||
 	    sig_default_stops(sig) || sig_default_dumps(sig))
 		return false;
-	return !(p->flags & PROC_UNKILLABLE) && !(t->wait_set & SIGMASK(sig));
+	return !(p->flags & PROC_UNKILLABLE) && !(t->wait_set & SIGMASK(sig)) &&
+	       !(t->jobctl & JOBCTL_TRACED);
 }
 
 static void announce(struct process *p, struct task *t, struct sighand *h, int sig)
@@ -138,16 +140,18 @@ static void announce(struct process *p, struct task *t, struct sighand *h, int s
 
 /* --- queueing --- */
 
-/* Thrown away: ignored, and neither blocked nor waited for (then it stays until that changes). */
+/* Thrown away: ignored, and neither blocked nor waited for (then it stays until that changes), nor
+ * for a tracer to hear of. */
 static bool is_dropped(struct process *p, const struct task *t, const struct sighand *h, int sig)
 {
 	uint64_t handler = h->action[sig - 1].handler;
 
 	if ((t->blocked | t->wait_set) & SIGMASK(sig))
 		return false;
-	if ((p->flags & PROC_UNKILLABLE) && handler == SIG_DFL)
-		return true;
-	return handler == SIG_IGN || (handler == SIG_DFL && sig_default_ignored(sig));
+	if (!((p->flags & PROC_UNKILLABLE) && handler == SIG_DFL) && handler != SIG_IGN &&
+	    !(handler == SIG_DFL && sig_default_ignored(sig)))
+		return false;
+	return !(t->jobctl & JOBCTL_TRACED) || sig == SIGKILL;
 }
 
 bool signal_is_ignored(struct task *t, int sig)
@@ -187,8 +191,10 @@ int signal_queue_locked(struct process *p, struct task *t, int sig, const struct
 	int err = 0;
 
 	if ((p->flags & PROC_GROUP_EXIT) || (t != NULL && t->exited)) {
-		if (sig == SIGKILL)
+		if (sig == SIGKILL) {
 			core_dump_stop(p);
+			trace_end_stops(p);
+		}
 		return 0;
 	}
 	if (UNLIKELY(SIGMASK(sig) & jobctl_signals))
@@ -419,7 +425,7 @@ void signal_force_info(const struct abi_siginfo *si)
 		act->handler = SIG_DFL;
 		t->blocked &= ~bit;
 	}
-	if (act->handler == SIG_DFL)
+	if (act->handler == SIG_DFL && !(t->jobctl & JOBCTL_TRACED))
 		p->flags &= ~PROC_UNKILLABLE;
 	(void)signal_queue_locked(p, t, si->si_signo, si, &e);
 	sigunlock(l);

@@ -82,6 +82,12 @@ void signal_summary(struct task *t, uint64_t *own, uint64_t *shared, uint64_t *b
 		    uint64_t *ignored, uint64_t *caught);
 uint64_t signal_pending_set(struct task *t); /* private and shared, unfiltered */
 
+/* For the tracer of a stopped t: the nth queued signal (of t alone, or of its process), and false:
+ * there is none; the mask that holds when the call that it is in has returned. */
+MUST_CHECK bool signal_peek(struct task *t, bool shared, uint64_t nth, struct abi_siginfo *out);
+uint64_t signal_mask_of(struct task *t);
+void signal_set_mask_of(struct task *t, uint64_t mask);
+
 /* True when sig would be thrown away by p now (SIG_IGN, or default-ignored and not blocked). */
 bool signal_is_ignored(struct task *t, int sig);
 

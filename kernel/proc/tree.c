@@ -170,7 +170,8 @@ static void adopt(struct process *child, struct process *reaper) HOLDS(&proctree
 	child->leader->parent_tid = reaper->pid->nr;
 	if (child->zombie || child->stopped_report || child->continued_report)
 		tree_child_ready_locked(child);
-	if (child->zombie && exit_notify_parent_locked(child, &none))
+	if (child->zombie && !(child->leader->jobctl & JOBCTL_TRACED) &&
+	    exit_notify_parent_locked(child, &none))
 		tree_reap_locked(child);
 }
 

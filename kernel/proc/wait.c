@@ -14,6 +14,7 @@
 #include "abi/wait.h"
 #include "lib/string.h"
 #include "proc/proc_priv.h"
+#include "proc/ptrace.h"
 #include "sched/sched.h"
 #include "vfs/cred.h"
 #include "vm/vmspace.h"
@@ -178,6 +179,16 @@ static bool is_eligible(const struct process *child, const struct wait_args *a)
 	return !(a->options & __WNOTHREAD) || child->leader->parent_tid == curtask()->pid->nr;
 }
 
+void wait_rusage(struct process *child, struct wait_args *a)
+{
+	struct usage u = { 0 };
+
+	if (a->ru == NULL)
+		return;
+	gather(child, RUSAGE_BOTH, &u);
+	fill_rusage(&u, a->ru);
+}
+
 static void take_rusage(struct process *child, struct wait_args *a, struct usage *u)
 {
 	gather(child, RUSAGE_BOTH, u);
@@ -192,16 +203,20 @@ static void report(struct process *child, struct wait_args *a, int code, int sta
 	a->uid = child->leader->thread.cred->uid;
 }
 
-static void take_zombie_locked(struct process *child, struct wait_args *a) HOLDS(&proctree_lock)
+void wait_report_end(struct process *child, struct wait_args *a, int status)
 {
-	struct usage u = { 0 };
-	int status = child->wait_status;
-
 	report(child, a,
 	       (status & 0x7f) == 0 ? CLD_EXITED
 	       : status & WCOREFLAG ? CLD_DUMPED
 				    : CLD_KILLED,
 	       status);
+}
+
+void wait_take_zombie_locked(struct process *child, struct wait_args *a)
+{
+	struct usage u = { 0 };
+
+	wait_report_end(child, a, child->wait_status);
 	take_rusage(child, a, &u);
 	if (a->options & WNOWAIT)
 		return;
@@ -227,14 +242,17 @@ static void take_stop_locked(struct process *child, struct wait_args *a, int cod
 static uint32_t try_child_locked(struct process *child, struct wait_args *a) HOLDS(&proctree_lock)
 {
 	uint32_t nr = child->pid->nr;
+	struct process *tracer = trace_process_locked(child->leader);
 
 	if (child->zombie) {
-		if (!(a->options & WEXITED))
+		if (!(a->options & WEXITED) || (tracer != NULL && tracer != curproc()))
 			return 0;
-		take_zombie_locked(child, a);
+		wait_take_zombie_locked(child, a);
 		return nr;
 	}
-	if (child->stopped_report && (a->options & WSTOPPED) && (child->flags & PROC_STOPPED)) {
+	/* Its tracer has heard of the stop already, from every thread. */
+	if (child->stopped_report && (a->options & WSTOPPED) && (child->flags & PROC_STOPPED) &&
+	    tracer != curproc()) {
 		take_stop_locked(child, a, CLD_STOPPED, W_STOPCODE(child->stopped_sig),
 				 &child->stopped_report);
 		return nr;
@@ -284,7 +302,7 @@ static int64_t scan_group_locked(struct process *me, struct wait_args *a) HOLDS(
 	return found;
 }
 
-static int64_t scan_locked(struct process *me, struct wait_args *a) HOLDS(&proctree_lock)
+static int64_t scan_children_locked(struct process *me, struct wait_args *a) HOLDS(&proctree_lock)
 {
 	struct process *child;
 
@@ -303,11 +321,18 @@ static int64_t scan_locked(struct process *me, struct wait_args *a) HOLDS(&proct
 
 static int64_t scan(struct process *me, struct wait_args *a)
 {
+	struct sigqueue_entry *e = NULL;
 	int64_t r;
 
+	if (UNLIKELY(trace_has_tracees(me)))
+		e = sigqueue_alloc(true);
 	spin_lock(&proctree_lock);
-	r = scan_locked(me, a);
+	r = scan_children_locked(me, a);
+	if (UNLIKELY(trace_has_tracees(me)) && r <= 0)
+		r = trace_wait_locked(me, a, r, &e);
 	spin_unlock(&proctree_lock);
+	if (UNLIKELY(e != NULL))
+		sigqueue_free(e);
 	return r;
 }
 

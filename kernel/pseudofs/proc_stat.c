@@ -8,6 +8,7 @@
 #include "proc/ctty.h"
 #include "proc/signal.h"
 #include "proc/info.h"
+#include "proc/ptrace.h"
 #include "proc/task.h"
 #include "proc/user.h"
 #include "pseudofs/procfs_priv.h"
@@ -121,6 +122,8 @@ static const char *state_name(char c)
 		return "D (disk sleep)";
 	case 'T':
 		return "T (stopped)";
+	case 't':
+		return "t (tracing stop)";
 	case 'Z':
 		return "Z (zombie)";
 	}
@@ -220,9 +223,9 @@ static void show_status(struct pinode *i, struct task *task, struct textbuf *t)
 	load_family(task, &f);
 	text_f(t, "Name:\t%s\nUmask:\t", th->name);
 	struct fsctx *fs = task_get_fs(task);
-	text_f(t, "%04o\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+	text_f(t, "%04o\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n",
 	       fs ? fs->umask : 0, state_name(task_state_char(task)), f.pid,
-	       i->subject.is_task ? th->tid : f.pid, f.ppid);
+	       i->subject.is_task ? th->tid : f.pid, f.ppid, task_tracer_pid(task));
 	if (fs)
 		fsctx_put(fs);
 	status_creds(t, task);

@@ -34,6 +34,8 @@ enum thread_state {
 	THREAD_SLEEP,      /* until woken */
 	THREAD_STOPPED,    /* job control */
 	THREAD_DEAD,
+	THREAD_TRACED, /* stopped for a tracer: until that, or a fatal signal */
+	THREAD_FROZEN, /* likewise, while the tracer is at it: until that */
 };
 
 /* thread->work: any bit set sends the thread through user_return_work() before user mode. */

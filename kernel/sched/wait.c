@@ -278,7 +278,8 @@ void thread_set_work(struct thread *t, uint32_t bits)
 	if (bits & (WORK_SIGNAL | WORK_STOP))
 		states |= BIT(THREAD_SLEEP_INTR);
 	if (bits & WORK_KILLED)
-		states |= BIT(THREAD_SLEEP_INTR) | BIT(THREAD_SLEEP_KILL) | BIT(THREAD_STOPPED);
+		states |= BIT(THREAD_SLEEP_INTR) | BIT(THREAD_SLEEP_KILL) | BIT(THREAD_STOPPED) |
+			  BIT(THREAD_TRACED);
 	if (states && thread_wake_as(t, states, -ERESTARTSYS))
 		return;
 	/* In user mode elsewhere it notices only when it is interrupted. */

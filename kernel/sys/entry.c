@@ -12,6 +12,7 @@
 
 #include "abi/errno.h"
 #include "core/ktrace.h"
+#include "proc/ptrace.h"
 #include "sched/thread.h"
 #include "sys/table.h"
 
@@ -21,11 +22,38 @@ static inline bool is_restart_result(int64_t ret)
 	return -(uint64_t)ret - ERESTARTSYS <= ERESTART_RESTARTBLOCK - ERESTARTSYS;
 }
 
-static NOINLINE void trace_enter(const struct regs *r, uint32_t nr)
+static void trace_enter(const struct regs *r, uint32_t nr)
 {
 	ktrace_emit(EV_syscall_enter, nr, regs_arg(r, 0), regs_arg(r, 1), regs_arg(r, 2),
 		    regs_arg(r, 3), regs_arg(r, 4));
 	ktrace_emit(EV_syscall_arg5, regs_arg(r, 5), 0, 0, 0, 0, 0);
+}
+
+/* A tracer may change the number and the arguments, or say that the call is not to be made. Returns
+ * the result of a call that is none. */
+static NOINLINE int64_t watched_enter(struct regs *r, uint32_t *nr)
+{
+	int64_t ret = -ENOSYS;
+
+	if (curtask()->trace.syscalls != 0) {
+		regs_set_ret(r, (uint64_t)-ENOSYS);
+		*nr = UINT32_MAX;
+		if (trace_syscall_enter(r))
+			*nr = (uint32_t)regs_syscall_nr(r);
+		if (*nr == UINT32_MAX)
+			ret = (int64_t)regs_ret(r);
+	}
+	if (ktrace_on(KT_SYSCALL))
+		trace_enter(r, *nr);
+	return ret;
+}
+
+static NOINLINE void watched_exit(struct regs *r, uint32_t nr)
+{
+	if (ktrace_on(KT_SYSCALL))
+		ktrace_emit(EV_syscall_exit, nr, regs_ret(r), 0, 0, 0, 0);
+	if (curtask()->trace.syscalls != 0)
+		trace_syscall_exit(r);
 }
 
 void syscall_enter(struct regs *r)
@@ -33,13 +61,13 @@ void syscall_enter(struct regs *r)
 	uint32_t nr = (uint32_t)regs_syscall_nr(r);
 	int64_t ret = -ENOSYS;
 
-	if (ktrace_on(KT_SYSCALL))
-		trace_enter(r, nr);
+	if (ktrace_sees_syscalls())
+		ret = watched_enter(r, &nr);
 	if (LIKELY(nr < SYSCALL_LIMIT) && LIKELY(syscall_table[nr] != NULL))
 		ret = syscall_table[nr](r);
 	if (UNLIKELY(is_restart_result(ret)))
 		atomic_fetch_or_explicit(&curthread()->work, WORK_SIGNAL, memory_order_relaxed);
 	regs_set_ret(r, (uint64_t)ret);
-	if (ktrace_on(KT_SYSCALL))
-		ktrace_emit(EV_syscall_exit, nr, (uint64_t)ret, 0, 0, 0, 0);
+	if (ktrace_sees_syscalls())
+		watched_exit(r, nr);
 }

@@ -11,9 +11,9 @@ KERNEL_LDS := $(A)/kernel.lds
 LDFLAGS := -m elf_x86_64 -static -nostdlib -z max-page-size=4096 -z noexecstack --build-id=none \
 	--no-warn-rwx-segments
 
-arch-c := acpi acpi_tables apic backtrace bootmap cache context cpu cpuinfo desc earlycon extable fpu ioapic ioport mmu \
+arch-c := acpi acpi_tables apic backtrace bootmap cache context cpu cpuinfo debug desc earlycon extable fpu ioapic ioport mmu \
 	mmu_init \
-	mptable power pvh rtc rtc_date signal smp trap tsc usercopy
+	mptable power ptrace pvh rtc rtc_date signal smp trap tsc usercopy
 arch-S := boot copy entry vdso_blob
 arch-objs := $(patsubst %,$(B)/$(A)/%.o,$(arch-c) $(arch-S))
 arch-generated :=

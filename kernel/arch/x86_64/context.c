@@ -9,6 +9,7 @@
  */
 
 #include <arch/context.h>
+#include <arch/ptrace.h>
 #include <arch/usercopy.h>
 
 #include "abi/errno.h"
@@ -16,8 +17,6 @@
 #include "arch/x86_64/x86_priv.h"
 #include "core/panic.h"
 #include "lib/string.h"
-
-#define FPU_CPU_NONE UINT32_MAX
 
 static PERCPU(struct thread *, user_owner);
 
@@ -109,6 +108,12 @@ static void user_state_load(struct thread *t, struct arch_thread *a)
 	a->fpu_cpu = cpu;
 }
 
+static NOINLINE void switch_extra(const struct arch_thread *next)
+{
+	io_switch(next);
+	debug_switch(next);
+}
+
 struct thread *arch_switch(struct thread *prev, struct thread *next)
 {
 	struct thread_head *p = thread_head(prev), *n = thread_head(next);
@@ -118,8 +123,8 @@ struct thread *arch_switch(struct thread *prev, struct thread *next)
 		user_state_save(&p->arch);
 	if (n->arch.fpu)
 		user_state_load(next, &n->arch);
-	if (p->arch.io | n->arch.io)
-		io_switch(&n->arch);
+	if (p->arch.extra | n->arch.extra)
+		switch_extra(&n->arch);
 	this_cpu(cpu_area).kstack_top = top;
 	desc_set_kstack(top);
 	arch_curthread_set(next);
@@ -177,6 +182,8 @@ int arch_thread_fork(struct thread *child, const struct regs *parent_regs, uint6
 	io_fork(a, parent);
 	fpu_save(area);
 	*r = *parent_regs;
+	if (parent->extra & EXTRA_STEP)
+		r->rflags &= ~(uint64_t)FLAGS_TF;
 	r->rax = 0;
 	if (sp)
 		r->rsp = sp;
@@ -193,6 +200,7 @@ void arch_thread_free(struct thread *t)
 	a->fpu = NULL;
 	a->fpu_cpu = FPU_CPU_NONE;
 	io_free(a);
+	debug_free(a);
 }
 
 const void *arch_fpu_state(struct thread *t, size_t *size)
@@ -240,6 +248,8 @@ void arch_core_regs(struct thread *t, uint64_t out[ARCH_CORE_REGS])
 			       (GENERAL - 1) * sizeof(uint64_t),
 		       "the order of NT_PRSTATUS");
 	memcpy(out, &r->r15, GENERAL * sizeof(uint64_t));
+	if (a->extra & EXTRA_STEP)
+		out[USER_EFLAGS] &= ~(uint64_t)FLAGS_TF;
 	out[GENERAL] = a->fs_base;
 	out[GENERAL + 1] = a->gs_base;
 	memset(out + GENERAL + 2, 0, 4 * sizeof(uint64_t)); /* ds, es, fs, gs: never loaded */
@@ -272,6 +282,7 @@ void arch_thread_exec(struct thread *t, struct regs *r, uint64_t pc, uint64_t sp
 	regs_set_pc(r, pc);
 	s = arch_irq_save();
 	a->fs_base = a->gs_base = 0;
+	debug_exec(a);
 	user_fs_write(0);
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
 	fpu_reset();
@@ -325,6 +336,27 @@ static void gs_set(uint64_t base)
 static int64_t put_u64(uaddr_t addr, uint64_t v)
 {
 	return arch_copy_to_user(addr, &v, sizeof(v)) ? -EFAULT : 0;
+}
+
+int64_t arch_prctl_of(struct thread *t, int code, uaddr_t addr)
+{
+	struct arch_thread *a = &thread_head(t)->arch;
+
+	switch (code) {
+	case ARCH_SET_FS:
+	case ARCH_SET_GS:
+		if (!arch_tls_ok(addr.a))
+			return -EPERM;
+		*(code == ARCH_SET_FS ? &a->fs_base : &a->gs_base) = addr.a;
+		a->fpu_cpu = FPU_CPU_NONE;
+		return 0;
+	case ARCH_GET_FS:
+		return put_u64(addr, a->fs_base);
+	case ARCH_GET_GS:
+		return put_u64(addr, a->gs_base);
+	default:
+		return -EINVAL;
+	}
 }
 
 int64_t arch_prctl(int code, uaddr_t addr)

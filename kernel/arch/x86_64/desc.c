@@ -1,5 +1,5 @@
 /*
- * Descriptor tables: per CPU a GDT and a TSS (kernel stack for entries from user mode, three
+ * Descriptor tables: per CPU a GDT and a TSS (kernel stack for entries from user mode, four
  * interrupt stacks), and one IDT for all. There is no 32-bit code segment, so user code is always
  * 64-bit and CS and SS of user mode have one value each.
  *
@@ -66,6 +66,7 @@ void idt_init(void)
 	gate_set(TRAP_NMI, IST_NMI, 0);
 	gate_set(TRAP_DF, IST_DF, 0);
 	gate_set(TRAP_MC, IST_MC, 0);
+	gate_set(TRAP_DB, IST_DB, 0);
 }
 
 static void gdt_fill(struct cpu_desc *d)

@@ -3,7 +3,7 @@
  *
  * Every entry from user mode leaves a complete struct regs at the top of the thread's kernel stack, and every
  * return goes through the check of thread->work, interrupts off. GS is the kernel's while in the kernel;
- * entries through the IDT look at the saved CS to know whether to swap. NMI, #DF and #MC can hit between
+ * entries through the IDT look at the saved CS to know whether to swap. NMI, #DF, #MC and #DB can hit between
  * an entry and its SWAPGS, and the user may load any GS base (FSGSBASE), so neither CS nor the base's value
  * tells them anything: they save the MSR and load the right base from the word above their IST stack.
  *
@@ -139,6 +139,29 @@ FUNC entry_paranoid
 	iretq
 ENDFUNC entry_paranoid
 
+/*
+ * #DB. A breakpoint on what MOV SS reads is taken by the first instruction of the kernel that follows it: with
+ * the user's stack and GS. Hence a stack of its own and, from the kernel, the paranoid way; from user mode what
+ * the CPU and the stub pushed moves to the thread's stack. Interrupts are off.
+ */
+FUNC entry_debug
+	testb	$3, 24(%rsp)		/* rdi, error code, rip, cs, … */
+	jz	entry_paranoid
+	swapgs
+	movq	%rsp, %rdi
+	movq	%gs:CPU_KSTACK_TOP, %rsp
+	.irp	offset, 48, 40, 32, 24, 16, 8, 0	/* ss, rsp, rflags, cs, rip, error code, rdi */
+	pushq	\offset(%rdi)
+	.endr
+	PUSH_REGS_BELOW_RDI $1
+	cld
+	CLAC
+	movq	%rsp, %rdi
+	movl	$TRAP_DB, %esi
+	call	trap_dispatch
+	jmp	return_to_user
+ENDFUNC entry_debug
+
 /* One stub per vector, 16 bytes each; idt_init() computes their addresses. */
 	.text
 	.balign	16
@@ -155,6 +178,8 @@ trap_stubs:
 	movl	$vector, %edi
 	.if	vector == TRAP_NMI || vector == TRAP_DF || vector == TRAP_MC
 	jmp	entry_paranoid
+	.elseif	vector == TRAP_DB
+	jmp	entry_debug
 	.else
 	jmp	entry_trap
 	.endif

@@ -29,18 +29,18 @@ enum { VERSION_NONE, VERSION_ALL, VERSION_FIRST };
 static PERCPU(uint64_t, io_version); /* what the map in the TSS says */
 static _Atomic uint64_t next_version = VERSION_FIRST;
 
-static void *(*io_alloc)(size_t bytes);
-static void (*io_release)(void *);
+void *(*x86_alloc)(size_t bytes);
+void (*x86_free)(void *);
 
 void arch_io_set_alloc(void *(*alloc)(size_t bytes), void (*free)(void *))
 {
-	io_alloc = alloc;
-	io_release = free;
+	x86_alloc = alloc;
+	x86_free = free;
 }
 
 void io_switch(const struct arch_thread *next)
 {
-	bool all = (next->io & IO_LEVEL_MASK) == 3;
+	bool all = (next->extra & IO_LEVEL_MASK) == 3;
 	uint64_t version = all ? VERSION_ALL : next->ports ? next->ports->version : VERSION_NONE;
 
 	desc_io_map_enable(version != VERSION_NONE);
@@ -55,7 +55,7 @@ void io_switch(const struct arch_thread *next)
 
 void io_fork(struct arch_thread *child, const struct arch_thread *parent)
 {
-	child->io = parent->io;
+	child->extra = parent->extra & EXTRA_IO;
 	child->ports = parent->ports;
 	if (child->ports)
 		ref_get(&child->ports->ref);
@@ -64,9 +64,9 @@ void io_fork(struct arch_thread *child, const struct arch_thread *parent)
 void io_free(struct arch_thread *a)
 {
 	if (a->ports && ref_put(&a->ports->ref))
-		io_release(a->ports);
+		x86_free(a->ports);
 	a->ports = NULL;
-	a->io = 0;
+	a->extra &= ~(uint32_t)EXTRA_IO;
 }
 
 static struct arch_thread *current(void)
@@ -79,7 +79,7 @@ static void io_set(struct arch_thread *a, struct io_ports *ports, unsigned level
 	irqstate_t s = arch_irq_save();
 
 	a->ports = ports;
-	a->io = level | (ports ? IO_PORTS : 0);
+	a->extra = (a->extra & ~(uint32_t)EXTRA_IO) | level | (ports ? IO_PORTS : 0);
 	io_switch(a);
 	arch_irq_restore(s);
 }
@@ -103,7 +103,7 @@ static struct io_ports *ports_own(struct io_ports *old)
 
 	if (old && ref_count(&old->ref) == 1)
 		return old;
-	p = io_alloc(sizeof(*p));
+	p = x86_alloc(sizeof(*p));
 	if (!p)
 		return NULL;
 	ref_init(&p->ref);
@@ -126,15 +126,15 @@ int arch_ioperm(unsigned from, unsigned num, bool allow)
 		return -ENOMEM;
 	map_set(p->map, from, num, allow);
 	p->version = atomic_fetch_add(&next_version, 1);
-	io_set(a, p, a->io & IO_LEVEL_MASK);
+	io_set(a, p, a->extra & IO_LEVEL_MASK);
 	if (old && old != p && ref_put(&old->ref))
-		io_release(old);
+		x86_free(old);
 	return 0;
 }
 
 unsigned arch_iopl(void)
 {
-	return current()->io & IO_LEVEL_MASK;
+	return current()->extra & IO_LEVEL_MASK;
 }
 
 void arch_iopl_set(unsigned level)

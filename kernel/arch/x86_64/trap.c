@@ -9,7 +9,7 @@
  * (level); none of them switches threads, that happens on the way to user mode
  *
  * NMI, #DF and #MC come on stacks of their own (entry_paranoid) and never switch or return to a
- * changed state.
+ * changed state. So does #DB from the kernel; from user mode it moves to the thread's stack.
  */
 
 #include "abi/signal.h"
@@ -193,13 +193,13 @@ static int simd_code(void)
 	return fpe_code(mxcsr & ~(mxcsr >> 7));
 }
 
-static int debug_code(void)
+static int debug_code(struct regs *r)
 {
-	uint64_t dr6;
+	uint64_t dr6 = debug_taken();
 
-	__asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
-	__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ul));
-	return dr6 & 1u << 14 ? TRAP_TRACE : dr6 & 0xf ? TRAP_HWBKPT : TRAP_BRKPT;
+	if (debug_is_exec(dr6))
+		r->rflags |= FLAGS_RF;
+	return dr6 & DR6_STEP ? TRAP_TRACE : dr6 & DR6_HITS ? TRAP_HWBKPT : TRAP_BRKPT;
 }
 
 /* Signals and codes as Linux sends them: signal(7), sigaction(2), tests/guest. */
@@ -210,7 +210,7 @@ static void user_exception(struct regs *r, unsigned vector, uint64_t error)
 		user_trap(r, SIGFPE, FPE_INTDIV, r->rip, vector, error);
 		break;
 	case TRAP_DB:
-		user_trap(r, SIGTRAP, debug_code(), r->rip, vector, error);
+		user_trap(r, SIGTRAP, debug_code(r), r->rip, vector, error);
 		break;
 	case TRAP_BP:
 		user_trap(r, SIGTRAP, SI_KERNEL, 0, vector, error);
@@ -240,14 +240,8 @@ static void user_exception(struct regs *r, unsigned vector, uint64_t error)
 
 static void kernel_exception(struct regs *r, unsigned vector, uint64_t error)
 {
-	uintptr_t fixup;
+	uintptr_t fixup = extable_find(r->rip);
 
-	if (vector == TRAP_DB) { /* a data breakpoint of the user hit by a copy: not ours */
-		debug_code();
-		r->rflags &= ~(uint64_t)FLAGS_TF;
-		return;
-	}
-	fixup = extable_find(r->rip);
 	if (!fixup)
 		die(r, vector, error);
 	r->rip = fixup;
@@ -321,6 +315,13 @@ void trap_paranoid(struct regs *r, unsigned vector)
 			log_regs(r);
 			backtrace_from(r->rip, r->rsp, r->rbp);
 		}
+		return;
+	}
+	if (vector == TRAP_DB) {
+		/* A breakpoint on the user's memory, hit by a copy, or, after MOV SS, by the first
+		 * instruction of an entry: the debugger finds it in DR6. */
+		(void)debug_taken();
+		r->rflags &= ~(uint64_t)FLAGS_TF;
 		return;
 	}
 	die(r, vector, error);

@@ -62,6 +62,12 @@
 /* What a user may change in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC (and never IF, IOPL, VM). */
 #define FLAGS_USER 0x00054dd5
 
+#define DR6_HITS  0x0000000f /* breakpoints 0 to 3 */
+#define DR6_STEP  0x00004000
+#define DR6_CLEAR 0xffff0ff0
+#define DR7_CLEAR 0x00000400
+#define DR7_FIXED 0xffffffff0000fc00 /* not a debugger's to set: SDM vol. 3B 17.2.4 */
+
 #define TRAP_DE    0
 #define TRAP_DB    1
 #define TRAP_NMI   2

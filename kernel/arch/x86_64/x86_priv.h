@@ -101,7 +101,7 @@ void cpu_patch_smap(void); /* boot CPU, text still writable */
 
 /* ---- desc.c: GDT, TSS, IDT ---- */
 
-enum { IST_NMI = 1, IST_DF = 2, IST_MC = 3, IST_COUNT = 3, IST_SIZE = 8192 };
+enum { IST_NMI = 1, IST_DF = 2, IST_MC = 3, IST_DB = 4, IST_COUNT = 4, IST_SIZE = 8192 };
 
 void idt_init(void);
 /* Loads this CPU's tables. `stacks`: IST_COUNT * IST_SIZE bytes, 16-byte aligned. */
@@ -113,9 +113,31 @@ enum { IO_MAP_BYTES = 8192 };
 uint8_t *desc_io_map(void);
 void desc_io_map_enable(bool on);
 
+/* arch_thread.extra; an I/O level of 3 is all ports, as iopl(2) has it */
+enum extra {
+	IO_LEVEL_MASK = 3,
+	IO_PORTS = 4,
+	EXTRA_IO = IO_LEVEL_MASK | IO_PORTS,
+	EXTRA_DEBUG = 8, /* some breakpoint is on */
+	EXTRA_STEP = 16, /* TF is the debugger's, not the program's own */
+};
+
+/* ---- debug.c ---- */
+void debug_switch(const struct arch_thread *next); /* interrupts off */
+void debug_free(struct arch_thread *a);
+void debug_exec(struct arch_thread *a); /* of the running thread */
+/* A debug exception of the running thread: reads and clears DR6, and notes what it says. */
+uint64_t debug_taken(void);
+/* The breakpoints among the bits of dr6 that are for instructions: these must not hit at once
+ * again. */
+bool debug_is_exec(uint64_t dr6);
+/* DR0 … DR7 of a thread that does not run, as ptrace(2) has them. Set: -EIO, -EINVAL, -ENOMEM. */
+uint64_t debug_get(const struct arch_thread *a, unsigned i);
+MUST_CHECK int debug_set(struct arch_thread *a, unsigned i, uint64_t v);
+
 /* ---- ioport.c ---- */
-/* arch_thread.io; 3 is all ports, as iopl(2) has it */
-enum io_access { IO_LEVEL_MASK = 3, IO_PORTS = 4 };
+extern void *(*x86_alloc)(size_t bytes);
+extern void (*x86_free)(void *);
 void io_switch(const struct arch_thread *next); /* interrupts off */
 void io_fork(struct arch_thread *child, const struct arch_thread *parent);
 void io_free(struct arch_thread *a);
@@ -137,6 +159,24 @@ bool fpu_restore_user(uaddr_t area, bool xsave); /* false: fault or bad image; s
 void fpu_normalise(void *area); /* for readers: components in their initial state written out */
 
 /* ---- context.c ---- */
+#define FPU_CPU_NONE UINT32_MAX
+
+/* The general registers in ptrace(2)'s order: words of struct regs from r15 on, then these. */
+enum user_reg {
+	USER_RAX = 10,
+	USER_ORIG_RAX = 15,
+	USER_RIP,
+	USER_CS,
+	USER_EFLAGS,
+	USER_RSP,
+	USER_SS,
+	USER_FS_BASE,
+	USER_GS_BASE,
+	USER_DS,
+	USER_ES,
+	USER_FS,
+	USER_GS,
+};
 struct thread *switch_stacks(uint64_t *save_sp, uint64_t load_sp, struct thread *prev);
 void thread_first(void);
 void thread_first_fork(void);

@@ -13,7 +13,7 @@ UAPI = """
     linux/genetlink.h linux/hdreg.h linux/inet_diag.h linux/inotify.h linux/ioctl.h linux/ipc.h linux/kd.h linux/limits.h linux/magic.h
     linux/membarrier.h linux/memfd.h linux/mempolicy.h linux/mman.h linux/mount.h linux/mqueue.h linux/msg.h linux/sem.h linux/shm.h linux/net_tstamp.h linux/netlink_diag.h linux/nsfs.h linux/openat2.h
     linux/gen_stats.h linux/if_addrlabel.h linux/netconf.h linux/packet_diag.h linux/pkt_sched.h
-    linux/personality.h linux/pidfd.h linux/prctl.h linux/random.h linux/reboot.h
+    linux/personality.h linux/pidfd.h linux/prctl.h asm/ptrace-abi.h linux/ptrace.h linux/random.h linux/reboot.h
     linux/resource.h linux/rseq.h linux/rtc.h linux/sched.h linux/sched/types.h linux/seccomp.h
     linux/securebits.h linux/signal.h linux/signalfd.h linux/sock_diag.h linux/stat.h linux/sysinfo.h linux/time.h
     linux/timerfd.h linux/times.h linux/timex.h linux/tty.h linux/uio.h linux/un.h linux/unix_diag.h linux/utime.h
@@ -35,6 +35,9 @@ STRUCTS = {
     "abi_proc_event": ("linux/cn_proc.h", "struct proc_event",
                        {"data": "event_data"}),
     "abi_taskstats": ("linux/taskstats.h", "struct taskstats", {}),
+    "abi_ptrace_peeksiginfo_args": ("linux/ptrace.h", "struct ptrace_peeksiginfo_args", {}),
+    "abi_ptrace_rseq_configuration": ("linux/ptrace.h", "struct ptrace_rseq_configuration", {}),
+    "abi_ptrace_syscall_info": ("linux/ptrace.h", "struct ptrace_syscall_info", {}),
     "abi_gnet_stats_basic": ("linux/gen_stats.h", "struct gnet_stats_basic", {}),
     "abi_gnet_stats_queue": ("linux/gen_stats.h", "struct gnet_stats_queue", {}),
     "abi_ifaddrlblmsg": ("linux/if_addrlabel.h", "struct ifaddrlblmsg", {}),

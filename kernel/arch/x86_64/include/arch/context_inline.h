@@ -24,8 +24,10 @@ struct arch_thread {
 	uint64_t fs_base, gs_base; /* user's; while running the registers hold the truth */
 	void *fpu;                 /* XSAVE or FXSAVE area, 64-byte aligned; NULL: kernel thread */
 	uint32_t fpu_cpu;          /* CPU whose registers may still hold this state */
-	uint32_t io;               /* enum io_access: 0 for nearly all */
-	struct io_ports *ports;    /* what ioperm(2) allowed, or NULL; counted */
+	uint32_t extra;         /* enum extra: what the switch looks at besides; nearly always 0 */
+	struct io_ports *ports; /* what ioperm(2) allowed, or NULL; counted */
+	struct debug_regs *debug; /* debug.c; NULL: a debugger never asked for any */
+	uint64_t dr6;             /* what the last debug exception was about, as ptrace(2) has it */
 };
 
 /* The beginning of struct thread (sched/thread.h), as the port sees it; sched asserts the match. */
