@@ -170,8 +170,11 @@ static bool do_group_business(struct task *t, struct siglock *l)
 	return jobctl_stop_here(t, l);
 }
 
+/* Here and below ALWAYS_INLINE: the second caller, for traced tasks, would cost the first one
+ * calls. */
+
 /* The disposition of a signal just taken. True: a handler runs. */
-static bool dispose(struct task *t, struct delivery *d, struct siglock *l)
+static ALWAYS_INLINE bool dispose(struct task *t, struct delivery *d, struct siglock *l)
 {
 	struct process *p = t->process;
 	struct abi_sigaction *act = &l->sighand->action[d->sig - 1];
@@ -196,7 +199,7 @@ static bool dispose(struct task *t, struct delivery *d, struct siglock *l)
 	return false;
 }
 
-static uint64_t mask_to_save(struct task *t)
+static ALWAYS_INLINE uint64_t mask_to_save(struct task *t)
 {
 	if (!(atomic_load_explicit(&t->thread.work, memory_order_relaxed) & WORK_RESTORE_MASK))
 		return t->blocked;
@@ -205,7 +208,7 @@ static uint64_t mask_to_save(struct task *t)
 }
 
 /* The mask that holds while the handler runs, set already here, where the lock is held. */
-static void block_for_handler(struct task *t, struct delivery *d)
+static ALWAYS_INLINE void block_for_handler(struct task *t, struct delivery *d)
 {
 	uint64_t add = d->action.mask;
 
@@ -259,7 +262,7 @@ uint32_t altstack_state(const struct task *t, uint64_t sp)
 }
 
 /* False: the stack could not take the frame. */
-static bool enter_handler(struct regs *r, struct task *t, const struct delivery *d)
+static ALWAYS_INLINE bool enter_handler(struct regs *r, struct task *t, const struct delivery *d)
 {
 	struct signal_frame_info f = {
 		.sig = d->sig,
