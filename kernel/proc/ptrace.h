@@ -78,9 +78,6 @@ void trace_stepped_into_handler(void);
 
 /* A tracee hears that its process has stopped or continued. Under its siglock. */
 void trace_notify_locked(struct task *t);
-/* SIGKILL to a process that is ending: tasks that stopped on their way out go on. Under its
- * siglock. */
-void trace_end_stops(struct process *p);
 
 /* A new task, not published yet, is traced as the running one is. */
 void trace_inherit_locked(struct task *child) HOLDS(&proctree_lock);

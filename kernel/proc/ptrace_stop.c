@@ -333,19 +333,10 @@ void trace_exit_event(struct task *t, int status)
 	l = siglock(t->process);
 	if (UNLIKELY(t->process->core != NULL))
 		core_dump_park(&l);
-	/* What ends it has been taken; SIGKILL makes it so again (trace_end_stops). */
+	/* What ends it has been taken, and nothing more can come. */
 	work = atomic_load_explicit(&t->thread.work, memory_order_relaxed) & bits;
 	thread_clear_work(&t->thread, bits);
 	sigunlock(l);
 	(void)notify(SIGTRAP | PTRACE_EVENT_EXIT << 8, (uint64_t)(int64_t)status);
 	atomic_fetch_or_explicit(&t->thread.work, work, memory_order_relaxed);
-}
-
-void trace_end_stops(struct process *p)
-{
-	struct task *t;
-
-	for_each_task (t, p)
-		if (t->jobctl & JOBCTL_TRAPPED)
-			task_zap(t);
 }

@@ -16,7 +16,6 @@
 #include "lib/string.h"
 #include "proc/coredump.h"
 #include "proc/proc_priv.h"
-#include "proc/ptrace.h"
 #include "vfs/cred.h"
 
 enum { SET_IGNORED = 0, SET_STOP, SET_DUMP };
@@ -191,10 +190,8 @@ int signal_queue_locked(struct process *p, struct task *t, int sig, const struct
 	int err = 0;
 
 	if ((p->flags & PROC_GROUP_EXIT) || (t != NULL && t->exited)) {
-		if (sig == SIGKILL) {
+		if (sig == SIGKILL)
 			core_dump_stop(p);
-			trace_end_stops(p);
-		}
 		return 0;
 	}
 	if (UNLIKELY(SIGMASK(sig) & jobctl_signals))

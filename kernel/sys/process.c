@@ -237,6 +237,8 @@ static int waitid_status(const struct wait_args *a)
 		return a->status >> 8 & 0xff;
 	case CLD_STOPPED:
 		return a->status >> 8 & 0xff;
+	case CLD_TRAPPED: /* ptrace(2): with the event above the signal */
+		return a->status >> 8;
 	case CLD_CONTINUED:
 		return SIGCONT;
 	default:
