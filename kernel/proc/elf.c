@@ -179,7 +179,8 @@ int elf_plan_image(const struct abi_elf64_ehdr *h, const struct abi_elf64_phdr *
 		return -EINVAL;
 	if (plan->code_start == UINT64_MAX)
 		plan->code_start = plan->code_end = plan->low;
-	if (plan->high - plan->low > user_end / 2)
+	/* One that is moved needs room for its whole extent. */
+	if (plan->is_dyn && plan->high - plan->low > user_end / 2)
 		return -ENOMEM;
 	return 0;
 }

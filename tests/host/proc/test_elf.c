@@ -140,6 +140,9 @@ static void nonsense(void **state)
 	m.ph[0] = load(~0xfffull, 0x400000, 0x1000, 0x1000, PF_R);
 	assert_int_equal(plan(&m, &p, s), -EINVAL);
 	m.ph[0] = load(0, 0x1000, 0, 0x600000000000, PF_R | PF_W);
+	assert_int_equal(plan(&m, &p, s), 0); /* where it says, and no further */
+	m = make(ET_DYN, 1);
+	m.ph[0] = load(0, 0x1000, 0, 0x600000000000, PF_R | PF_W);
 	assert_int_equal(plan(&m, &p, s), -ENOMEM); /* more than half of everything */
 }
 
