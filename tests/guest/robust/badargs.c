@@ -24,6 +24,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -51,6 +52,7 @@ struct call {
 #define NOBODY 65534
 #define SELF   0x5e1f0000ull /* stands for the child's number; SELF + 1 for its negative */
 #define OBJECT (SELF + 2)    /* for the number of root's System V object of the call's kind */
+#define TRACEE (SELF + 3)    /* for a child that it traces, and that has stopped */
 
 enum { AREA_NONE = BASE, AREA_GOOD = BASE + PAGE, AREA_END = BASE + 5 * PAGE, AREA_RO = BASE + 6 * PAGE, AREA_HOLE = BASE + 8 * PAGE };
 
@@ -119,7 +121,8 @@ static const struct plain {
 	{ "fsetxattr", 1, 6 }, { "getxattr", 1, 6 }, { "lgetxattr", 1, 6 }, { "fgetxattr", 1, 6 }, { "removexattr", 1, 6 }, { "lremovexattr", 1, 6 },
 	{ "fremovexattr", 1, 6 }, { "execve", 0, 1 }, { "execveat", 1, 1 }, { "copy_file_range", 0, FD_RO }, { "sendfile", 1, FD_RO }, { "epoll_wait", 3, 0 },
 	{ "sysfs", 0, 3 }, { "setitimer", 2, 0 }, { "fallocate", 3, 4096 }, { "personality", 0, 0 }, { "getcpu", 2, 0 }, { "kcmp", 0, SELF },
-	{ "kcmp", 1, SELF }, { "splice", 2, FD_FULL_W }, { "tee", 1, FD_FULL_W }, { "timer_create", 1, 0 },
+	{ "kcmp", 1, SELF }, { "ptrace", 0, PTRACE_GETSIGMASK }, { "ptrace", 1, TRACEE }, { "ptrace", 2, 8 },
+	{ "ptrace", 3, AREA_GOOD }, { "splice", 2, FD_FULL_W }, { "tee", 1, FD_FULL_W }, { "timer_create", 1, 0 },
 };
 
 /* Arguments that stay as they are (arg -1: the whole call), since what comes out is not the kernel's answer to them. */
@@ -364,6 +367,20 @@ static void make_object(const char *call)
 		CHECK_OK(object = msgget(IPC_PRIVATE, 0600));
 }
 
+static pid_t tracee(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, __WALL);
+	return pid;
+}
+
 static void remove_object(const char *call)
 {
 	if (starts(call, "shm"))
@@ -380,6 +397,7 @@ static uint64_t meant(uint64_t value)
 	case SELF: return (uint64_t)getpid();
 	case SELF + 1: return (uint64_t)-getpid();
 	case OBJECT: return (uint64_t)object;
+	case TRACEE: return (uint64_t)tracee();
 	default: return value;
 	}
 }
