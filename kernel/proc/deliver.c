@@ -387,6 +387,10 @@ void user_trap(struct regs *r, int sig, int code, uint64_t addr, unsigned trap_n
 	struct task *t = curtask();
 	const char *label = arch_trap_label(trap_nr);
 
+	/* Its tracer ended in the middle of a step. */
+	if (code == TRAP_TRACE && sig == SIGTRAP && !(t->jobctl & JOBCTL_TRACED) &&
+	    arch_step_forget(&t->thread))
+		return;
 	t->fault_trap = trap_nr;
 	t->fault_error = error;
 	if (label != NULL)

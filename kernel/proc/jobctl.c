@@ -190,6 +190,8 @@ void jobctl_notify_parent_locked(struct process *p, int code, struct sigqueue_en
 	if (jobctl_wants_signal(parent))
 		(void)signal_queue(parent, NULL, SIGCHLD, &si, e);
 	waitq_wake_all(&parent->wait_children, 0);
+	if (code == CLD_CONTINUED)
+		trace_continued_locked(p, &si);
 }
 
 void jobctl_notify_parent(struct process *p, int code)

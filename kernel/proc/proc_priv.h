@@ -159,6 +159,7 @@ struct wait_args;
 void wait_report_end(struct process *child, struct wait_args *a, int status);
 void wait_rusage(struct process *child, struct wait_args *a);
 void wait_take_zombie_locked(struct process *child, struct wait_args *a) HOLDS(&proctree_lock);
+uint32_t wait_take_continued_locked(struct process *p, struct wait_args *a) HOLDS(&proctree_lock);
 /* Takes a zombie out of the tree: its numbers are free, the tree's references are dropped. */
 void tree_reap_locked(struct process *p) HOLDS(&proctree_lock);
 /* What the task used is added to its process, before it is unlinked. Under the siglock. */

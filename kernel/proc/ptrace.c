@@ -487,8 +487,14 @@ int64_t trace_wait_locked(struct process *me, struct wait_args *a, int64_t found
 		if ((r = try_locked(t, a, e)) != 0)
 			return r;
 	}
-	list_for_each (t, &me->tracees, trace.node)
-		if (is_meant(t, a))
-			return 0;
+	list_for_each (t, &me->tracees, trace.node) {
+		if (!is_meant(t, a))
+			continue;
+		found = 0;
+		if (!(a->options & WCONTINUED))
+			break;
+		if (t == t->process->leader && t->process->continued_report)
+			return wait_take_continued_locked(t->process, a);
+	}
 	return found;
 }

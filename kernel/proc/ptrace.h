@@ -92,6 +92,8 @@ void trace_forget_leader_locked(struct task *t) HOLDS(&proctree_lock);
 /* t, traced and not its process's leader, has ended: it stays until its tracer has waited for it.
  */
 void trace_task_died_locked(struct task *t, struct sigqueue_entry **e) HOLDS(&proctree_lock);
+/* p has continued (si: what its parent is told): whoever else traces its leader hears of it. */
+void trace_continued_locked(struct process *p, const struct abi_siginfo *si) HOLDS(&proctree_lock);
 /* There is something to report of t to its tracer. */
 void trace_ready_locked(struct task *t) HOLDS(&proctree_lock);
 

@@ -78,6 +78,18 @@ void trace_task_died_locked(struct task *t, struct sigqueue_entry **e)
 			   exited ? status >> 8 & 0xff : status & 0x7f, e);
 }
 
+void trace_continued_locked(struct process *p, const struct abi_siginfo *si)
+{
+	struct process *tracer = trace_process_locked(p->leader);
+	struct sigqueue_entry *none = NULL;
+
+	if (tracer == NULL || tracer == process_parent(p))
+		return;
+	if (jobctl_wants_signal(tracer))
+		(void)signal_queue(tracer, NULL, SIGCHLD, si, &none);
+	waitq_wake_all(&tracer->wait_children, 0);
+}
+
 /* --- the stop --- */
 
 static bool is_killed(const struct task *t)

@@ -238,6 +238,12 @@ static void take_stop_locked(struct process *child, struct wait_args *a, int cod
 		tree_child_idle_locked(child);
 }
 
+uint32_t wait_take_continued_locked(struct process *p, struct wait_args *a)
+{
+	take_stop_locked(p, a, CLD_CONTINUED, __W_CONTINUED, &p->continued_report);
+	return p->pid->nr;
+}
+
 /* The child's number when it had what is asked for; 0: nothing yet. */
 static uint32_t try_child_locked(struct process *child, struct wait_args *a) HOLDS(&proctree_lock)
 {
@@ -257,10 +263,8 @@ static uint32_t try_child_locked(struct process *child, struct wait_args *a) HOL
 				 &child->stopped_report);
 		return nr;
 	}
-	if (child->continued_report && (a->options & WCONTINUED)) {
-		take_stop_locked(child, a, CLD_CONTINUED, __W_CONTINUED, &child->continued_report);
-		return nr;
-	}
+	if (child->continued_report && (a->options & WCONTINUED))
+		return wait_take_continued_locked(child, a);
 	return 0;
 }
 

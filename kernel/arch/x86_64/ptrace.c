@@ -168,6 +168,14 @@ void arch_step_set(struct thread *t, bool on)
 	r->full = 1;
 }
 
+bool arch_step_forget(struct thread *t)
+{
+	if (!(thread_head(t)->arch.extra & EXTRA_STEP))
+		return false;
+	arch_step_set(t, false);
+	return true;
+}
+
 void arch_regs_slow_return(struct regs *r)
 {
 	if (r->rflags & FLAGS_TF)

@@ -210,9 +210,48 @@ static void newer_task_calls(void)
 	}
 }
 
+/* A tracer that does not care what its tracees are doing. They stay as they are: no registers or memory but their own. */
+static void tracer_calls(void)
+{
+	static const int requests[] = { PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_LISTEN, PTRACE_DETACH, PTRACE_CONT,
+					PTRACE_SYSCALL, PTRACE_SINGLESTEP, PTRACE_SETOPTIONS, PTRACE_GETSIGINFO, PTRACE_GETEVENTMSG,
+					PTRACE_GETSIGMASK, PTRACE_PEEKDATA, PTRACE_PEEKUSER, PTRACE_KILL };
+	static const int options[] = { 0, PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACEEXEC, PTRACE_O_EXITKILL };
+	int request = requests[rnd(sizeof(requests) / sizeof(*requests))];
+	pid_t kid = have.kid[rnd(KIDS)];
+	unsigned long addr = 0, data, buffer[512 / 8];
+	int st;
+
+	if (!kid)
+		return;
+	data = (unsigned long)buffer;
+	switch (request) {
+	case PTRACE_SEIZE:
+	case PTRACE_SETOPTIONS: data = (unsigned long)options[rnd(4)]; break;
+	case PTRACE_CONT:
+	case PTRACE_SYSCALL:
+	case PTRACE_SINGLESTEP:
+	case PTRACE_DETACH: data = one_in(4) ? rnd(65) : 0; break;
+	case PTRACE_GETSIGMASK: addr = 8; break;
+	case PTRACE_PEEKUSER: addr = 8 * rnd(116); break;
+	case PTRACE_PEEKDATA: addr = (unsigned long)&have; break;
+	}
+	syscall(SYS_ptrace, request, kid, addr, data);
+	if (one_in(2) && syscall(SYS_ptrace, PTRACE_GETFPREGS, kid, 0, buffer) == 0)
+		syscall(SYS_ptrace, PTRACE_SETFPREGS, kid, 0, buffer);
+	if (one_in(2) && syscall(SYS_ptrace, PTRACE_GETREGS, kid, 0, buffer) == 0)
+		syscall(SYS_ptrace, PTRACE_SETREGS, kid, 0, buffer);
+	if (one_in(8) && syscall(SYS_ptrace, PTRACE_POKEUSER, kid, 848, &have.kid) == 0)
+		syscall(SYS_ptrace, PTRACE_POKEUSER, kid, 848 + 7 * 8, one_in(2) ? 1 | 0xf0000 : 0);
+	if (one_in(2) && waitpid(kid, &st, WNOHANG | __WALL | WUNTRACED) == kid && !WIFSTOPPED(st))
+		for (int i = 0; i < KIDS; i++)
+			__atomic_compare_exchange_n(&have.kid[i], &(pid_t){ kid }, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 static void newer_calls(void)
 {
-	switch (rnd(6)) {
+	switch (rnd(7)) {
+	case 5: tracer_calls(); break;
 	case 0: queue_calls(); break;
 	case 1: aio_calls(); break;
 	case 2: newer_memory_calls(); break;

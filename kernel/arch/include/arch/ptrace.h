@@ -31,6 +31,8 @@ MUST_CHECK int arch_fpu_set(struct thread *t, const void *image, size_t n);
 /* After the next instruction in user mode there is a trap (SIGTRAP, TRAP_TRACE). The program does
  * not see that it is so, unless it looks at its flags itself. */
 void arch_step_set(struct thread *t, bool on);
+/* Of the running thread: takes a step back that was set so. False: there is none. */
+MUST_CHECK bool arch_step_forget(struct thread *t);
 
 /* The system call that r comes from does not return by the short way: a trap is due after the
  * instruction behind it, not at once. */
