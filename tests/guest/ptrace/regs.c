@@ -593,6 +593,60 @@ TEST(breakpoints_are_not_inherited)
 	CHECK_EQ(WEXITSTATUS(status), 5);
 }
 
+/* The kernel's own writing hits it too; that is nobody's trap. */
+static int reads_into_watched(void *arg)
+{
+	int p[2];
+
+	return pipe(p) == 0 && write(p[1], "abcd", 4) == 4 && read(p[0], arg, 4) == 4 ? 6 : 7;
+}
+
+TEST(watchpoint_and_a_system_call)
+{
+	pid_t pid = traced_child(reads_into_watched, &watched);
+
+	CHECK_OK(pt(PTRACE_POKEUSER, pid, DR(0), ul(&watched)));
+	CHECK_OK(pt(PTRACE_POKEUSER, pid, DR(7), 1 | 0xful << 16));
+	CHECK_OK(pt(PTRACE_CONT, pid, 0, 0));
+	expect_exit(pid, 6);
+}
+
+/* MOV SS holds the trap back until after the next instruction, which is the kernel's first here. */
+static unsigned short ss_cell;
+
+static int loads_ss(void *arg)
+{
+	long nr = SYS_getppid;
+
+	(void)arg;
+	__asm__ volatile("mov %%ss, %1; mov %1, %%ss; syscall"
+			 : "+a"(nr), "+m"(ss_cell)
+			 :
+			 : "rcx", "r11", "memory");
+	if (nr != getppid())
+		return 2;
+	__asm__ volatile("mov %0, %%ss; int3" : "+m"(ss_cell) : : "memory");
+	return 3;
+}
+
+TEST(watchpoint_under_mov_ss)
+{
+	pid_t pid = traced_child(loads_ss, NULL);
+	int status, traps = 0;
+
+	CHECK_OK(pt(PTRACE_POKEUSER, pid, DR(0), ul(&ss_cell)));
+	CHECK_OK(pt(PTRACE_POKEUSER, pid, DR(7), 1 | 0x7ul << 16)); /* read or write, 2 bytes */
+	CHECK_OK(pt(PTRACE_CONT, pid, 0, 0));
+	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
+		CHECK_EQ(WSTOPSIG(status), SIGTRAP);
+		CHECK(traps++ < 8);
+		CHECK_OK(pt(PTRACE_CONT, pid, 0, 0));
+	}
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 3);
+	CHECK(traps >= 2); /* the first write, and INT3 */
+}
+
 /* --- the rest --- */
 
 TEST(seccomp_and_rseq_requests)
