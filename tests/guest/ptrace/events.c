@@ -129,7 +129,7 @@ static int execs(void *arg)
 {
 	char *argv[] = { arg, NULL };
 
-	execv("/proc/self/exe", argv);
+	execv("/proc/thread-self/exe", argv); /* the leader may have ended */
 	return 98;
 }
 
@@ -310,6 +310,69 @@ TEST(kill_ends_stopped_threads)
 	}
 	CHECK_EQ(errno, ECHILD);
 	CHECK_EQ(ends, 4);
+}
+
+static void *naps_and_ends(void *arg)
+{
+	usleep(100000);
+	return arg;
+}
+
+static void *naps_and_execs(void *arg)
+{
+	usleep(100000);
+	execs(arg);
+	return arg;
+}
+
+static int leader_leaves(void *arg)
+{
+	pthread_t th;
+
+	pthread_create(&th, NULL, arg ? naps_and_execs : naps_and_ends, arg);
+	syscall(SYS_exit, 4);
+	return 0;
+}
+
+/* A leader that has ended is reported with its process, not before. */
+TEST(leader_ends_first)
+{
+	pid_t pid = traced_child(leader_leaves, NULL), tid, got;
+	int status;
+
+	CHECK_OK(pt(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACECLONE));
+	CHECK_OK(pt(PTRACE_CONT, pid, 0, 0));
+	expect_event(pid, PTRACE_EVENT_CLONE);
+	tid = (pid_t)message(pid);
+	expect_stop(tid, SIGSTOP);
+	CHECK_OK(pt(PTRACE_CONT, pid, 0, 0));
+	usleep(50000);
+	CHECK_EQ(waitpid(pid, &status, WNOHANG | __WALL), 0);
+	CHECK_OK(pt(PTRACE_CONT, tid, 0, 0));
+	CHECK((got = waitpid(-1, &status, __WALL)) > 0);
+	CHECK_EQ(got, tid);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(waitpid(-1, &status, __WALL), pid);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(waitpid(-1, &status, __WALL), -1);
+}
+
+TEST(exec_after_the_leader_has_ended)
+{
+	pid_t pid = traced_child(leader_leaves, "x-none"), tid;
+	int status;
+
+	CHECK_OK(pt(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC));
+	CHECK_OK(pt(PTRACE_CONT, pid, 0, 0));
+	expect_event(pid, PTRACE_EVENT_CLONE);
+	tid = (pid_t)message(pid);
+	expect_stop(tid, SIGSTOP);
+	CHECK_OK(pt(PTRACE_CONT, pid, 0, 0));
+	CHECK_OK(pt(PTRACE_CONT, tid, 0, 0));
+	CHECK_EQ(waitpid(-1, &status, __WALL), pid);
+	CHECK_EQ(status >> 8, SIGTRAP | PTRACE_EVENT_EXEC << 8);
+	CHECK_EQ(message(pid), tid);
+	end(pid);
 }
 
 /* Group stop of a seized process: every thread reports it. */
