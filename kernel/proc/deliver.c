@@ -47,7 +47,6 @@ enum syscall_numbers {
 /* A signal that a handler is to run for. */
 struct delivery {
 	int sig;
-	bool continued;    /* traced: SIGCONT came while the tracer looked at it */
 	uint64_t old_mask; /* what sigreturn is to put back */
 	struct abi_sigaction action;
 	struct abi_siginfo info;
@@ -189,10 +188,9 @@ static ALWAYS_INLINE bool dispose(struct task *t, struct delivery *d, struct sig
 	}
 	if (sig_default_ignored(d->sig) || (p->flags & PROC_UNKILLABLE))
 		return false;
-	if (sig_default_stops(d->sig)) {
-		if (!(t->jobctl & JOBCTL_TRACED) || !d->continued)
-			take_stop(p, d->sig, l);
-	} else if (sig_default_dumps(d->sig))
+	if (sig_default_stops(d->sig))
+		take_stop(p, d->sig, l);
+	else if (sig_default_dumps(d->sig))
 		die_dumping(d, *l);
 	else
 		die(p, d->sig, *l);
@@ -306,6 +304,13 @@ void signal_bad_frame(int sig)
 	signal_force(SIGSEGV, SI_KERNEL, 0);
 }
 
+/* A signal that would stop the process, but SIGCONT came while the tracer looked at it. */
+static bool is_undone_stop(const struct task *t, int sig, const struct siglock *l)
+{
+	return sig != 0 && sig_default_stops(sig) && !(t->jobctl & JOBCTL_STOP_TAKEN) &&
+	       l->sighand->action[sig - 1].handler == SIG_DFL;
+}
+
 /* With a tracer: it hears of group stops and of each signal, and says what becomes of that. False,
  * and the siglock is still held: there is nothing to take. */
 static bool deliver_traced(struct task *t, struct siglock *l)
@@ -322,12 +327,13 @@ static bool deliver_traced(struct task *t, struct siglock *l)
 	d.sig = sigpending_take(t, ~t->blocked, &d.info);
 	if (d.sig == 0)
 		return false;
-	p->flags |= PROC_STOP_TAKEN;
+	t->jobctl |= JOBCTL_STOP_TAKEN;
 	sigunlock(*l);
 	d.sig = trace_signal(t, d.sig, &d.info);
 	*l = siglock(p);
-	d.continued = !(p->flags & PROC_STOP_TAKEN);
-	p->flags &= ~PROC_STOP_TAKEN;
+	if (is_undone_stop(t, d.sig, l))
+		d.sig = 0;
+	t->jobctl &= ~(uint32_t)JOBCTL_STOP_TAKEN;
 	if (d.sig != 0 && !(p->flags & PROC_GROUP_EXIT) && dispose(t, &d, l)) {
 		block_for_handler(t, &d);
 		handled = true;

@@ -55,7 +55,7 @@ static void continue_all(struct process *p)
 	for_each_task (t, p) {
 		bool stops = t->jobctl & JOBCTL_GROUP_STOP;
 
-		t->jobctl &= ~(uint32_t)JOBCTL_GROUP_STOP;
+		t->jobctl &= ~(uint32_t)(JOBCTL_GROUP_STOP | JOBCTL_STOP_TAKEN);
 		if (t->trace.seized && !t->exited)
 			trace_notify_locked(t);
 		if (!stops)

@@ -41,7 +41,8 @@ enum jobctl {
 	JOBCTL_TRAP_STOP = 32,   /* is to stop for its tracer: group stop, PTRACE_INTERRUPT */
 	JOBCTL_TRAP_NOTIFY = 64, /* likewise: the state of its process has changed */
 	JOBCTL_LISTENING = 128, /* is stopped, but not for its tracer to change it: PTRACE_LISTEN */
-	JOBCTL_TRAPPING = 256,  /* goes from STOPPED to TRAPPED; the tracer waits for it */
+	JOBCTL_STOP_TAKEN = 512, /* its tracer looks at a signal; SIGCONT clears it */
+	JOBCTL_TRAPPING = 256,   /* goes from STOPPED to TRAPPED; the tracer waits for it */
 
 	JOBCTL_GROUP_STOP = JOBCTL_STOP | JOBCTL_STOPPED | JOBCTL_STOP_AGAIN,
 	JOBCTL_TRAPS = JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY,

@@ -247,6 +247,18 @@ TEST(detach_in_group_stop_stays_stopped)
 	expect_exit(pid, 4);
 }
 
+/* SIGCONT while the tracer looks at a stop signal: that stops nothing any more. */
+TEST(sigcont_undoes_a_stop_being_looked_at)
+{
+	pid_t pid = traced_child(returns, (void *)4);
+
+	CHECK_OK(kill(pid, SIGCONT));
+	CHECK_OK(pt(PTRACE_CONT, pid, 0, SIGSTOP));
+	expect_stop(pid, SIGCONT);
+	CHECK_OK(pt(PTRACE_CONT, pid, 0, 0));
+	expect_exit(pid, 4);
+}
+
 TEST(attach_to_a_stopped_process)
 {
 	pid_t pid = idle_child();
