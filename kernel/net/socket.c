@@ -308,6 +308,8 @@ static ssize64_t socket_file_write(struct file *f, struct uio *u, off64_t *pos)
 	struct sockmsg m = { .uio = u, .flags = nonblock_flag(f) };
 
 	(void)pos;
+	if (UNLIKELY(u->space == UIO_PAGES_MORE))
+		m.flags |= MSG_MORE;
 	return socket_send(priv_socket(f), &m);
 }
 

@@ -1,8 +1,8 @@
 /*
  * splice and its family. Data travels as counted pages: pages of a page cache go into a pipe
  * without a copy, and what comes out of a pipe is written to a file straight from the slot's page.
- * Files without a page cache are read into a fresh page. No pipe lock is held while another file
- * works: the slot concerned is pinned (vfs/pipe.h).
+ * Files without a page cache are read into a fresh page. A socket gets pages by 16, and may keep
+ * them. No pipe lock is held while another file works: the slot concerned is pinned (vfs/pipe.h).
  *
  * Sources: splice(2), tee(2), sendfile(2), copy_file_range(2).
  */
@@ -18,6 +18,8 @@
 #include "vfs/pipe.h"
 #include "vfs/poll.h"
 #include "vm/pagecache.h"
+
+enum { BATCH = 16 }; /* chunks: 64 KiB */
 
 struct chunk {
 	struct page *page; /* counted */
@@ -70,6 +72,48 @@ static ssize64_t write_chunk(struct file *f, off64_t *pos, const struct chunk *c
 
 	uio_init_kernel(&u, (char *)page_va(c->page) + c->off, c->len);
 	return file_write(f, &u, f->ops->flags & FOP_STREAM ? NULL : pos);
+}
+
+/* What file_copy() moves at once. */
+struct batch {
+	unsigned n;
+	size_t bytes;
+	struct chunk chunk[BATCH];
+	struct iovec64 iov[BATCH];
+};
+
+/* A stream socket may keep pages of a page cache, and makes large segments of many. */
+static bool may_keep(const struct file *in, const struct file *out)
+{
+	return in->ops->read == generic_read && S_ISSOCK(out->inode->mode) &&
+	       !(out->ops->flags & FOP_NO_SIGPIPE);
+}
+
+/* Up to `max` chunks. 1: end of file; an error only if there is no chunk. */
+MUST_CHECK static int read_batch(struct file *in, off64_t *pos, size_t len, unsigned max,
+				 struct batch *b)
+{
+	int err = 0;
+
+	b->n = 0;
+	b->bytes = 0;
+	while (b->n < max && b->bytes < len && !err) {
+		struct chunk *c = &b->chunk[b->n];
+
+		if ((err = read_chunk(in, pos, len - b->bytes, c)))
+			break;
+		b->iov[b->n++] = (struct iovec64){ (uintptr_t)page_va(c->page) + c->off, c->len };
+		b->bytes += c->len;
+	}
+	return b->n ? 0 : err;
+}
+
+static ssize64_t write_batch(struct file *out, off64_t *pos, const struct batch *b,
+			     enum uio_space space)
+{
+	struct uio u = { .iov = b->iov, .niov = b->n, .resid = b->bytes, .space = space };
+
+	return file_write(out, &u, out->ops->flags & FOP_STREAM ? NULL : pos);
 }
 
 static ssize64_t file_to_pipe(struct file *in, off64_t *pos, struct pipe *p, size_t len,
@@ -180,24 +224,32 @@ ssize64_t file_copy(struct file *in, off64_t *in_pos, struct file *out, off64_t 
 		    size_t len)
 {
 	off64_t *from = in_pos ? in_pos : &in->pos;
+	enum uio_space space = UIO_KERNEL;
+	bool keep = may_keep(in, out);
 	size_t total = 0;
+	struct batch b;
 	ssize64_t n = 0;
-	struct chunk c;
 	int err = 0;
 
 	while (total < len && !signal_pending()) {
 		off64_t before = *from;
 
-		if ((err = read_chunk(in, from, len - total, &c)))
+		if ((err = read_batch(in, from, len - total, keep ? BATCH : 1, &b)))
 			break;
-		n = write_chunk(out, out_pos ? out_pos : &out->pos, &c);
-		page_put(c.page);
-		if (n < (ssize64_t)c.len)
+		/* More follows only if there is more: the end would wait for it. */
+		if (keep)
+			space = total + b.bytes < len && (uint64_t)*from < in->inode->size
+					? UIO_PAGES_MORE
+					: UIO_PAGES;
+		n = write_batch(out, out_pos ? out_pos : &out->pos, &b, space);
+		for (unsigned i = 0; i < b.n; i++)
+			page_put(b.chunk[i].page);
+		if (n < (ssize64_t)b.bytes)
 			*from = before + MAX(n, 0);
 		if (n <= 0)
 			break;
 		total += (size_t)n;
-		if (n < (ssize64_t)c.len)
+		if (n < (ssize64_t)b.bytes)
 			break;
 	}
 	if (total)

@@ -152,6 +152,13 @@ size_t uio_zero(struct uio *u, size_t n)
 	return LIKELY(is_plain(u, n)) ? move_plain(u, NULL, n, ZERO) : move(u, NULL, n, ZERO);
 }
 
+void *uio_here(struct uio *u, size_t *n)
+{
+	(void)have_segment(u);
+	*n = MIN(*n, u->iov->len - u->done_in_seg);
+	return (void *)(uintptr_t)(u->iov->base + u->done_in_seg);
+}
+
 void uio_advance(struct uio *u, size_t n)
 {
 	n = MIN(n, u->resid);
@@ -186,7 +193,7 @@ int uio_prefault(const struct uio *u, size_t n, bool for_write)
 	struct uio walk = *u;
 	int err;
 
-	if (u->space == UIO_KERNEL)
+	if (u->space != UIO_USER)
 		return 0;
 	if (walk.iov == &u->one)
 		walk.iov = &walk.one;

@@ -10,7 +10,13 @@ struct iovec64 {
 		len; /* as the user's struct iovec; base is a kernel pointer for UIO_KERNEL */
 };
 
-enum uio_space { UIO_USER, UIO_KERNEL };
+enum uio_space {
+	UIO_USER,
+	UIO_KERNEL,
+	UIO_PAGES,      /* kernel memory, each segment within a counted page (va_page()): whoever is
+			   to have the bytes may keep the page instead of copying them */
+	UIO_PAGES_MORE, /* the same, and more follows at once */
+};
 enum { UIO_INLINE = 8, UIO_MAX_IOV = 1024 };
 
 struct uio {
@@ -53,5 +59,8 @@ size_t uio_zero(struct uio *u, size_t n);
 
 /* Touches the next n bytes so that a nofault copy is likely to succeed. 0 or -EFAULT. */
 MUST_CHECK int uio_prefault(const struct uio *u, size_t n, bool for_write);
+/* Where the next bytes are, in kernel memory; *n becomes at most what lies there together. resid is
+ * not 0. */
+void *uio_here(struct uio *u, size_t *n);
 void uio_advance(struct uio *u, size_t n);
 void uio_truncate(struct uio *u, size_t n); /* resid becomes at most n */

@@ -71,14 +71,12 @@ static int wait_to_send(struct tcp_sock *t, nsec_t deadline) NO_TSA
 	return err;
 }
 
-/* A block with room at its end is the tail. -ENOBUFS. */
-static int need_tail(struct tcp_sendq *q, size_t want)
+/* An empty block is the tail. -ENOBUFS. */
+static int new_tail(struct tcp_sendq *q, size_t want)
 {
 	unsigned order = want >= BIG_BYTES / 2 ? BIG_ORDER : 0;
 	struct page *page;
 
-	if (q->tail && q->tail_used < q->tail_size)
-		return 0;
 	page = page_alloc(order, PAGE_KERNEL, ALLOC_USER);
 	if (!page && order)
 		page = page_alloc(order = 0, PAGE_KERNEL, ALLOC_USER);
@@ -99,31 +97,65 @@ static int64_t fill_tail(struct tcp_sock *t, struct uio *u, size_t n)
 	size_t got;
 	int err;
 
-	if ((err = need_tail(q, n)) || (err = sendq_reserve(t, 1)))
+	if (UNLIKELY(!q->tail || q->tail_used == q->tail_size) && (err = new_tail(q, n)))
+		return err;
+	if (UNLIKELY(q->count == q->size) && (err = sendq_reserve(t, 1)))
 		return err;
 	n = MIN(n, (size_t)(q->tail_size - q->tail_used));
 	got = uio_get(u, (uint8_t *)page_va(q->tail) + q->tail_used, n);
 	return got ? (int64_t)got : -EFAULT;
 }
 
-/* The n bytes at the end of the tail are the stream's; `push`: they may go. */
-static int commit_locked(struct tcp_sock *t, struct tcp_sock *peer, uint32_t n, unsigned flags,
+/* Bytes on their way into the stream: of the tail, or of a page that somebody else has, too. */
+struct piece {
+	struct page *page;
+	uint32_t offset, n;
+};
+
+/* Up to n bytes of pages that may be kept: nothing is copied. */
+MUST_CHECK static int share(struct tcp_sock *t, struct uio *u, size_t n, struct piece *out)
+{
+	const void *at = uio_here(u, &n);
+	int err;
+
+	if ((err = sendq_reserve(t, 1)))
+		return err;
+	*out = (struct piece){ va_page(at), (uint32_t)((uintptr_t)at & PAGE_MASK), (uint32_t)n };
+	uio_advance(u, n);
+	return 0;
+}
+
+/* The next bytes of the user's, n at most. */
+MUST_CHECK static inline int next_piece(struct tcp_sock *t, struct uio *u, size_t n,
+					struct piece *out)
+{
+	int64_t got;
+
+	if (UNLIKELY(u->space >= UIO_PAGES))
+		return share(t, u, n, out);
+	got = fill_tail(t, u, n);
+	*out = (struct piece){ t->sendq.tail, t->sendq.tail_used, (uint32_t)got };
+	return (int)MIN(got, 0);
+}
+
+/* They are the stream's; `push`: they may go. */
+static int commit_locked(struct tcp_sock *t, struct tcp_sock *peer, struct piece p, unsigned flags,
 			 bool last, bool push) NO_TSA
 {
 	struct tcp_sendq *q = &t->sendq;
-	uint32_t offset = q->tail_used;
 	int err;
 
 	if (UNLIKELY(!is_open(t))) {
 		tcps_unlock_both(t, peer);
 		return -EPIPE;
 	}
-	q->tail_used += n;
+	if (LIKELY(p.page == q->tail))
+		q->tail_used += p.n;
 	if (LIKELY(peer && push) && !(flags & (MSG_OOB | MSG_MORE)) && !t->cork &&
-	    tcps_hand_over(t, peer, q->tail, offset, n))
+	    tcps_hand_over(t, peer, p.page, p.offset, p.n))
 		return 0;
-	sendq_append(t, q->tail, offset, n);
-	err = tcp_send(&t->c, n, last && flags & MSG_OOB);
+	sendq_append(t, p.page, p.offset, p.n);
+	err = tcp_send(&t->c, p.n, last && flags & MSG_OOB);
 	t->c.tune.cork = t->cork || flags & MSG_MORE;
 	if (push)
 		tcps_pull(t, peer);
@@ -132,14 +164,14 @@ static int commit_locked(struct tcp_sock *t, struct tcp_sock *peer, uint32_t n, 
 	return err;
 }
 
-static int commit(struct tcp_sock *t, uint32_t n, unsigned flags, bool last, bool push)
+static int commit(struct tcp_sock *t, struct piece p, unsigned flags, bool last, bool push)
 {
 	int err;
 
 	epoch_enter();
 	if (UNLIKELY(!t->peer))
 		tcps_join(t);
-	err = commit_locked(t, tcps_lock_both(t), n, flags, last, push);
+	err = commit_locked(t, tcps_lock_both(t), p, flags, last, push);
 	epoch_exit();
 	net_run_deferred();
 	return err;
@@ -151,7 +183,7 @@ static ssize64_t send_all(struct tcp_sock *t, struct sockmsg *m)
 	uint32_t unpushed = 0, room;
 	struct uio *u = m->uio;
 	ssize64_t sent = 0;
-	int64_t n;
+	struct piece p;
 	int err;
 
 	while (u->resid) {
@@ -165,16 +197,14 @@ static ssize64_t send_all(struct tcp_sock *t, struct sockmsg *m)
 			continue;
 		}
 		room = t->i.s.sndbuf - MIN(tcps_queued(t), t->i.s.sndbuf - 1);
-		if ((n = fill_tail(t, u, MIN(u->resid, (size_t)room))) < 0) {
-			err = (int)n;
+		if ((err = next_piece(t, u, MIN(u->resid, (size_t)room), &p)))
 			goto fail;
-		}
-		unpushed += (uint32_t)n;
-		sent += n;
-		err = commit(t, (uint32_t)n, m->flags, u->resid == 0,
+		unpushed += p.n;
+		sent += p.n;
+		err = commit(t, p, m->flags, u->resid == 0,
 			     u->resid == 0 || unpushed >= PUSH_BYTES || !has_room(t));
 		if (err) {
-			sent -= n;
+			sent -= p.n;
 			err = why_not(t);
 			goto fail;
 		}
