@@ -82,7 +82,7 @@ def _show_again(options: Options) -> int:
 def names() -> list[str]:
     """All rows but the machine's, in the order in which they are run."""
     inside = bench_run.names()
-    return [n for n in inside if "@" not in n] + list(bench_wire.ROWS) + [n for n in inside if "@" in n]
+    return [n for n in inside if "@" not in n] + bench_wire.names() + [n for n in inside if "@" in n]
 
 
 def select(patterns: list[str], there_are: list[str]) -> list[str]:
@@ -106,7 +106,7 @@ def profile(options: Options, row: str, rounds: int | None) -> bench_profile.Pro
     if row not in names():
         raise Failure(f"bench: there is no row {row!r} to profile (see ./kevlar bench --list)", BAD_USAGE)
     system = System("kevlar", kernel.find(options.kernel, options.debug))
-    if row in bench_wire.ROWS:
+    if row in bench_wire.ALL:
         return bench_profile.profile_wire(system, row, rounds)
     return bench_profile.profile(system, row, rounds)
 
@@ -162,7 +162,7 @@ def _build(commit: str) -> Path:
 
 def _jobs(rows: list[str], options: Options) -> list[Job]:
     """Growth rows get a larger machine, so that the others measure the usual one."""
-    rows = [row for row in rows if row not in bench_wire.ROWS]
+    rows = [row for row in rows if row not in bench_wire.ALL]
     plain = [row for row in rows if "@" not in row]
     growth = [row for row in rows if "@" in row]
     jobs = [Job(plain, broken=options.broken)] if plain else []
@@ -215,7 +215,7 @@ def _count(system: System, rows: list[str], title: str, options: Options,
 def _count_wire(system: System, rows: list[str], title: str, options: Options,
                 may_be_kept: bool) -> dict[str, Sample]:
     """The same of the rows whose other half is outside."""
-    wanted = [row for row in rows if row in bench_wire.ROWS]
+    wanted = [row for row in rows if row in bench_wire.ALL]
     kept = Kept(system, *bench_wire.what_counts()) if system.append and wanted else None
     samples = {row: s for row, s in (kept.samples(wanted) if kept and may_be_kept else {}).items()}
     wanted = [row for row in wanted if row not in samples]
@@ -281,7 +281,7 @@ class Kept:
 
 def _time(columns: dict[System, Column], rows: list[str], runs: int, options: Options) -> None:
     """Wall clock: the kernels in turn, so that what else the machine does falls on all of them."""
-    plain = [row for row in rows if "@" not in row and row not in (*MACHINE_ROWS, *bench_wire.ROWS)]
+    plain = [row for row in rows if "@" not in row and row not in (*MACHINE_ROWS, *bench_wire.ALL)]
     if not runs or not plain:
         return
     ticks = bench_run.frequency()

@@ -18,13 +18,14 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Iterator
 
-from . import bench_run, channel, cpio, paths, qemu, roots, run
+from . import bench_run, channel, cpio, paths, qemu, roots, run, tap
 from .bench_run import Sample, System
 from .errors import Failure
-from .net import Network, Port
+from .net import ADDRESS, Network, Port
 from .session import Plan, Session
 from .sinks import CallSink
 
@@ -46,15 +47,15 @@ class Refused(Exception):
 
 
 class Client:
-    """The outside of one machine."""
+    """The outside of one machine; its ports are `offset` higher there."""
 
-    def __init__(self, address: str, is_broken: bool = False):
-        self._address, self._is_broken = address, is_broken
+    def __init__(self, address: str, offset: int, is_broken: bool = False):
+        self._address, self._offset, self._is_broken = address, offset, is_broken
 
     def connect(self, port: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
         s = socket.socket(socket.AF_INET, kind)
         s.settimeout(LIMIT)
-        s.connect((self._address, port + OFFSET))
+        s.connect((self._address, port + self._offset))
         if kind == socket.SOCK_STREAM:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._is_broken:
@@ -211,6 +212,16 @@ ROWS: dict[str, tuple[Row, int]] = {
     "redis-get-32": (questions(REDIS, 4, *_GET, depth=32, before=_SET), 2560),
 }
 
+# The same through a card that sums, cuts and joins.
+OFFLOADED = {f"tso-{name.removeprefix('wire-')}": ROWS[name]
+             for name in ("wire-in-1m", "wire-out-1m", "nginx-100k", "nginx-1m")}
+ALL = ROWS | OFFLOADED
+
+
+def names() -> list[str]:
+    """Those that this machine can measure."""
+    return list(ALL if tap.is_possible() else ROWS)
+
 
 class Monitor:
     """QEMU's machine-readable monitor (docs/interop/qmp-spec)."""
@@ -257,8 +268,11 @@ class Monitor:
 class Running:
     """A machine with its servers up."""
 
-    def __init__(self, address: str, monitor: Monitor):
-        self.address, self.monitor = address, monitor
+    def __init__(self, address: str, offset: int, monitor: Monitor):
+        self._address, self._offset, self.monitor = address, offset, monitor
+
+    def client(self, is_broken: bool = False) -> Client:
+        return Client(self._address, self._offset, is_broken)
 
     def count(self, row: Iterator[None], operations: int) -> int:
         """The instructions of so many operations of a row."""
@@ -310,18 +324,22 @@ class Servers:
 
 
 @contextmanager
-def running(system: System, more: Callable[[Path], list[str]] = lambda scratch: []) -> Iterator[Running]:
-    """A machine that serves, with `more` words for QEMU."""
-    number = threading.get_native_id()
-    address = f"127.{1 + (number >> 16) % 254}.{number >> 8 & 255}.{1 + (number & 255) % 254}"
-    network = Network([Port(address, port + OFFSET, port, protocol) for port, protocol in PORTS])
-    network.check()
+def running(system: System, is_offloaded: bool, more: list[str] | None = None) -> Iterator[Running]:
+    """A machine that serves, with `more` words for QEMU. Offloaded: in a thread of tap.inside()."""
+    if is_offloaded:
+        address, offset, network = ADDRESS, 0, tap.Tap()
+        system = replace(system, append=(*system.append, tap.KERNEL_WORD))
+    else:
+        number = threading.get_native_id()
+        address = f"127.{1 + (number >> 16) % 254}.{number >> 8 & 255}.{1 + (number & 255) % 254}"
+        offset, network = OFFSET, Network([Port(address, port + OFFSET, port, protocol) for port, protocol in PORTS])
+        network.check()
     with _image(system) as image, tempfile.TemporaryDirectory(dir=paths.cache()) as scratch:
-        servers = Servers(_plan(system, image, network, Path(scratch), more(Path(scratch))))
+        servers = Servers(_plan(system, image, network, Path(scratch), more or []))
         try:
             servers.wait()
             monitor = Monitor(Path(scratch, "qmp"))
-            yield Running(address, monitor)
+            yield Running(address, offset, monitor)
             monitor.close()
         finally:
             servers.end()
@@ -358,16 +376,24 @@ def what_counts() -> tuple:
 def measure(system: System, rows: list[str], progress: Callable[[str], None] = lambda name: None,
             broken: str | None = None) -> dict[str, Sample]:
     """Every one of the rows, measured or failed."""
+    offloaded = [row for row in rows if row in OFFLOADED]
+    samples = _measure(system, [row for row in rows if row in ROWS], False, progress, broken)
+    if offloaded:
+        samples |= tap.inside(lambda: _measure(system, offloaded, True, progress, broken))
+    return samples
+
+
+def _measure(system: System, rows: list[str], is_offloaded: bool, progress: Callable[[str], None],
+             broken: str | None) -> dict[str, Sample]:
     samples: dict[str, Sample] = {}
     left = list(rows)
     while left:
         try:
-            with running(system) as machine:
+            with running(system, is_offloaded) as machine:
                 while left:
                     name = left.pop(0)
                     progress(name)
-                    client = Client(machine.address, is_broken=name == broken)
-                    samples[name] = _sample(machine, client, name)
+                    samples[name] = _sample(machine, machine.client(name == broken), name)
                     if samples[name].failed:
                         break  # whatever it left is not to disturb the next one
         except Failure as e:
@@ -376,7 +402,7 @@ def measure(system: System, rows: list[str], progress: Callable[[str], None] = l
 
 
 def _sample(machine: Running, client: Client, name: str) -> Sample:
-    make, operations = ROWS[name]
+    make, operations = ALL[name]
     try:
         row = make(client)
         next(row)
@@ -391,12 +417,17 @@ def _sample(machine: Running, client: Client, name: str) -> Sample:
 
 def log(system: System, name: str, operations: int | None, scratch: Path) -> tuple[int, Path]:
     """Executes a row once with each instruction in a log; returns its operations, and the log."""
-    make, usual = ROWS[name]
+    if name in OFFLOADED:
+        return tap.inside(lambda: _log(system, name, operations, scratch / "log"))
+    return _log(system, name, operations, scratch / "log")
+
+
+def _log(system: System, name: str, operations: int | None, path: Path) -> tuple[int, Path]:
+    make, usual = ALL[name]
     operations = operations or max(1, usual // 10)
-    path = scratch / "log"
-    with running(system, lambda _scratch: ["-D", str(path)]) as machine:
+    with running(system, name in OFFLOADED, ["-D", str(path)]) as machine:
         try:
-            row = make(Client(machine.address))
+            row = make(machine.client())
             next(row)
             machine.count(row, usual)
             time.sleep(REST)
