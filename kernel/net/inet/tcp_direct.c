@@ -14,12 +14,9 @@
 
 #include "abi/in.h"
 #include "core/clock.h"
-#include "core/ktrace.h"
-#include "net/inet/inet_priv.h"
-#include "net/inet/stats.h"
+#include "net/inet/passing.h"
 #include "net/inet/tcp_memory.h"
 #include "net/inet/tcp_sock.h"
-#include "net/netif.h"
 #include "pmm/page.h"
 
 enum { JOIN_TRIES = 8, TCP_HEADERS = 32 };
@@ -117,42 +114,19 @@ static bool is_route_current(const struct tcp_sock *t)
 									 memory_order_relaxed);
 }
 
-/* Nobody could tell whether there were packets on `lo`. */
-static bool is_unwatched(void)
-{
-	return !ktrace_on(KT_NET) && !net_is_tapped(loopback_device) && !raw_hears(IPPROTO_TCP) &&
-	       netdev_is_up(loopback_device);
-}
-
 static bool may_pass(const struct tcp_sock *from, const struct tcp_sock *to)
 {
 	return !socket_has(&to->i.s, SOB_TIMESTAMP | SOB_TIMESTAMPNS | SOB_TIMESTAMPING) &&
 	       tcp_direct_ready(&from->c, &to->c) && tcps_may_queue(to->rcvq_bytes) &&
-	       is_unwatched() && is_route_current(from) && from->path.dev == loopback_device;
-}
-
-/* As one packet would be counted. `bytes`: with its IP header. */
-static void count_ip(bool v6, uint32_t bytes)
-{
-	struct netdev_stats *stats = netdev_stats(loopback_device);
-
-	stats->tx_packets++;
-	stats->rx_packets++;
-	stats->tx_bytes += bytes + ETH_HEADER;
-	stats->rx_bytes += bytes + ETH_HEADER;
-	net_count_ip(v6, OutRequests);
-	net_count_ip(v6, InReceives);
-	net_count_ip(v6, InDelivers);
-	net_count_ip_add(v6, OutOctets, bytes);
-	net_count_ip_add(v6, InOctets, bytes);
+	       lo_is_unwatched(IPPROTO_TCP) && is_route_current(from) &&
+	       from->path.dev == loopback_device;
 }
 
 static void count(const struct tcp_sock *t, uint32_t n)
 {
 	bool v6 = !addr_is4(&t->i.remote);
 
-	count_ip(v6, n + TCP_HEADERS + (v6 ? IPV6_HEADER : IPV4_HEADER));
-	net_count_ip_add(v6, InNoECTPkts, 1);
+	lo_count_passed(v6, n + TCP_HEADERS + (v6 ? IPV6_HEADER : IPV4_HEADER));
 	net_count(STAT_Tcp_OutSegs);
 	net_count(STAT_Tcp_InSegs);
 }
@@ -182,7 +156,7 @@ bool tcps_send_bare(struct pkt *p, const struct tcp_seg *s, const struct flow_ke
 
 	/* A link-local address is another one on each device: what came by lo is another's. */
 	if (path->dev != loopback_device || path->type != ROUTE_LOCAL || s->ip_ecn ||
-	    from->ifindex || !is_unwatched())
+	    from->ifindex || !lo_is_unwatched(IPPROTO_TCP))
 		return false;
 	b->key = (struct flow_key){ .local = from->remote,
 				    .remote = from->local,
@@ -191,8 +165,8 @@ bool tcps_send_bare(struct pkt *p, const struct tcp_seg *s, const struct flow_ke
 	b->s = *s;
 	if (s->gso_mss)
 		b->s.pieces = (uint16_t)DIV_ROUND_UP(s->len, s->gso_mss);
-	count_ip(v6, s->len + (uint32_t)tcp_seg_header_len(s) + (v6 ? IPV6_HEADER : IPV4_HEADER));
-	net_count_ip_add(v6, InNoECTPkts, 1);
+	lo_count_passed(v6, s->len + (uint32_t)tcp_seg_header_len(s) +
+				    (v6 ? IPV6_HEADER : IPV4_HEADER));
 	p->straight = arrive;
 	net_send_straight(p);
 	return true;

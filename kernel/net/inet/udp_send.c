@@ -7,12 +7,13 @@
 
 #include "abi/errno.h"
 #include "abi/in.h"
+#include "core/epoch.h"
 #include "lib/string.h"
-#include "net/inet/inet_priv.h"
-#include "net/inet/stats.h"
+#include "net/inet/passing.h"
 #include "net/inet/udp.h"
 #include "net/netif.h"
 #include "net/parse.h"
+#include "sched/thread.h"
 #include "vm/uio.h"
 
 enum { CHECKSUM_AT = 6, LEN_MAX = 65535, SEGMENTS_MAX = 64 };
@@ -54,6 +55,51 @@ static int transmit(struct udp_sock *u, struct pkt *p, const struct dgram_send *
 	return err;
 }
 
+/*
+ * From one socket of this machine to another: p goes into its queue as it is, without headers to be
+ * written and read again, if nobody could tell and the socket does not ask for them. What might not
+ * arrive goes the long way, which says why. Consumes p if it is true.
+ */
+static bool pass(struct udp_sock *u, struct pkt *p, const struct dgram_send *to,
+		 const struct ip_send *how)
+{
+	bool v6 = !addr_is4(&how->dst);
+	uint32_t bytes = p->len + UDP_HEADER + (v6 ? IPV6_HEADER : IPV4_HEADER);
+	struct ip_info *i = ip_info(p);
+	struct udp_sock *there;
+
+	if (how->path->dev != loopback_device || how->path->type != ROUTE_LOCAL || u->is_lite ||
+	    how->tos & 3 || to->c.ts_flags || curthread()->net_deferred || bytes > how->path->mtu ||
+	    (how->mtu && bytes > how->mtu) || !lo_is_unwatched(IPPROTO_UDP_))
+		return false;
+	/* A link-local address is another one on each device: what came by lo is another's. */
+	if (v6 &&
+	    (u->no_check6_tx || ipv6_is_link_local(&how->dst) || ipv6_is_link_local(&how->src)))
+		return false;
+	*i = (struct ip_info){ .src = how->src,
+			       .dst = how->dst,
+			       .proto = IPPROTO_UDP_,
+			       .ttl = how->ttl,
+			       .tos = how->tos,
+			       .to = ROUTE_LOCAL };
+	epoch_enter();
+	there = udp_lookup(&udp_table, i, u->d.i.lport, to->port, loopback_device);
+	if (!there || atomic_load_explicit(&there->d.i.s.filter, memory_order_relaxed) ||
+	    i->ttl < (v6 ? there->d.i.min_hops : there->d.i.min_ttl)) {
+		epoch_exit();
+		return false;
+	}
+	dgram_cb(p)->port = u->d.i.lport;
+	p->dev = loopback_device;
+	p->mark = to->c.mark;
+	p->priority = u->d.i.s.priority;
+	lo_count_passed(v6, bytes);
+	net_count_udp(false, v6, OutDatagrams);
+	dgram_enqueue(&there->d, p);
+	epoch_exit();
+	return true;
+}
+
 /* UDP_SEGMENT: p in datagrams of `size` bytes, the last one perhaps shorter. Consumes p. */
 static int transmit_segments(struct udp_sock *u, struct pkt *p, const struct dgram_send *to,
 			     const struct ip_send *how, uint32_t size)
@@ -92,7 +138,7 @@ static int send_message(struct udp_sock *u, struct pkt *p, const struct dgram_se
 		pkt_free(p);
 		return err;
 	}
-	return transmit(u, p, to, &how);
+	return pass(u, p, to, &how) ? 0 : transmit(u, p, to, &how);
 }
 
 /* --- more than one call for a datagram --- */
