@@ -247,7 +247,9 @@ static NOINLINE void heed_router(struct ip_path *out)
 		out->hops = (uint8_t)conf->hop_limit;
 }
 
-int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **found)
+/* The same, but for what was learnt of the path's MTU. */
+static int route_flow(const struct ip_flow *flow, struct ip_path *out,
+		      const struct fib_route **found)
 {
 	uint32_t generation = atomic_load(&ip_route_generation);
 	const struct fib_route *f = NULL;
@@ -273,7 +275,6 @@ int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct 
 		out->hops = HOPS;
 	out->generation = generation;
 	out->confirmed = 0;
-	out->mtu = inet_pmtu_get(&to.dst, out->mtu);
 	if (!addr_is_any(&to.source))
 		out->source = to.source;
 	else if (addr_is_any(&out->source))
@@ -281,14 +282,53 @@ int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct 
 	return 0;
 }
 
+/* Where it goes: what any address means, is this host. */
+static void heed_pmtu(const struct ipv6_addr *dst, struct ip_path *out)
+{
+	out->mtu = inet_pmtu_get(UNLIKELY(addr_is_any(dst)) ? &out->next_hop : dst, out->mtu);
+}
+
+int ip_route_flow(const struct ip_flow *flow, struct ip_path *out, const struct fib_route **found)
+{
+	int err = route_flow(flow, out, found);
+
+	if (!err)
+		heed_pmtu(&flow->dst, out);
+	return err;
+}
+
+/* Connections and answers go the same few ways again and again: the last one of this CPU with a
+ * source, and the last without. */
+struct last_way {
+	struct ipv6_addr dst, source;
+	struct ip_path path; /* dev NULL: none */
+	int oif;
+};
+static PERCPU(struct last_way, last_ways[2]);
+
 int ip_route(const struct ipv6_addr *dst, const struct ipv6_addr *source, int oif,
 	     struct ip_path *out)
 {
 	struct ip_flow f = { .dst = *dst, .oif = oif };
+	struct last_way *last;
+	int err;
 
 	if (source)
 		f.source = *source;
-	return ip_route_flow(&f, out, NULL);
+	last = &this_cpu(last_ways)[!addr_is_any(&f.source)];
+	if (LIKELY(last->path.dev && last->oif == oif &&
+		   last->path.generation == atomic_load(&ip_route_generation) &&
+		   ipv6_eq(&last->dst, dst) && ipv6_eq(&last->source, &f.source))) {
+		*out = last->path;
+	} else {
+		if ((err = route_flow(&f, out, NULL)))
+			return err;
+		/* IPv6: a device's settings change without a word. */
+		if (addr_is4(dst) || out->dev == loopback_device)
+			*last = (struct last_way){ *dst, f.source, *out, oif };
+	}
+	heed_pmtu(dst, out);
+	return 0;
 }
 
 static enum route_type address_type(const struct ipv6_addr *a)
