@@ -176,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       .opts = TCP_OPT_MSS | TCP_OPT_SACK_OK | TCP_OPT_TS | TCP_OPT_WSCALE,
 			       .mss = 1000, .wscale = 3 };
 	struct tcp_req req;
-	struct tcp_conn c;
+	struct tcp_conn c = { 0 };
 	nsec_t now = NSEC_PER_SEC;
 
 	if (k & 32) {

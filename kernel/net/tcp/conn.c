@@ -2,6 +2,7 @@
  * A connection's life: how it is made and how it ends, and what the socket asks of it.
  */
 #include "abi/errno.h"
+#include "lib/string.h"
 #include "net/tcp/listen.h"
 #include "net/tcp/tcp_priv.h"
 
@@ -39,41 +40,43 @@ void tcp_update_mss(struct tcp_conn *c)
 
 void tcp_conn_reset(struct tcp_conn *c, const struct tcp_config *cfg, nsec_t now)
 {
-	*c = (struct tcp_conn){
-		.state = TCP_CLOSE,
-		.sack_ok = cfg->sack,
-		.ts_ok = cfg->timestamps,
-		.ws_ok = cfg->wscale,
-		.ecn_ok = cfg->ecn,
-		.path_mss = cfg->path_mss,
-		.adv_mss = cfg->mss,
-		.peer_mss = TCP_MSS_DEFAULT,
-		.rcv_mss = TCP_MSS_DEFAULT,
-		.iss = cfg->iss,
-		.snd_una = cfg->iss,
-		.snd_nxt = cfg->iss + 1,
-		.snd_end = cfg->iss + 1,
-		.snd_up = cfg->iss,
-		.snd_sml = cfg->iss,
-		.rcv_space = cfg->recv_space,
-		.rcv_buf = cfg->recv_space,
-		.ts_offset = cfg->ts_offset,
-		.ssthresh = UINT32_MAX,
-		.cwnd_clamp = TCP_BUF_MAX,
-		.recovery_point = cfg->iss,
-		.reo_mult = 1,
-		.reo_round = cfg->iss,
-		.quick_acks = QUICK_ACKS,
-		.rexmit_at = NSEC_MAX,
-		.delack_at = NSEC_MAX,
-		.keep_at = NSEC_MAX,
-		.linger_at = NSEC_MAX,
-		.reo_at = NSEC_MAX,
-		.rto_base = now,
-		.unanswered_since = now,
-		.tune = tcp_default_tune,
-		.syn_retries = cfg->syn_retries,
-	};
+	/* Most are new, and clear as they were allocated. */
+	if (c->was_used)
+		memset(c, 0, sizeof(*c));
+	c->was_used = true;
+	c->state = TCP_CLOSE;
+	c->sack_ok = cfg->sack;
+	c->ts_ok = cfg->timestamps;
+	c->ws_ok = cfg->wscale;
+	c->ecn_ok = cfg->ecn;
+	c->path_mss = cfg->path_mss;
+	c->adv_mss = cfg->mss;
+	c->peer_mss = TCP_MSS_DEFAULT;
+	c->rcv_mss = TCP_MSS_DEFAULT;
+	c->iss = cfg->iss;
+	c->snd_una = cfg->iss;
+	c->snd_nxt = cfg->iss + 1;
+	c->snd_end = cfg->iss + 1;
+	c->snd_up = cfg->iss;
+	c->snd_sml = cfg->iss;
+	c->rcv_space = cfg->recv_space;
+	c->rcv_buf = cfg->recv_space;
+	c->ts_offset = cfg->ts_offset;
+	c->ssthresh = UINT32_MAX;
+	c->cwnd_clamp = TCP_BUF_MAX;
+	c->recovery_point = cfg->iss;
+	c->reo_mult = 1;
+	c->reo_round = cfg->iss;
+	c->quick_acks = QUICK_ACKS;
+	c->rexmit_at = NSEC_MAX;
+	c->delack_at = NSEC_MAX;
+	c->keep_at = NSEC_MAX;
+	c->linger_at = NSEC_MAX;
+	c->reo_at = NSEC_MAX;
+	c->rto_base = now;
+	c->unanswered_since = now;
+	c->tune = tcp_default_tune;
+	c->syn_retries = cfg->syn_retries;
 	c->rcv_wscale = cfg->wscale ? tcp_choose_wscale(MAX(cfg->recv_max, cfg->recv_space)) : 0;
 	tcp_runs_init(&c->runs, cfg->iss + 1);
 	tcp_rtt_init(&c->rtt);

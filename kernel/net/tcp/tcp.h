@@ -116,6 +116,7 @@ struct tcp_conn {
 	uint8_t ack_pending; /* enum tcp_ack_pending */
 	uint8_t quick_acks;  /* to send at once before delaying begins */
 	uint8_t dupacks;     /* without SACK: in a row */
+	bool was_used;       /* not all zero any more */
 	uint16_t pending;    /* enum tcp_pending: to be sent by tcp_output() */
 	uint16_t events;     /* enum tcp_event */
 	uint16_t mss;        /* payload of a full segment, options of every segment deducted */
@@ -189,7 +190,7 @@ struct tcp_store {
 /* Options as a new socket has them, and as tcp(7) documents the defaults. */
 extern const struct tcp_tune tcp_default_tune;
 
-/* Active open: the SYN is what tcp_output() gives next. */
+/* Active open: the SYN is what tcp_output() gives next. *c is zero, or was a connection. */
 void tcp_open(struct tcp_conn *c, const struct tcp_config *cfg, nsec_t now);
 
 /*
