@@ -51,7 +51,8 @@ enum tcp_req_verdict tcp_req_input(struct tcp_req *r, const struct tcp_seg *s, n
 /* r->resend_at has come: true, the SYN-ACK is to be sent again; false, the request is over. */
 MUST_CHECK bool tcp_req_timer(struct tcp_req *r);
 
-/* A connection of a request (*c is zero, or was one before), established but for the segment that proved it: tcp_input() next. */
+/* A connection of a request (*c is zero, or was one before), established but for the segment that
+ * proved it: tcp_input() next. */
 void tcp_accept(struct tcp_conn *c, const struct tcp_config *cfg, const struct tcp_req *r,
 		nsec_t now);
 
