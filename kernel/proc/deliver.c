@@ -34,6 +34,7 @@
 #include "proc/proc_priv.h"
 #include "proc/ptrace.h"
 #include "proc/rseq.h"
+#include "sched/sched.h"
 #include "vm/usercopy.h"
 #include "vm/vmspace.h"
 
@@ -372,6 +373,8 @@ void user_return_work(struct regs *r)
 		arch_irq_enable();
 		if (work & WORK_RESCHED)
 			thread_resched();
+		if (UNLIKELY(work & WORK_DEADLINE) && sched_deadline_wait())
+			signal_notify_process(curproc(), SIGXCPU);
 		if (work & WORK_RSEQ)
 			rseq_resume(r);
 		if (work & WORK_NET)

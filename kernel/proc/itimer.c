@@ -10,6 +10,7 @@
  */
 
 #include "abi/time.h"
+#include "abi/sched.h"
 #include "core/clock.h"
 #include "lib/checked.h"
 #include "proc/proc_priv.h"
@@ -183,7 +184,8 @@ static bool check_rttime(struct process *p, struct thread *t)
 
 	if (soft == RLIM_INFINITY && hard == RLIM_INFINITY)
 		return false;
-	if (t->se.class != SCHED_CLASS_RT || task->rt_nvcsw != t->nvcsw) {
+	if (t->se.class != SCHED_CLASS_RT || t->se.policy == SCHED_DEADLINE ||
+	    task->rt_nvcsw != t->nvcsw) {
 		task->rt_nvcsw = t->nvcsw;
 		task->rt_since = t->runtime;
 		return true;

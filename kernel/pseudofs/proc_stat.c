@@ -25,6 +25,13 @@ struct family {
 	uint64_t sig_pending, shared_pending, blocked, ignored, caught;
 };
 
+/* SCHED_DEADLINE has none. */
+static unsigned rt_priority(const struct thread *th)
+{
+	return th->se.class == SCHED_CLASS_RT && th->se.policy != SCHED_DEADLINE ? th->se.rt_prio
+										 : 0;
+}
+
 static void load_family(struct task *t, struct family *f)
 {
 	struct process *p = t->process;
@@ -97,8 +104,7 @@ static void show_stat(struct pinode *i, struct task *task, struct textbuf *t)
 	text_f(t, " %lu %lu %lu %lu 0 0 0 %d %u %u %u 0 0 0",
 	       (unsigned long)f.sig_pending & 0x7fffffff, (unsigned long)f.blocked & 0x7fffffff,
 	       (unsigned long)f.ignored & 0x7fffffff, (unsigned long)f.caught & 0x7fffffff,
-	       p->exit_signal, th->cpu, th->se.class == SCHED_CLASS_RT ? th->se.rt_prio : 0u,
-	       th->se.policy);
+	       p->exit_signal, th->cpu, rt_priority(th), th->se.policy);
 	if (vs && show)
 		text_f(t, " %lu %lu %lu %lu %lu %lu %lu %d\n", (unsigned long)vs->data_start,
 		       (unsigned long)vs->data_end, (unsigned long)vs->brk_start,

@@ -9,18 +9,44 @@ void rt_init(struct rt_queue *q)
 {
 	for (unsigned i = 0; i < RT_PRIOS; i++)
 		list_init(&q->queue[i]);
+	q->deadlines = (struct rbtree)RBTREE_INIT(NULL);
+	q->earliest = UINT64_MAX;
 	q->bitmap[0] = q->bitmap[1] = 0;
 	q->nr = 0;
 }
 
+static struct sched_entity *entity_of(struct rbnode *n)
+{
+	return rb_entry(n, struct sched_entity, node);
+}
+
+static void note_earliest(struct rt_queue *q)
+{
+	struct rbnode *n = rb_first(&q->deadlines);
+
+	q->earliest = n ? (uint64_t)entity_of(n)->dl.until : UINT64_MAX;
+}
+
+static void insert_by_deadline(struct rt_queue *q, struct sched_entity *se)
+{
+	struct rbnode *parent = NULL, **link = &q->deadlines.root;
+
+	while (*link) {
+		parent = *link;
+		link = se->dl.until < entity_of(parent)->dl.until ? &parent->left : &parent->right;
+	}
+	rb_insert(&q->deadlines, &se->node, parent, link);
+	note_earliest(q);
+}
+
 void rt_enqueue(struct rt_queue *q, struct sched_entity *se, bool at_head)
 {
-	struct list *l = &q->queue[se->rt_prio];
-
-	if (at_head)
-		list_add_head(l, &se->rt_node);
+	if (se->rt_prio == RT_DEADLINE)
+		insert_by_deadline(q, se);
+	else if (at_head)
+		list_add_head(&q->queue[se->rt_prio], &se->rt_node);
 	else
-		list_add_tail(l, &se->rt_node);
+		list_add_tail(&q->queue[se->rt_prio], &se->rt_node);
 	q->bitmap[se->rt_prio / 64] |= 1ull << se->rt_prio % 64;
 	q->nr++;
 	se->queued = true;
@@ -28,8 +54,17 @@ void rt_enqueue(struct rt_queue *q, struct sched_entity *se, bool at_head)
 
 void rt_dequeue(struct rt_queue *q, struct sched_entity *se)
 {
-	list_remove(&se->rt_node);
-	if (list_is_empty(&q->queue[se->rt_prio]))
+	bool empty;
+
+	if (se->rt_prio == RT_DEADLINE) {
+		rb_remove(&q->deadlines, &se->node);
+		note_earliest(q);
+		empty = q->deadlines.root == NULL;
+	} else {
+		list_remove(&se->rt_node);
+		empty = list_is_empty(&q->queue[se->rt_prio]);
+	}
+	if (empty)
 		q->bitmap[se->rt_prio / 64] &= ~(1ull << se->rt_prio % 64);
 	q->nr--;
 	se->queued = false;
@@ -42,9 +77,18 @@ int rt_top_prio(const struct rt_queue *q)
 	return q->bitmap[0] ? 63 - __builtin_clzll(q->bitmap[0]) : 0;
 }
 
+uint64_t rt_top_urgency(const struct rt_queue *q)
+{
+	int prio = rt_top_prio(q);
+
+	return prio == RT_DEADLINE ? UINT64_MAX - q->earliest : (uint64_t)prio;
+}
+
 struct sched_entity *rt_first(const struct rt_queue *q)
 {
 	int prio = rt_top_prio(q);
 
+	if (UNLIKELY(prio == RT_DEADLINE))
+		return entity_of(rb_first(&q->deadlines));
 	return prio ? list_first(&q->queue[prio], struct sched_entity, rt_node) : NULL;
 }

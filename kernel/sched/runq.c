@@ -80,6 +80,27 @@ bool thread_copy_regs(struct thread *t, struct regs *out) NO_TSA
 	return is_off;
 }
 
+/* What of a CPU deadline threads have not been granted, one with SCHED_FLAG_RECLAIM may have: it is
+ * charged less for its time (sched(7): GRUB). */
+static nsec_t reclaimed(const struct sched_deadline *d, nsec_t delta)
+{
+	uint64_t used = atomic_load_explicit(&sched_deadline_used, memory_order_relaxed) / ncpus,
+		 most = sched_deadline_most();
+	uint64_t rate = BIT(DEADLINE_BW_SHIFT) - most + MIN(used, most);
+
+	rate = MAX(rate, (d->bandwidth << DEADLINE_BW_SHIFT) / most);
+	return (nsec_t)((uint64_t)delta * MIN(rate, BIT(DEADLINE_BW_SHIFT)) >> DEADLINE_BW_SHIFT);
+}
+
+static void charge_deadline(struct thread *t, nsec_t delta)
+{
+	struct sched_deadline *d = &t->se.dl;
+
+	d->left -= d->flags & SCHED_FLAG_RECLAIM ? reclaimed(d, delta) : delta;
+	if (d->left <= 0)
+		atomic_fetch_or_explicit(&t->work, WORK_DEADLINE, memory_order_relaxed);
+}
+
 void runq_charge_locked(struct runq *rq, nsec_t now)
 {
 	struct thread *t = rq->curr;
@@ -98,6 +119,8 @@ void runq_charge_locked(struct runq *rq, nsec_t now)
 	if (&t->se == rq->fair.curr) {
 		if (fair_charge(&rq->fair, delta))
 			runq_resched_locked(rq);
+	} else if (UNLIKELY(se->rt_prio == RT_DEADLINE)) {
+		charge_deadline(t, delta);
 	} else if (se->class == SCHED_CLASS_RT) {
 		rq->rt_ns += delta;
 		if (se->policy == SCHED_RR)
@@ -112,12 +135,22 @@ static void add_nr(struct runq *rq, int n)
 	atomic_store_explicit(&rq->nr, nr + (uint32_t)n, memory_order_relaxed);
 }
 
+static void wake_deadline(struct thread *t, nsec_t now)
+{
+	struct sched_deadline *d = &t->se.dl;
+
+	if (!d->waits && !deadline_wake(d, now))
+		atomic_fetch_or_explicit(&t->work, WORK_DEADLINE, memory_order_relaxed);
+}
+
 void runq_enqueue_locked(struct runq *rq, struct thread *t, enum fair_how how, nsec_t slept)
 {
 	KASSERT_DEBUG(!t->se.queued && t->cpu == rq->cpu);
-	if (t->se.class == SCHED_CLASS_RT)
+	if (t->se.class == SCHED_CLASS_RT) {
+		if (UNLIKELY(t->se.rt_prio == RT_DEADLINE) && how == FAIR_WAKE)
+			wake_deadline(t, t->se.exec_start + slept);
 		rt_enqueue(&rq->rt, &t->se, false);
-	else
+	} else
 		fair_enqueue(&rq->fair, &t->se, how, slept);
 	add_nr(rq, 1);
 	if (rq->curr == rq->idle)
@@ -185,13 +218,20 @@ static bool preempts(const struct runq *rq, const struct thread *t)
 	if (curr->class == SCHED_CLASS_IDLE)
 		return true;
 	if (se->class == SCHED_CLASS_RT)
-		return curr->class != SCHED_CLASS_RT ? !rq->rt_throttled
-						     : se->rt_prio > curr->rt_prio;
+		return curr->class != SCHED_CLASS_RT
+			       ? !rq->rt_throttled || se->rt_prio == RT_DEADLINE
+			       : rt_urgency(se) > rt_urgency(curr);
 	if (curr->class == SCHED_CLASS_RT)
-		return rq->rt_throttled;
+		return rq->rt_throttled && curr->rt_prio != RT_DEADLINE;
 	if ((curr->policy == SCHED_IDLE) != (se->policy == SCHED_IDLE))
 		return curr->policy == SCHED_IDLE;
 	return se->policy == SCHED_OTHER && fair_should_preempt(&rq->fair, se);
+}
+
+/* The share of SCHED_FIFO and SCHED_RR is used up; SCHED_DEADLINE's is granted thread by thread. */
+static bool is_throttled(const struct runq *rq, const struct sched_entity *se)
+{
+	return rq->rt_throttled && se->rt_prio != RT_DEADLINE;
 }
 
 struct thread *runq_pick_locked(struct runq *rq)
@@ -206,17 +246,20 @@ struct thread *runq_pick_locked(struct runq *rq)
 
 		if (turn_over)
 			curr->slice_used = 0;
-		if (!(rq->rt_throttled && rq->fair.nr) &&
-		    (!next || next->rt_prio < curr->rt_prio ||
-		     (next->rt_prio == curr->rt_prio && !turn_over)))
+		if (!(is_throttled(rq, curr) && rq->fair.nr) &&
+		    (!next || rt_urgency(next) < rt_urgency(curr) ||
+		     (rt_urgency(next) == rt_urgency(curr) && !turn_over)))
 			return rq->curr;
 		rt_enqueue(&rq->rt, curr, !turn_over);
 		next = rt_first(&rq->rt);
 	}
 	/* Throttled: the fair threads' turn, as long as there is one. */
-	if (UNLIKELY(next) && !(rq->rt_throttled && (rq->fair.nr || rq->fair.curr))) {
+	if (UNLIKELY(next) && !(is_throttled(rq, next) && (rq->fair.nr || rq->fair.curr))) {
 		fair_put_back(&rq->fair);
 		rt_dequeue(&rq->rt, next);
+		/* It has so long, and no tick more. */
+		if (next->rt_prio == RT_DEADLINE && next->dl.left > 0)
+			(void)timer_tick_by(curr->exec_start + next->dl.left);
 		return thread_of(next);
 	}
 	next = fair_pick(&rq->fair, rq->yielding);
@@ -243,15 +286,14 @@ static uint32_t load_of(unsigned cpu)
 	return atomic_load_explicit(&of_cpu(runqs, cpu).nr, memory_order_relaxed);
 }
 
-/* The priority that a real-time thread has to beat to run on this CPU at once; 0: any will do. A
+/* The urgency that a real-time thread has to beat to run on this CPU at once; 0: any will do. A
  * look without the lock: the running thread's memory stays for the epoch. */
-static int rt_rank(unsigned cpu)
+static uint64_t rt_rank(unsigned cpu)
 {
 	const struct runq *rq = &of_cpu(runqs, cpu);
 	const struct thread *curr = __atomic_load_n(&rq->curr, __ATOMIC_RELAXED);
-	int running = curr->se.class == SCHED_CLASS_RT ? (int)curr->se.rt_prio : 0;
 
-	return MAX(running, rt_top_prio(&rq->rt));
+	return MAX(rt_urgency(&curr->se), rt_top_urgency(&rq->rt));
 }
 
 /* Where a real-time thread runs at once, and disturbs the least urgent; if that is nowhere, where
@@ -259,11 +301,11 @@ static int rt_rank(unsigned cpu)
 static unsigned select_cpu_rt(const struct thread *t, uint64_t allowed)
 {
 	unsigned best = allowed & BIT(t->cpu) ? t->cpu : (unsigned)__builtin_ctzl(allowed), cpu;
-	int least = rt_rank(best), rank;
+	uint64_t least = rt_rank(best), rank;
 
 	if (least == 0)
 		return best;
-	least = MIN(least, (int)t->se.rt_prio);
+	least = MIN(least, rt_urgency(&t->se));
 	for (; allowed; allowed &= allowed - 1) {
 		cpu = (unsigned)__builtin_ctzl(allowed);
 		if ((rank = rt_rank(cpu)) < least) {
@@ -494,19 +536,19 @@ static bool pull(struct runq *rq, struct runq *from, uint32_t margin) NO_TSA
 
 bool runq_should_push_rt(const struct runq *rq, const struct thread *t)
 {
-	return ncpus > 1 && rt_top_prio(&rq->rt) > (int)t->se.rt_prio &&
+	return ncpus > 1 && rt_top_urgency(&rq->rt) > rt_urgency(&t->se) &&
 	       runq_select_cpu(t) != rq->cpu;
 }
 
 /* The CPU where the most urgent thread waits, more urgent than `rank`; rq's own: nowhere. */
-static unsigned find_rt_waiting(const struct runq *rq, int rank)
+static unsigned find_rt_waiting(const struct runq *rq, uint64_t rank)
 {
 	uint64_t others = atomic_load_explicit(&cpus_online, memory_order_relaxed) & ~BIT(rq->cpu);
 	unsigned found = rq->cpu;
 
 	for (; others; others &= others - 1) {
 		unsigned cpu = (unsigned)__builtin_ctzl(others);
-		int top = rt_top_prio(&of_cpu(runqs, cpu).rt);
+		uint64_t top = rt_top_urgency(&of_cpu(runqs, cpu).rt);
 
 		if (top > rank) {
 			rank = top;
@@ -526,7 +568,7 @@ void runq_pull_rt(struct runq *rq) NO_TSA
 		return;
 	lock_both(rq, from);
 	se = rt_first(&from->rt);
-	if (se && (int)se->rt_prio > rt_rank(rq->cpu) && thread_of(se)->affinity & BIT(rq->cpu)) {
+	if (se && rt_urgency(se) > rt_rank(rq->cpu) && thread_of(se)->affinity & BIT(rq->cpu)) {
 		struct thread *t = thread_of(se);
 
 		ktrace(KT_SCHED, migrate, t->tid, cpu, rq->cpu, 0, 0, 0);

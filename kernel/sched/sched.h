@@ -22,6 +22,18 @@ void schedule(void);
 
 /* sched_setattr(2) without permission checks: rt_prio 0 for the fair policies. */
 void sched_set_policy(struct thread *t, int policy, int rt_prio, int nice, bool reset_on_fork);
+/*
+ * Gives t the policy SCHED_DEADLINE; runtime, deadline and period in ns and sound (sched(7)).
+ *   returns  -EBUSY: the CPUs have less left than it asks for; -EPERM: t may not run on all of them
+ */
+MUST_CHECK int sched_set_deadline(struct thread *t, uint64_t runtime, uint64_t deadline,
+				  uint64_t period, uint8_t flags, bool reset_on_fork);
+/* On the way to user mode (WORK_DEADLINE): the running thread waits for its next period. True: it
+ * had run for too long, and wants to know (SCHED_FLAG_DL_OVERRUN). */
+bool sched_deadline_wait(void);
+/* The running thread, SCHED_DEADLINE, has done what it had to do in this period. */
+void sched_deadline_yield(void);
+
 void sched_set_affinity(struct thread *t, uint64_t cpus); /* cpus & online != 0; migrates at once */
 void sched_set_nice(struct thread *t, int nice);
 nsec_t sched_rr_interval(const struct thread *t);

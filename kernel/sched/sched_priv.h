@@ -5,6 +5,7 @@
 #include "core/percpu.h"
 #include "core/spinlock.h"
 #include "lib/types.h"
+#include "sched/deadline.h"
 #include "sched/fair.h"
 #include "sched/rt.h"
 #include "sched/sched.h"
@@ -55,6 +56,10 @@ static inline uint64_t sched_rr_quantum(void)
 {
 	return (uint64_t)atomic_load_explicit(&sched_rr_slice, memory_order_relaxed);
 }
+
+/* Bandwidth: what SCHED_DEADLINE has been granted on all CPUs, and how much one CPU has for it. */
+extern _Atomic uint64_t sched_deadline_used;
+uint64_t sched_deadline_most(void);
 
 static inline struct runq *this_runq(void)
 {

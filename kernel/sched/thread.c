@@ -18,6 +18,7 @@
 #include "pmm/slab.h"
 #include "sched/failure.h"
 #include "sched/sched_priv.h"
+#include "sched/wait.h"
 
 /* Above all that user space may have (pid_max): kernel threads cannot be mistaken for tasks. */
 enum { FIRST_KTHREAD_TID = 1 << 22 };
@@ -37,6 +38,11 @@ static void apply_policy(struct sched_entity *se)
 {
 	uint8_t prio = MAX(se->set_prio, se->boost_prio);
 
+	/* Who has had a bandwidth gives it back. */
+	if (UNLIKELY(se->dl.bandwidth) && se->policy != SCHED_DEADLINE) {
+		atomic_fetch_sub(&sched_deadline_used, se->dl.bandwidth);
+		se->dl.bandwidth = 0;
+	}
 	if (prio) {
 		se->class = SCHED_CLASS_RT;
 		se->rt_prio = prio;
@@ -55,8 +61,7 @@ static void init_entity(struct sched_entity *se, const struct sched_entity *pare
 	list_init(&se->rt_node);
 	se->policy = SCHED_OTHER;
 	if (parent && parent->class != SCHED_CLASS_IDLE) {
-		bool reset = parent->reset_on_fork,
-		     rt = parent->policy == SCHED_FIFO || parent->policy == SCHED_RR;
+		bool reset = parent->reset_on_fork, rt = parent->set_prio != 0;
 
 		/* sched(7): with the flag, real-time policies and negative nice values are not
 		 * inherited. */
@@ -83,6 +88,9 @@ static void init_common(struct thread *t)
 
 int thread_init(struct thread *t, const struct thread *parent)
 {
+	/* A bandwidth cannot be had twice. */
+	if (parent->se.policy == SCHED_DEADLINE && !parent->se.reset_on_fork)
+		return -EAGAIN;
 	init_common(t);
 	if (parent->task) {
 		t->affinity = parent->affinity;
@@ -98,6 +106,9 @@ int thread_init(struct thread *t, const struct thread *parent)
 void thread_fini(struct thread *t)
 {
 	KASSERT_DEBUG(!t->se.queued && !atomic_load_explicit(&t->on_cpu, memory_order_relaxed));
+	if (UNLIKELY(t->se.dl.bandwidth))
+		atomic_fetch_sub(&sched_deadline_used, t->se.dl.bandwidth);
+	t->se.dl.bandwidth = 0;
 	arch_thread_free(t);
 	if (t->kstack)
 		kstack_free(t->kstack);
@@ -219,6 +230,99 @@ void sched_set_policy(struct thread *t, int policy, int rt_prio, int nice, bool 
 	change_end(t, &c);
 }
 
+/* --- SCHED_DEADLINE --- */
+
+_Atomic uint64_t sched_deadline_used;
+
+uint64_t sched_deadline_most(void)
+{
+	nsec_t runtime = atomic_load_explicit(&sched_rt_runtime, memory_order_relaxed),
+	       period = atomic_load_explicit(&sched_rt_period, memory_order_relaxed);
+
+	if (runtime >= period) /* no limit */
+		return BIT(DEADLINE_BW_SHIFT);
+	return deadline_bandwidth((uint64_t)runtime, (uint64_t)period);
+}
+
+/* Exchanges what one thread had for what it wants, if there is so much. */
+static bool grant(uint64_t had, uint64_t wants)
+{
+	uint64_t used = atomic_load(&sched_deadline_used), most = sched_deadline_most() * ncpus;
+
+	do {
+		if (wants > had && used - had + wants > most && sched_rt_runtime != NSEC_MAX)
+			return false;
+	} while (!atomic_compare_exchange_weak(&sched_deadline_used, &used, used - had + wants));
+	return true;
+}
+
+int sched_set_deadline(struct thread *t, uint64_t runtime, uint64_t deadline, uint64_t period,
+		       uint8_t flags, bool reset_on_fork)
+{
+	uint64_t bandwidth = deadline_bandwidth(runtime, period), online;
+	struct sched_deadline *d = &t->se.dl;
+	struct change c;
+	int err = 0;
+
+	change_begin(t, &c);
+	online = atomic_load_explicit(&cpus_online, memory_order_relaxed);
+	if (online & ~t->affinity)
+		err = -EPERM;
+	else if (!grant(d->bandwidth, bandwidth))
+		err = -EBUSY;
+	if (!err) {
+		*d = (struct sched_deadline){ .runtime = runtime,
+					      .deadline = deadline,
+					      .period = period,
+					      .bandwidth = bandwidth,
+					      .flags = flags };
+		deadline_start(d, clock_mono());
+		t->se.policy = SCHED_DEADLINE;
+		t->se.set_prio = RT_DEADLINE;
+		t->se.reset_on_fork = reset_on_fork;
+		apply_policy(&t->se);
+	}
+	change_end(t, &c);
+	return err;
+}
+
+bool sched_deadline_wait(void) NO_TSA
+{
+	irqstate_t s = arch_irq_save();
+	struct thread *t = curthread();
+	struct sched_deadline *d = &t->se.dl;
+	struct runq *rq = runq_lock_of(t);
+	nsec_t now = clock_mono(), begins = now;
+	bool overrun = false;
+
+	runq_charge_locked(rq, now);
+	thread_clear_work(t, WORK_DEADLINE);
+	if (t->se.policy == SCHED_DEADLINE && d->left <= 0) {
+		overrun = d->left < 0 && d->flags & SCHED_FLAG_DL_OVERRUN;
+		begins = deadline_replenish(d, now);
+		d->waits = true;
+	}
+	spin_unlock(&rq->lock);
+	arch_irq_restore(s);
+	if (begins > now)
+		(void)!thread_sleep_until(begins, THREAD_SLEEP_KILL);
+	d->waits = false;
+	return overrun;
+}
+
+void sched_deadline_yield(void) NO_TSA
+{
+	irqstate_t s = arch_irq_save();
+	struct thread *t = curthread();
+	struct runq *rq = runq_lock_of(t);
+
+	runq_charge_locked(rq, clock_mono());
+	t->se.dl.left = MIN(t->se.dl.left, (int64_t)0);
+	spin_unlock(&rq->lock);
+	arch_irq_restore(s);
+	thread_set_work(t, WORK_DEADLINE);
+}
+
 void sched_set_nice(struct thread *t, int nice)
 {
 	struct change c;
@@ -234,7 +338,7 @@ void sched_boost(struct thread *t, int rt_prio)
 	struct change c;
 
 	change_begin(t, &c);
-	t->se.boost_prio = (uint8_t)rt_prio;
+	t->se.boost_prio = (uint8_t)MIN(rt_prio, RT_DEADLINE - 1); /* deadlines are not lent */
 	apply_policy(&t->se);
 	change_end(t, &c);
 }
@@ -255,7 +359,7 @@ nsec_t sched_rr_interval(const struct thread *t)
 {
 	if (t->se.policy == SCHED_RR)
 		return (nsec_t)sched_rr_quantum();
-	return t->se.policy == SCHED_FIFO ? 0 : FAIR_SLICE;
+	return t->se.set_prio ? 0 : FAIR_SLICE;
 }
 
 #ifdef KEVLAR_DEBUG

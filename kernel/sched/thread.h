@@ -47,7 +47,8 @@ enum thread_work {
 	WORK_RESTORE_MASK = 16, /* sigsuspend, ppoll …: put the saved mask back */
 	WORK_TASK = 32,         /* task_work queued (proc) */
 	WORK_RSEQ = 64,
-	WORK_NET = 128, /* net_deferred is not empty */
+	WORK_NET = 128,      /* net_deferred is not empty */
+	WORK_DEADLINE = 256, /* SCHED_DEADLINE: no runtime left: sched_deadline_wait() */
 };
 
 /* /proc/PID/io: bytes and calls of read(2), write(2) and their like. */
@@ -127,9 +128,9 @@ MUST_CHECK struct thread *kthread_create(const char *name, void (*fn)(void *), v
 /*
  * For proc: initialises the embedded thread of a new task from its parent (nice, policy, affinity,
  * name), with a kernel stack; all else is zeroed, tid and the slots of the upper layers are the
- * caller's. -ENOMEM. thread_fini() undoes it, also once the task is dead (it frees the stack and
- * the FPU area; never sleeps). A thread that others may have found without a reference (run queues,
- * lock owners) is freed under an epoch.
+ * caller's. -ENOMEM; -EAGAIN: the parent is SCHED_DEADLINE and passes that on. thread_fini() undoes
+ * it, also once the task is dead (it frees the stack and the FPU area; never sleeps). A thread that
+ * others may have found without a reference (run queues, lock owners) is freed under an epoch.
  */
 MUST_CHECK int thread_init(struct thread *t, const struct thread *parent);
 void thread_fini(struct thread *t);

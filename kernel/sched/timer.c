@@ -265,6 +265,8 @@ static void sched_tick(struct timer_base *b, nsec_t now, bool user) NO_TSA
 	b->tick = t == rq->idle && b->switches == rq->switches && !epoch_is_pending() ? NSEC_MAX
 										      : now + TICK;
 	b->switches = rq->switches;
+	if (UNLIKELY(t->se.rt_prio == RT_DEADLINE) && t->se.dl.left > 0)
+		b->tick = MIN(b->tick, now + t->se.dl.left);
 	watchdog_tick(rq, now, user);
 	if (t == rq->idle)
 		return;

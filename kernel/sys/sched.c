@@ -3,8 +3,7 @@
  *
  * Who may change whom: the owner of the task (effective user id is its real or effective one),
  * within RLIMIT_RTPRIO and RLIMIT_NICE, or CAP_SYS_NICE. A request is gathered in `struct
- * abi_sched_attr`, whichever call it came by, then checked, then carried out. SCHED_DEADLINE is not
- * supported: refused like an unknown policy where it would be allowed.
+ * abi_sched_attr`, whichever call it came by, then checked, then carried out.
  */
 
 #include "abi/sched.h"
@@ -16,6 +15,8 @@
 #include "lib/string.h"
 #include "proc/futex.h"
 #include "proc/task.h"
+#include "sched/deadline.h"
+#include "sched/rt.h"
 #include "sched/sched.h"
 #include "sys/syscalls.h"
 #include "sys/timeval.h"
@@ -23,10 +24,18 @@
 #include "vm/usercopy.h"
 
 enum { RT_PRIO_MIN = 1, RT_PRIO_MAX = 99, NICE_MIN = -20, NICE_MAX = 19 };
+#define DEADLINE_PERIOD_MIN (100 * NSEC_PER_USEC)
+#define DEADLINE_PERIOD_MAX (4194304 * NSEC_PER_USEC)
 
 static bool is_rt(int policy)
 {
 	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+/* As user space has it: SCHED_DEADLINE, above all priorities, has none. */
+static uint32_t priority_of(const struct sched_entity *se)
+{
+	return se->set_prio == RT_DEADLINE ? 0 : se->set_prio;
 }
 
 static bool is_fair(int policy)
@@ -87,7 +96,7 @@ static int check_permission(struct task *t, const struct abi_sched_attr *a, bool
 
 		if (policy != se->policy && limit == 0)
 			return -EPERM;
-		if (a->sched_priority > se->set_prio && a->sched_priority > limit)
+		if (a->sched_priority > priority_of(se) && a->sched_priority > limit)
 			return -EPERM;
 	}
 	/* Leaving SCHED_IDLE is like lowering the nice value to what it is. */
@@ -98,17 +107,20 @@ static int check_permission(struct task *t, const struct abi_sched_attr *a, bool
 	return 0;
 }
 
-/* SCHED_DEADLINE: who may not have it is told so, and who may that there is no such policy.
- * sched(7): runtime <= deadline <= period (0: the deadline), and no less than 1024 ns. */
-static int check_deadline(const struct abi_sched_attr *a)
+/* sched(7): runtime <= deadline <= period (0: the deadline), and no less than 1024 ns. */
+static int set_deadline(struct task *t, const struct abi_sched_attr *a, bool reset)
 {
 	uint64_t period = a->sched_period ? a->sched_period : a->sched_deadline;
 
-	if (a->sched_priority || a->sched_runtime < 1024 || (int64_t)a->sched_deadline <= 0 ||
-	    (int64_t)period < 0 || a->sched_runtime > a->sched_deadline ||
-	    a->sched_deadline > period)
+	if (a->sched_priority || a->sched_runtime < DEADLINE_RUNTIME_MIN ||
+	    a->sched_runtime > a->sched_deadline || a->sched_deadline > period ||
+	    period < DEADLINE_PERIOD_MIN || period > DEADLINE_PERIOD_MAX)
 		return -EINVAL;
-	return capable(CAP_SYS_NICE) ? -EINVAL : -EPERM;
+	if (!capable(CAP_SYS_NICE))
+		return -EPERM;
+	return sched_set_deadline(&t->thread, a->sched_runtime, a->sched_deadline, period,
+				  a->sched_flags & (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN),
+				  reset);
 }
 
 static int set_attr(struct task *t, const struct abi_sched_attr *a)
@@ -116,8 +128,11 @@ static int set_attr(struct task *t, const struct abi_sched_attr *a)
 	int policy = (int)a->sched_policy, err;
 	bool reset = a->sched_flags & SCHED_FLAG_RESET_ON_FORK;
 
-	if (policy == SCHED_DEADLINE)
-		return check_deadline(a);
+	if (policy == SCHED_DEADLINE) {
+		if ((err = set_deadline(t, a, reset)) == 0)
+			futex_pi_prio_changed(t);
+		return err;
+	}
 	if (!is_rt(policy) && !is_fair(policy))
 		return -EINVAL;
 	if (a->sched_priority > RT_PRIO_MAX || is_rt(policy) != (a->sched_priority != 0))
@@ -139,7 +154,13 @@ static void get_attr(const struct task *t, struct abi_sched_attr *a)
 	a->sched_policy = se->policy;
 	a->sched_flags = se->reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
 	a->sched_nice = se->nice;
-	a->sched_priority = se->set_prio;
+	a->sched_priority = priority_of(se);
+	if (se->policy != SCHED_DEADLINE)
+		return;
+	a->sched_flags |= se->dl.flags;
+	a->sched_runtime = se->dl.runtime;
+	a->sched_deadline = se->dl.deadline;
+	a->sched_period = se->dl.period;
 }
 
 /* policy < 0: as it is. */
@@ -157,6 +178,7 @@ static int64_t set_scheduler(int32_t pid, int32_t policy, uaddr_t param)
 	if ((err = lookup(pid, &t)))
 		return err;
 	get_attr(t, &a);
+	a.sched_runtime = 0; /* these calls have none to give */
 	if (policy >= 0) {
 		a.sched_policy = (uint32_t)policy & ~(uint32_t)SCHED_RESET_ON_FORK;
 		a.sched_flags = policy & SCHED_RESET_ON_FORK ? SCHED_FLAG_RESET_ON_FORK : 0;
@@ -187,7 +209,7 @@ int64_t sys_sched_getparam(int32_t pid, uaddr_t param)
 		return -EINVAL;
 	if ((err = lookup(pid, &t)))
 		return err;
-	p.sched_priority = t->thread.se.set_prio;
+	p.sched_priority = (int32_t)priority_of(&t->thread.se);
 	task_put(t);
 	return copy_to_user(param, &p, sizeof(p));
 }
@@ -250,10 +272,13 @@ int64_t sys_sched_setattr(int32_t pid, uaddr_t attr, uint32_t flags)
 	if (a.sched_flags & SCHED_FLAG_KEEP_PARAMS) {
 		a.sched_priority = now.sched_priority;
 		a.sched_nice = now.sched_nice;
+		a.sched_runtime = now.sched_runtime;
+		a.sched_deadline = now.sched_deadline;
+		a.sched_period = now.sched_period;
 	}
 	/* The nice value of a real-time thread waits for its return to a fair policy. */
-	a.sched_nice = is_rt((int)a.sched_policy) ? now.sched_nice
-						  : MIN(MAX(a.sched_nice, NICE_MIN), NICE_MAX);
+	a.sched_nice = !is_fair((int)a.sched_policy) ? now.sched_nice
+						     : MIN(MAX(a.sched_nice, NICE_MIN), NICE_MAX);
 	err = set_attr(t, &a);
 	task_put(t);
 	return err;
@@ -271,7 +296,7 @@ int64_t sys_sched_getattr(int32_t pid, uaddr_t attr, uint32_t size, uint32_t fla
 		return err;
 	get_attr(t, &a);
 	task_put(t);
-	if (is_rt((int)a.sched_policy))
+	if (!is_fair((int)a.sched_policy))
 		a.sched_nice = 0;
 	a.size = MIN(size, (uint32_t)sizeof(a));
 	return copy_to_user(attr, &a, a.size);
@@ -293,6 +318,9 @@ int64_t sys_sched_setaffinity(int32_t pid, uint64_t cpusetsize, uaddr_t mask)
 		err = -EPERM;
 	else if (!cpus)
 		err = -EINVAL;
+	else if (t->thread.se.policy == SCHED_DEADLINE &&
+		 cpus != atomic_load_explicit(&cpus_online, memory_order_relaxed))
+		err = -EBUSY; /* it has its bandwidth on all of them */
 	else
 		sched_set_affinity(&t->thread, cpus);
 	task_put(t);
@@ -316,7 +344,10 @@ int64_t sys_sched_getaffinity(int32_t pid, uint64_t cpusetsize, uaddr_t mask)
 
 int64_t sys_sched_yield(void)
 {
-	thread_yield();
+	if (UNLIKELY(curthread()->se.policy == SCHED_DEADLINE))
+		sched_deadline_yield();
+	else
+		thread_yield();
 	return 0;
 }
 

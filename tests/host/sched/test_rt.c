@@ -1,4 +1,4 @@
-// sources: kernel/sched/rt.c
+// sources: kernel/sched/rt.c kernel/lib/rbtree.c
 /* Real-time queues: strict priority, first in first out inside one, the preempted go to the head. */
 #include <setjmp.h>
 #include <stdarg.h>
