@@ -14,7 +14,7 @@
 #include "core/random.h"
 #include "dev/net/netdev.h"
 #include "lib/string.h"
-#include "net/bpf.h"
+#include "lib/bpf.h"
 #include "net/wire.h"
 #include "pmm/slab.h"
 #include "vm/usercopy.h"

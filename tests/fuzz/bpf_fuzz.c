@@ -1,4 +1,4 @@
-// sources: kernel/net/bpf.c
+// sources: kernel/lib/bpf.c
 /*
  * Programs of classic BPF: what is accepted runs to its end, reads only what the checks allow, and says the same twice.
  * The first byte says of which kind it is, the second how long the packet is, which lies at the end.
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/bpf.h"
+#include "lib/bpf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,4 +1,4 @@
-// sources: kernel/net/bpf.c
+// sources: kernel/lib/bpf.c
 /* Classic BPF: what is accepted, and what programs answer. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "net/bpf.h"
+#include "lib/bpf.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 #define STMT(c, v) { (c), 0, 0, (v) }

@@ -7,7 +7,7 @@
  * upper five bits of the code may be there.
  */
 
-#include "net/bpf.h"
+#include "lib/bpf.h"
 
 enum { SECCOMP_DATA_BYTES = 64 };
 
