@@ -25,7 +25,7 @@ static void apply_setid(struct exec *x, struct cred *c)
 	const struct file *f = x->prog.file;
 	const struct inode *i = f->inode;
 
-	if ((f->path.mnt->flags & MS_NOSUID) || c->no_new_privs)
+	if ((f->path.mnt->flags & MS_NOSUID) || curtask()->no_new_privs)
 		return;
 	if (i->mode & S_ISUID)
 		c->euid = i->uid;
@@ -35,10 +35,10 @@ static void apply_setid(struct exec *x, struct cred *c)
 }
 
 /* The file's own capabilities; none from a mount or for a task that must not gain any. */
-static bool file_caps_of(const struct exec *x, const struct cred *c, struct file_caps *f)
+static bool file_caps_of(const struct exec *x, struct file_caps *f)
 {
 	*f = (struct file_caps){ 0 };
-	return !(x->prog.file->path.mnt->flags & MS_NOSUID) && !c->no_new_privs &&
+	return !(x->prog.file->path.mnt->flags & MS_NOSUID) && !curtask()->no_new_privs &&
 	       inode_get_caps(x->prog.file->inode, f);
 }
 
@@ -46,7 +46,7 @@ static bool file_caps_of(const struct exec *x, const struct cred *c, struct file
 static int apply_caps(const struct exec *x, struct cred *c, bool setid)
 {
 	struct file_caps f;
-	bool has = file_caps_of(x, c, &f), root_works = !(c->securebits & SECBIT_NOROOT);
+	bool has = file_caps_of(x, &f), root_works = !(c->securebits & SECBIT_NOROOT);
 
 	/* Set-user-id root with capabilities of its own: those are meant. */
 	if (root_works && has && c->uid != 0 && c->euid == 0)

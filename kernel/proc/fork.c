@@ -388,6 +388,7 @@ static int plan_commit(struct plan *f)
 		task_get(t); /* the list's; the first is its own life's */
 		list_add_tail(&t->process->tasks, &t->group_node);
 		atomic_fetch_add_explicit(&t->process->ntasks, 1, memory_order_relaxed);
+		t->no_new_privs = curtask()->no_new_privs;
 		if (f->flags & CLONE_THREAD)
 			join_stop(t);
 		if (UNLIKELY(f->traced))

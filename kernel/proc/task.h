@@ -93,11 +93,12 @@ struct task {
 	_Atomic uint32_t vfork_done;
 	uaddr_t set_child_tid, clear_child_tid, robust_list; /* owner */
 	struct restart_block restart;                        /* owner */
-	uint64_t rt_nvcsw;    /* owner's tick, as the next: voluntary switches at the last one */
-	nsec_t rt_since;      /* runtime when it last had slept, or was not real-time */
-	uint32_t personality; /* owner writes */
-	uint8_t mce_kill;     /* owner: PR_MCE_KILL_* of prctl(2) */
-	bool io_flusher;      /* owner */
+	uint64_t rt_nvcsw; /* owner's tick, as the next: voluntary switches at the last one */
+	nsec_t rt_since;   /* runtime when it last had slept, or was not real-time */
+	_Atomic bool no_new_privs; /* siglock to set from outside; never cleared: prctl(2) */
+	uint32_t personality;      /* owner writes */
+	uint8_t mce_kill;          /* owner: PR_MCE_KILL_* of prctl(2) */
+	bool io_flusher;           /* owner */
 	uint64_t timer_slack, default_timer_slack; /* ns */
 	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;

@@ -186,7 +186,7 @@ static void status_caps(struct textbuf *t, struct task *task)
 	       "016lx\nNoNewPrivs:\t%d\n",
 	       (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted,
 	       (unsigned long)c->cap_effective, (unsigned long)c->cap_bounding,
-	       (unsigned long)c->cap_ambient, c->no_new_privs);
+	       (unsigned long)c->cap_ambient, task->no_new_privs);
 	cred_put(c);
 }
 

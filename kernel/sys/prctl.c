@@ -139,12 +139,6 @@ static int64_t prctl_memory(int option, uint64_t a2, uint64_t a3, uint64_t a4, u
 
 /* --- credentials --- */
 
-static void edit_no_new_privs(struct cred *c, uint64_t unused)
-{
-	(void)unused;
-	c->no_new_privs = true;
-}
-
 static void edit_keep_caps(struct cred *c, uint64_t on)
 {
 	c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
@@ -251,9 +245,12 @@ static int64_t prctl_cred(int option, uint64_t a2, uint64_t a3, uint64_t a4, uin
 	case PR_CAPBSET_DROP:
 		return drop_bounding(a2);
 	case PR_SET_NO_NEW_PRIVS:
-		return a2 != 1 || a3 || a4 || a5 ? -EINVAL : cred_change(edit_no_new_privs, 0);
+		if (a2 != 1 || a3 || a4 || a5)
+			return -EINVAL;
+		curtask()->no_new_privs = true;
+		return 0;
 	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : (int64_t)c->no_new_privs;
+		return a2 || a3 || a4 || a5 ? -EINVAL : (int64_t)curtask()->no_new_privs;
 	case PR_CAP_AMBIENT:
 		return ambient(a2, a3, a4, a5);
 	default:

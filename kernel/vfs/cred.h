@@ -18,7 +18,6 @@ struct cred {
 	uint32_t gid, egid, sgid, fsgid;
 	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
 	uint32_t securebits;
-	bool no_new_privs;
 	uint32_t ngroups;
 	uint32_t *groups; /* sorted; owned; NULL when ngroups is 0 */
 	struct epoch_head epoch;
