@@ -305,17 +305,14 @@ int ktrace_set_groups(const char *list)
 		for_each_cpu (cpu)
 			if (use_large_ring(cpu))
 				err = -ENOMEM;
-	atomic_fetch_and(&ktrace_groups, groups | KTRACE_HOOK);
+	atomic_fetch_and(&ktrace_groups, groups | ~(KTRACE_HOOK - 1u));
 	atomic_fetch_or(&ktrace_groups, groups);
 	return err;
 }
 
-void ktrace_hook_set(bool on)
+void ktrace_hook_add(int n)
 {
-	if (on)
-		atomic_fetch_or(&ktrace_groups, KTRACE_HOOK);
-	else
-		atomic_fetch_and(&ktrace_groups, ~(uint32_t)KTRACE_HOOK);
+	atomic_fetch_add(&ktrace_groups, (uint32_t)n * KTRACE_HOOK);
 }
 
 void ktrace_init(void)

@@ -69,16 +69,16 @@ struct ktrace_dump_cpu {
 };
 enum { KTRACE_VERSION = 1 };
 
-/* Bit per enum ktrace_group, and KTRACE_HOOK: somebody else wants to see system calls (ptrace), so
- * that both are one look. */
+/* Bit per enum ktrace_group, and KTRACE_HOOK: others want to see system calls (ptrace, seccomp), so
+ * that all are one look. */
 extern _Atomic uint32_t ktrace_groups;
-enum { KTRACE_HOOK = 1 << 30 };
-void ktrace_hook_set(bool on); /* any context */
+enum { KTRACE_HOOK = 1 << KT_NGROUPS }; /* and all above: a count, of up to 16 million */
+void ktrace_hook_add(int n);   /* so many more, or fewer, want to; any context */
 
 static inline bool ktrace_sees_syscalls(void)
 {
 	return UNLIKELY(atomic_load_explicit(&ktrace_groups, memory_order_relaxed) &
-			(1u << KT_SYSCALL | KTRACE_HOOK));
+			(1u << KT_SYSCALL | ~(KTRACE_HOOK - 1u)));
 }
 
 static inline bool ktrace_on(enum ktrace_group g)

@@ -11,8 +11,8 @@
  * seen it.
  *
  * An untraced task pays nothing. JOBCTL_TRACED stands with the bits of job control, which deliver.c
- * looks at in any case; system calls look at one word for ktrace and for us (KTRACE_HOOK), which is
- * set as long as any task is traced.
+ * looks at in any case; system calls look at one word for ktrace and for us (KTRACE_HOOK), which
+ * counts the traced tasks.
  *
  * A tracer works on a tracee that nobody can wake: trace_freeze() takes it from THREAD_TRACED to
  * THREAD_FROZEN and waits until it is off its CPU. A SIGKILL meanwhile is noted in its work bits
@@ -34,8 +34,6 @@
 #include "sched/wait.h"
 #include "vfs/cred.h"
 
-static unsigned ntraced; /* PROCTREE */
-
 /* --- the relation --- */
 
 void trace_link_locked(struct task *t)
@@ -43,8 +41,7 @@ void trace_link_locked(struct task *t)
 	t->jobctl |= JOBCTL_TRACED;
 	list_init(&t->trace.node);
 	list_add_tail(&t->trace.tracer->process->tracees, &t->trace.node);
-	if (ntraced++ == 0)
-		ktrace_hook_set(true);
+	ktrace_hook_add(1);
 }
 
 static void link(struct task *t, struct task *tracer, bool seize, uint32_t options)
@@ -62,8 +59,7 @@ void trace_unlink_locked(struct task *t)
 	list_remove(&t->trace.node);
 	memset(&t->trace, 0, offsetof(struct task_trace, status));
 	t->jobctl &= ~(uint32_t)(JOBCTL_TRACED | JOBCTL_TRAPS | JOBCTL_LISTENING | JOBCTL_TRAPPING);
-	if (--ntraced == 0)
-		ktrace_hook_set(false);
+	ktrace_hook_add(-1);
 }
 
 uint32_t task_tracer_pid(struct task *t)
