@@ -102,6 +102,11 @@ struct abi_ptrace_syscall_info {
 	};
 };
 
+struct abi_seccomp_metadata {
+	uint64_t filter_off; /* in */
+	uint64_t flags;
+};
+
 struct abi_ptrace_rseq_configuration {
 	uint64_t rseq_abi_pointer;
 	uint32_t rseq_abi_size;

@@ -36,3 +36,41 @@ struct abi_seccomp_data {
 	uint64_t instruction_pointer;
 	uint64_t args[6];
 };
+
+struct abi_seccomp_notif_sizes {
+	uint16_t seccomp_notif;
+	uint16_t seccomp_notif_resp;
+	uint16_t seccomp_data;
+};
+
+struct abi_seccomp_notif {
+	uint64_t id;
+	uint32_t pid;
+	uint32_t flags;
+	struct abi_seccomp_data data;
+};
+
+#define SECCOMP_USER_NOTIF_FLAG_CONTINUE (1UL << 0)
+
+struct abi_seccomp_notif_resp {
+	uint64_t id;
+	int64_t val;
+	int32_t error;
+	uint32_t flags;
+};
+
+#define SECCOMP_ADDFD_FLAG_SETFD (1UL << 0)
+#define SECCOMP_ADDFD_FLAG_SEND  (1UL << 1)
+
+struct abi_seccomp_notif_addfd {
+	uint64_t id;
+	uint32_t flags;
+	uint32_t srcfd;
+	uint32_t newfd;
+	uint32_t newfd_flags;
+};
+
+#define SECCOMP_IOCTL_NOTIF_RECV     0xc0502100u /* _IOWR('!', 0, struct seccomp_notif) */
+#define SECCOMP_IOCTL_NOTIF_SEND     0xc0182101u /* _IOWR('!', 1, struct seccomp_notif_resp) */
+#define SECCOMP_IOCTL_NOTIF_ID_VALID 0x40082102u /* _IOW('!', 2, uint64_t) */
+#define SECCOMP_IOCTL_NOTIF_ADDFD    0x40182103u /* _IOW('!', 3, struct seccomp_notif_addfd) */

@@ -73,7 +73,7 @@ enum { KTRACE_VERSION = 1 };
  * that all are one look. */
 extern _Atomic uint32_t ktrace_groups;
 enum { KTRACE_HOOK = 1 << KT_NGROUPS }; /* and all above: a count, of up to 16 million */
-void ktrace_hook_add(int n);   /* so many more, or fewer, want to; any context */
+void ktrace_hook_add(int n);            /* so many more, or fewer, want to; any context */
 
 static inline bool ktrace_sees_syscalls(void)
 {

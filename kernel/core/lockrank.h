@@ -68,6 +68,7 @@
 	X(NEIGH, 114, "S one neighbour and what waits for it")                               \
 	X(FDTABLE, 115, "S fd table of a group of tasks")                                    \
 	X(FSCTX, 116, "S cwd, root, umask")                                                  \
+	X(SECCOMP, 117, "S system calls that wait for the answer of one seccomp listener")   \
 	X(PACKET, 117, "S queue or ring of one packet socket")                               \
 	X(NETTX, 117, "S transmit queue of a network device")                                \
 	X(EPOLLFILES, 118, "S which epolls watch a file")                                    \

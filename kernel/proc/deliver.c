@@ -115,6 +115,19 @@ static NORETURN void die_dumping(const struct delivery *d, struct siglock l)
 	task_exit(core_dump_process(d->sig, &d->info, l));
 }
 
+void signal_die_dumping(const struct abi_siginfo *si)
+{
+	struct process *p = curproc();
+	struct siglock l = siglock(p);
+	const struct delivery d = { .sig = si->si_signo, .info = *si };
+	bool ending = p->flags & PROC_GROUP_EXIT;
+
+	if (!ending && !fatal_signal_pending())
+		die_dumping(&d, l);
+	sigunlock(l);
+	task_exit(ending ? p->group_exit_code : SIGKILL); /* an exec ends the others */
+}
+
 /* A stop by the terminal's signals does not happen in an orphaned group. The question needs
  * PROCTREE: the siglock is dropped for it, and a SIGCONT that comes meanwhile has made the stop
  * void. */

@@ -26,6 +26,7 @@
 #include "proc/proc_priv.h"
 #include "proc/ptrace.h"
 #include "proc/report.h"
+#include "proc/seccomp.h"
 #include "sched/sched.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
@@ -93,6 +94,7 @@ static void release_slots(struct task *t)
 	struct vmspace *vs = t->thread.vmspace;
 	struct fdtable *files = t->thread.files;
 	struct fsctx *fs = t->thread.fs;
+	struct seccomp_filter *filter = seccomp_detach(t);
 
 	if (vs != NULL) {
 		p->maxrss = MAX(p->maxrss, MAX(vs->hiwater_rss, vmspace_rss(vs)));
@@ -101,6 +103,7 @@ static void release_slots(struct task *t)
 	t->thread.files = NULL;
 	t->thread.fs = NULL;
 	sigunlock(l);
+	seccomp_filter_put(filter);
 	if (vs != NULL)
 		vmspace_put(vs);
 	if (files != NULL)

@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "pmm/slab.h"
 #include "proc/proc_priv.h"
+#include "vfs/cred.h"
 #include "vfs/file.h"
 #include "vfs/walk.h"
 #include "vm/vmspace.h"
@@ -133,6 +134,55 @@ void fatal_log_fault(const struct regs *r, int sig, const char *label, uint64_t 
 	log_info("%s", line);
 	if (label == NULL)
 		log_code(LOG_INFO, regs_pc(r));
+}
+
+/* "exe=…" as the audit trail has it: in quotes, or "(null)" for none. */
+static void put_program(struct textbuf *t)
+{
+	struct vmspace *vs = curthread()->vmspace;
+	char *buf = kmalloc(PATH_MAX_BYTES), *name = NULL;
+	struct file *exe = NULL;
+	struct path root;
+
+	read_lock(&vs->lock);
+	if (vs->exe != NULL)
+		file_get(exe = vs->exe);
+	read_unlock(&vs->lock);
+	if (exe != NULL && buf != NULL) {
+		current_root(&root);
+		name = path_format(&exe->path, &root, buf, PATH_MAX_BYTES);
+		path_put(&root);
+	}
+	text_f(t, name != NULL ? " exe=\"%.160s\"" : " exe=(null)", name);
+	if (exe != NULL)
+		file_put(exe);
+	kfree(buf);
+}
+
+void fatal_log_seccomp(int sig, int nr, uint32_t arch, uint64_t ip, uint32_t action)
+{
+	static _Atomic uint32_t serial = 1; /* the first one is the audit trail's own */
+	const struct process *p = curproc();
+	const struct cred *c = current_cred();
+	bool known = p->login_session != 0;
+	nsec_t now = clock_real();
+	char line[448];
+	struct textbuf t = { .buf = line, .size = sizeof(line) - 1 };
+
+	if (!may_print())
+		return;
+	text_f(&t,
+	       "audit: type=1326 audit(%lu.%03lu:%u): auid=%u uid=%u gid=%u ses=%u pid=%u "
+	       "comm=\"%s\"",
+	       (unsigned long)(now / NSEC_PER_SEC),
+	       (unsigned long)(now % NSEC_PER_SEC / NSEC_PER_MSEC),
+	       atomic_fetch_add(&serial, 1) + 1, known ? p->login_uid : UINT32_MAX, c->uid, c->gid,
+	       known ? p->login_session : UINT32_MAX, curtask()->pid->nr, curthread()->name);
+	put_program(&t);
+	text_f(&t, " sig=%d arch=%x syscall=%d compat=0 ip=0x%lx code=0x%x", sig, arch, nr,
+	       (unsigned long)ip, action);
+	line[MIN(t.len, t.size)] = 0;
+	log_f(LOG_NOTICE, "%s", line);
 }
 
 void fatal_log_signal(int sig)

@@ -16,6 +16,7 @@
 #include "abi/fcntl.h"
 #include "abi/ptrace.h"
 #include "abi/sched.h"
+#include "abi/seccomp.h"
 #include "core/clock.h"
 #include "core/ktrace.h"
 #include "lib/string.h"
@@ -24,6 +25,7 @@
 #include "proc/proc_priv.h"
 #include "proc/ptrace.h"
 #include "proc/report.h"
+#include "proc/seccomp.h"
 #include "vfs/cred.h"
 #include "vfs/fdtable.h"
 #include "vfs/walk.h"
@@ -389,6 +391,8 @@ static int plan_commit(struct plan *f)
 		list_add_tail(&t->process->tasks, &t->group_node);
 		atomic_fetch_add_explicit(&t->process->ntasks, 1, memory_order_relaxed);
 		t->no_new_privs = curtask()->no_new_privs;
+		if (UNLIKELY(curtask()->seccomp_mode != SECCOMP_MODE_DISABLED))
+			seccomp_inherit(t);
 		if (f->flags & CLONE_THREAD)
 			join_stop(t);
 		if (UNLIKELY(f->traced))

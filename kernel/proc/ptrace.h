@@ -57,7 +57,9 @@ uint32_t task_tracer_pid(struct task *t); /* /proc/PID/status; 0: none */
 MUST_CHECK bool trace_syscall_enter(struct regs *r);
 void trace_syscall_exit(struct regs *r);
 
-/* Stops for `event` (PTRACE_EVENT_*) when its tracer has asked for it. */
+/* Whether the running task's tracer has asked for `event` (PTRACE_EVENT_*), and a stop for it then.
+ */
+MUST_CHECK bool trace_wants(unsigned event);
 void trace_event(unsigned event, uint64_t message);
 /* The event of a clone(2) with these flags and exit signal; 0: its tracer has not asked for it. */
 unsigned trace_clone_event(uint64_t flags, int exit_signal);

@@ -284,6 +284,11 @@ static bool wants(const struct task *t, unsigned event)
 	return t->trace.tracer != NULL && (t->trace.options & 1u << event);
 }
 
+bool trace_wants(unsigned event)
+{
+	return wants(curtask(), event);
+}
+
 void trace_event(unsigned event, uint64_t message)
 {
 	if (wants(curtask(), event))

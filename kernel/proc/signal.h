@@ -53,6 +53,10 @@ void signal_set_action(int sig, const struct abi_sigaction *new, struct abi_siga
 void signal_force(int sig, int code, uint64_t addr);
 void signal_force_info(const struct abi_siginfo *si);
 
+/* Ends the running task's process by a signal that nothing can stop, with a core: whatever its
+ * action is, and without a word to a tracer. */
+NORETURN void signal_die_dumping(const struct abi_siginfo *si);
+
 /* The frame of `sig` could not be pushed, or sigreturn's was no good: SIGSEGV, fatal when it was
  * SIGSEGV's own. */
 void signal_bad_frame(int sig);

@@ -51,6 +51,11 @@ static void fill_info(struct abi_signalfd_siginfo *out, const struct abi_siginfo
 		case SIGTRAP:
 			out->ssi_addr = si->fault.addr;
 			return;
+		case SIGSYS:
+			out->ssi_call_addr = si->sys.call_addr;
+			out->ssi_syscall = si->sys.syscall;
+			out->ssi_arch = si->sys.arch;
+			return;
 		case SIGIO:
 			out->ssi_band = (uint32_t)si->poll.band;
 			out->ssi_fd = si->poll.fd;

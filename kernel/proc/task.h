@@ -38,6 +38,7 @@ struct fsctx;
 struct pid;
 struct posix_timer;
 struct process;
+struct seccomp_filter;
 struct task;
 struct tty;
 struct abi_mq_attr;
@@ -96,9 +97,13 @@ struct task {
 	uint64_t rt_nvcsw; /* owner's tick, as the next: voluntary switches at the last one */
 	nsec_t rt_since;   /* runtime when it last had slept, or was not real-time */
 	_Atomic bool no_new_privs; /* siglock to set from outside; never cleared: prctl(2) */
-	uint32_t personality;      /* owner writes */
-	uint8_t mce_kill;          /* owner: PR_MCE_KILL_* of prctl(2) */
-	bool io_flusher;           /* owner */
+	/* proc/seccomp.c; siglock to change; SECCOMP_MODE_*, filters and how many */
+	_Atomic uint8_t seccomp_mode;
+	uint32_t seccomp_filters;
+	_Atomic(struct seccomp_filter *) seccomp; /* counted; NULL: another mode, or it has ended */
+	uint32_t personality;                     /* owner writes */
+	uint8_t mce_kill;                         /* owner: PR_MCE_KILL_* of prctl(2) */
+	bool io_flusher;                          /* owner */
 	uint64_t timer_slack, default_timer_slack; /* ns */
 	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;

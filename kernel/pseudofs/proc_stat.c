@@ -250,7 +250,8 @@ static void show_status(struct pinode *i, struct task *task, struct textbuf *t)
 	       (unsigned long)f.sig_pending, (unsigned long)f.shared_pending,
 	       (unsigned long)f.blocked, (unsigned long)f.ignored, (unsigned long)f.caught);
 	status_caps(t, task);
-	text_f(t, "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tnot vulnerable\n");
+	text_f(t, "Seccomp:\t%u\nSeccomp_filters:\t%u\nSpeculation_Store_Bypass:\tnot vulnerable\n",
+	       task->seccomp_mode, task->seccomp_filters);
 	affinity_lines(t, th->affinity);
 	text_f(t,
 	       "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\n"

@@ -20,6 +20,7 @@
 #include "proc/ipc/msg.h"
 #include "proc/ipc/sem.h"
 #include "proc/ipc/shm.h"
+#include "proc/seccomp.h"
 #include "proc/task.h"
 #include "proc/uts.h"
 #include "pseudofs/proc_var.h"
@@ -372,6 +373,20 @@ static ssize64_t sched_store(struct pinode *i, char *text, size_t n)
 	return (ssize64_t)n;
 }
 
+static int seccomp_actions_show(struct pinode *i, struct textbuf *t)
+{
+	seccomp_format_actions(t, i->node->arg != 0);
+	return 0;
+}
+
+static ssize64_t seccomp_logged_store(struct pinode *i, char *text, size_t n)
+{
+	int err = capable(CAP_SYS_ADMIN) ? seccomp_set_logged(text) : -EPERM;
+
+	(void)i;
+	return err ? err : (ssize64_t)n;
+}
+
 #define NUMBER(n, v)                                                             \
 	{                                                                        \
 		.name = n, .mode = S_IFREG | 0444, .show = number_show, .arg = v \
@@ -402,6 +417,16 @@ static const struct pnode random_nodes[] = {
 	NUMBER("entropy_avail", 256),
 	NUMBER("poolsize", 256),
 	PROC_TEXT("uuid", uuid_show),
+	{ 0 },
+};
+
+static const struct pnode seccomp_nodes[] = {
+	PROC_TEXT("actions_avail", seccomp_actions_show),
+	{ .name = "actions_logged",
+	  .mode = S_IFREG | 0644,
+	  .show = seccomp_actions_show,
+	  .store = seccomp_logged_store,
+	  .arg = 1 },
 	{ 0 },
 };
 
@@ -446,6 +471,7 @@ static const struct pnode kernel_nodes[] = {
 	SCHED("sched_rr_timeslice_ms", RR_SLICE_MS),
 	SCHED("sched_rt_period_us", RT_PERIOD_US),
 	SCHED("sched_rt_runtime_us", RT_RUNTIME_US),
+	PROC_DIR("seccomp", seccomp_nodes),
 	PROC_SET("sem", proc_ipc_sem_show, proc_ipc_sem_store),
 	NEXT_ID("sem_next_id", sem_ids),
 	NEXT_ID("shm_next_id", shm_ids),

@@ -11,8 +11,10 @@
 #include <arch/context.h>
 
 #include "abi/errno.h"
+#include "abi/seccomp.h"
 #include "core/ktrace.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 #include "sched/thread.h"
 #include "sys/table.h"
 
@@ -29,29 +31,29 @@ static void trace_enter(const struct regs *r, uint32_t nr)
 	ktrace_emit(EV_syscall_arg5, regs_arg(r, 5), 0, 0, 0, 0, 0);
 }
 
-/* A tracer may change the number and the arguments, or say that the call is not to be made. Returns
- * the result of a call that is none. */
+/* A tracer may change the number and the arguments, tracers and filters may say that the call is
+ * not to be made. Returns the result of a call that is none. */
 static NOINLINE int64_t watched_enter(struct regs *r, uint32_t *nr)
 {
-	int64_t ret = -ENOSYS;
+	const struct task *t = curtask();
+	bool made = true;
 
-	if (curtask()->trace.syscalls != 0) {
-		regs_set_ret(r, (uint64_t)-ENOSYS);
-		*nr = UINT32_MAX;
-		if (trace_syscall_enter(r))
-			*nr = (uint32_t)regs_syscall_nr(r);
-		if (*nr == UINT32_MAX)
-			ret = (int64_t)regs_ret(r);
-	}
+	regs_set_ret(r, (uint64_t)-ENOSYS);
+	if (t->trace.syscalls != 0)
+		made = trace_syscall_enter(r);
 	if (ktrace_on(KT_SYSCALL))
-		trace_enter(r, *nr);
-	return ret;
+		trace_enter(r, (uint32_t)regs_syscall_nr(r));
+	if (made && t->seccomp_mode != SECCOMP_MODE_DISABLED)
+		made = seccomp_enter(r);
+	*nr = made ? (uint32_t)regs_syscall_nr(r) : UINT32_MAX;
+	return *nr == UINT32_MAX ? (int64_t)regs_ret(r) : -ENOSYS;
 }
 
 static NOINLINE void watched_exit(struct regs *r, uint32_t nr)
 {
 	if (ktrace_on(KT_SYSCALL))
-		ktrace_emit(EV_syscall_exit, nr, regs_ret(r), 0, 0, 0, 0);
+		ktrace_emit(EV_syscall_exit, nr == UINT32_MAX ? regs_syscall_nr(r) : nr,
+			    regs_ret(r), 0, 0, 0, 0);
 	if (curtask()->trace.syscalls != 0)
 		trace_syscall_exit(r);
 }

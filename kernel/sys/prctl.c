@@ -2,7 +2,7 @@
 
 /*
  * prctl(2) and arch_prctl(2): one function per group of options. What would need a mechanism that
- * is not there (seccomp, PR_SET_MM, speculation control) is EINVAL, as on a Linux built without it.
+ * is not there (PR_SET_MM, speculation control) is EINVAL, as on a Linux built without it.
  */
 
 #include <arch/context.h>
@@ -11,8 +11,10 @@
 #include "abi/errno.h"
 #include "abi/limits.h"
 #include "abi/prctl.h"
+#include "abi/seccomp.h"
 #include "lib/string.h"
 #include "proc/report.h"
+#include "proc/seccomp.h"
 #include "proc/signal.h"
 #include "proc/task.h"
 #include "proc/tree.h"
@@ -227,6 +229,18 @@ static int64_t drop_bounding(uint64_t cap)
 	return cap > CAP_LAST_CAP ? -EINVAL : cred_change(edit_drop_bounding, cap);
 }
 
+static int64_t set_seccomp(uint64_t mode, uint64_t filter)
+{
+	switch (mode) {
+	case SECCOMP_MODE_STRICT:
+		return seccomp_set_strict();
+	case SECCOMP_MODE_FILTER:
+		return seccomp_set_filter(0, UADDR(filter));
+	default:
+		return -EINVAL;
+	}
+}
+
 static int64_t prctl_cred(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	const struct cred *c = current_cred();
@@ -253,6 +267,10 @@ static int64_t prctl_cred(int option, uint64_t a2, uint64_t a3, uint64_t a4, uin
 		return a2 || a3 || a4 || a5 ? -EINVAL : (int64_t)curtask()->no_new_privs;
 	case PR_CAP_AMBIENT:
 		return ambient(a2, a3, a4, a5);
+	case PR_GET_SECCOMP:
+		return curtask()->seccomp_mode;
+	case PR_SET_SECCOMP:
+		return set_seccomp(a2, a3);
 	default:
 		return NO_SUCH_OPTION;
 	}

@@ -8,11 +8,14 @@
 
 #include "abi/capability.h"
 #include "abi/elf.h"
+#include "abi/bpf.h"
 #include "abi/errno.h"
 #include "abi/ptrace.h"
+#include "abi/seccomp.h"
 #include "lib/string.h"
 #include "pmm/slab.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 #include "proc/signal.h"
 #include "sys/syscalls.h"
 #include "vfs/cred.h"
@@ -278,6 +281,14 @@ static int64_t req_signals(struct task *t, int request, uint64_t addr, uint64_t 
 
 /* --- facts --- */
 
+/* Where entry and seccomp have it. */
+static void put_call(const struct regs *r, struct abi_ptrace_syscall_info *out)
+{
+	out->entry.nr = regs_syscall_nr(r);
+	for (unsigned i = 0; i < ARRAY_SIZE(out->entry.args); i++)
+		out->entry.args[i] = regs_arg(r, i);
+}
+
 static void syscall_info(struct task *t, struct abi_ptrace_syscall_info *out, size_t *size)
 {
 	const struct regs *r = thread_regs(&t->thread);
@@ -290,13 +301,20 @@ static void syscall_info(struct task *t, struct abi_ptrace_syscall_info *out, si
 		.stack_pointer = regs_sp(r),
 	};
 	*size = offsetof(struct abi_ptrace_syscall_info, entry);
-	if (si == NULL || si->si_code != (SIGTRAP | 0x80))
+	if (si == NULL)
+		return;
+	if (si->si_code == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
+		out->op = PTRACE_SYSCALL_INFO_SECCOMP;
+		put_call(r, out);
+		out->seccomp.ret_data = (uint32_t)t->trace.message;
+		*size = offsetof(struct abi_ptrace_syscall_info, seccomp.ret_data) + 4;
+		return;
+	}
+	if (si->si_code != (SIGTRAP | 0x80))
 		return;
 	if (t->trace.message == PTRACE_EVENTMSG_SYSCALL_ENTRY) {
 		out->op = PTRACE_SYSCALL_INFO_ENTRY;
-		out->entry.nr = regs_syscall_nr(r);
-		for (unsigned i = 0; i < 6; i++)
-			out->entry.args[i] = regs_arg(r, i);
+		put_call(r, out);
 		*size += sizeof(out->entry);
 	} else {
 		out->op = PTRACE_SYSCALL_INFO_EXIT;
@@ -337,8 +355,55 @@ static int check_options(uint64_t options)
 {
 	if (options & ~(uint64_t)PTRACE_O_MASK)
 		return -EINVAL;
-	/* There are no filters to suspend. */
-	return (options & PTRACE_O_SUSPEND_SECCOMP) && !capable(CAP_SYS_ADMIN) ? -EPERM : 0;
+	/* Nobody can let another do what it may not do itself. */
+	if ((options & PTRACE_O_SUSPEND_SECCOMP) &&
+	    (!capable(CAP_SYS_ADMIN) || curtask()->seccomp_mode != SECCOMP_MODE_DISABLED ||
+	     (curtask()->trace.options & PTRACE_O_SUSPEND_SECCOMP)))
+		return -EPERM;
+	return 0;
+}
+
+static bool may_see_filters(void)
+{
+	return capable(CAP_SYS_ADMIN) && curtask()->seccomp_mode == SECCOMP_MODE_DISABLED;
+}
+
+/* The number of its instructions; to NULL nothing is copied. */
+static int64_t get_filter(struct task *t, uint64_t nth, uaddr_t to)
+{
+	const struct abi_sock_filter *prog;
+	struct seccomp_filter *f;
+	int64_t res;
+	unsigned n;
+
+	if (!may_see_filters())
+		return -EACCES;
+	if ((res = seccomp_get_nth(t, nth, &f)))
+		return res;
+	prog = seccomp_program(f, &n);
+	res = uaddr_is_null(to) ? 0 : copy_to_user(to, prog, n * sizeof(*prog));
+	seccomp_filter_put(f);
+	return res ? res : (int64_t)n;
+}
+
+static int64_t get_metadata(struct task *t, uint64_t size, uaddr_t data)
+{
+	struct abi_seccomp_metadata m = { 0 };
+	struct seccomp_filter *f;
+	int64_t res;
+
+	if (!may_see_filters())
+		return -EACCES;
+	size = MIN(size, sizeof(m));
+	if (size < sizeof(m.filter_off))
+		return -EINVAL;
+	if (get_user_u64(&m.filter_off, data))
+		return -EFAULT;
+	if ((res = seccomp_get_nth(t, m.filter_off, &f)))
+		return res;
+	m.flags = seccomp_logs(f) ? SECCOMP_FILTER_FLAG_LOG : 0;
+	seccomp_filter_put(f);
+	return copy_to_user(data, &m, size) ? -EFAULT : (int64_t)size;
 }
 
 static int64_t req_facts(struct task *t, int request, uint64_t addr, uint64_t data)
@@ -358,9 +423,10 @@ static int64_t req_facts(struct task *t, int request, uint64_t addr, uint64_t da
 		return get_syscall_info(t, addr, UADDR(data));
 	case PTRACE_GET_RSEQ_CONFIGURATION:
 		return get_rseq(t, addr, UADDR(data));
-	case PTRACE_SECCOMP_GET_FILTER: /* t has none */
+	case PTRACE_SECCOMP_GET_FILTER:
+		return get_filter(t, addr, UADDR(data));
 	case PTRACE_SECCOMP_GET_METADATA:
-		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EACCES;
+		return get_metadata(t, addr, UADDR(data));
 	default:
 		return NO_SUCH_REQUEST;
 	}

@@ -432,29 +432,24 @@ int fd_close(int fd)
 	return f ? close_file(t, f) : -EBADF;
 }
 
-int fd_dup_to(int fd, int newfd, bool cloexec)
+int fd_replace(struct file *f, int newfd, bool cloexec)
 {
 	struct fdtable *t = curthread()->files;
-	struct file *f, *old = NULL;
+	struct file *old = NULL;
 	struct fdarray *a;
 	int err = 0;
 
 	if ((unsigned)newfd >= vfs_nofile_limit())
 		return -EBADF;
 	spin_lock(&t->lock);
-	while (file_at(array_of(t), (unsigned)fd) != NULL && (unsigned)newfd >= array_of(t)->max &&
-	       !err)
+	while ((unsigned)newfd >= array_of(t)->max && !err)
 		err = grow_locked(t, (unsigned)newfd);
 	a = array_of(t);
-	f = file_at(a, (unsigned)fd);
-	if (f == NULL) {
-		err = -EBADF;
-	} else if (!err) {
+	if (!err) {
 		old = file_at(a, (unsigned)newfd);
 		if (old == NULL && bitmap_test(a->open, (unsigned)newfd)) {
 			err = -EBUSY; /* being opened by another thread */
 		} else {
-			file_get(f);
 			mark_open(a, (unsigned)newfd, cloexec);
 			atomic_store_explicit(&a->file[newfd], f, memory_order_release);
 		}
@@ -464,6 +459,20 @@ int fd_dup_to(int fd, int newfd, bool cloexec)
 		return err;
 	if (old != NULL)
 		(void)close_file(t, old);
+	return newfd;
+}
+
+int fd_dup_to(int fd, int newfd, bool cloexec)
+{
+	struct fdref r = fdref_get_path(fd);
+
+	if (r.file == NULL)
+		return -EBADF;
+	if (!r.counted)
+		file_get(r.file);
+	newfd = fd_replace(r.file, newfd, cloexec);
+	if (newfd < 0)
+		file_put(r.file);
 	return newfd;
 }
 

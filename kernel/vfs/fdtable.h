@@ -101,6 +101,8 @@ MUST_CHECK int fd_add(struct file *f, bool cloexec);
 MUST_CHECK int fd_close(int fd); /* -EBADF, or flush's error (the fd is gone) */
 MUST_CHECK int fd_dup_to(int fd, int newfd,
 			 bool cloexec); /* dup2/dup3 without the equality rules */
+/* As fd_dup_to, with a file: newfd means f, which is consumed only on success. */
+MUST_CHECK int fd_replace(struct file *f, int newfd, bool cloexec);
 MUST_CHECK int fd_close_range(unsigned first, unsigned last, bool set_cloexec_only);
 void fdtable_close_on_exec(struct fdtable *t);
 MUST_CHECK int fd_get_cloexec(int fd); /* 0/1 or -EBADF */

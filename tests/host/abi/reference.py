@@ -199,6 +199,11 @@ STRUCTS = {
     "abi_sched_attr": ("linux/types.h linux/sched/types.h", "struct sched_attr", {}),
     "abi_sched_param": ("linux/types.h linux/sched/types.h", "struct sched_param", {}),
     "abi_seccomp_data": ("linux/seccomp.h", "struct seccomp_data", {}),
+    "abi_seccomp_metadata": ("linux/ptrace.h", "struct seccomp_metadata", {}),
+    "abi_seccomp_notif": ("linux/seccomp.h", "struct seccomp_notif", {}),
+    "abi_seccomp_notif_addfd": ("linux/seccomp.h", "struct seccomp_notif_addfd", {}),
+    "abi_seccomp_notif_resp": ("linux/seccomp.h", "struct seccomp_notif_resp", {}),
+    "abi_seccomp_notif_sizes": ("linux/seccomp.h", "struct seccomp_notif_sizes", {}),
     "abi_sigaction": (
         "asm/signal.h",
         "struct sigaction",
