@@ -25,7 +25,7 @@ static void apply_setid(struct exec *x, struct cred *c)
 	const struct file *f = x->prog.file;
 	const struct inode *i = f->inode;
 
-	if ((f->path.mnt->flags & MS_NOSUID) || curtask()->no_new_privs)
+	if ((f->path.mnt->flags & MS_NOSUID) || curtask()->confined.no_new_privs)
 		return;
 	if (i->mode & S_ISUID)
 		c->euid = i->uid;
@@ -38,7 +38,7 @@ static void apply_setid(struct exec *x, struct cred *c)
 static bool file_caps_of(const struct exec *x, struct file_caps *f)
 {
 	*f = (struct file_caps){ 0 };
-	return !(x->prog.file->path.mnt->flags & MS_NOSUID) && !curtask()->no_new_privs &&
+	return !(x->prog.file->path.mnt->flags & MS_NOSUID) && !curtask()->confined.no_new_privs &&
 	       inode_get_caps(x->prog.file->inode, f);
 }
 

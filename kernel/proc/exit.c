@@ -15,6 +15,7 @@
 
 #include "abi/epoll.h"
 #include "abi/errno.h"
+#include "abi/seccomp.h"
 #include "abi/wait.h"
 #include "core/clock.h"
 #include "core/ktrace.h"
@@ -94,7 +95,7 @@ static void release_slots(struct task *t)
 	struct vmspace *vs = t->thread.vmspace;
 	struct fdtable *files = t->thread.files;
 	struct fsctx *fs = t->thread.fs;
-	struct seccomp_filter *filter = seccomp_detach(t);
+	struct seccomp_filter *filter = NULL;
 
 	if (vs != NULL) {
 		p->maxrss = MAX(p->maxrss, MAX(vs->hiwater_rss, vmspace_rss(vs)));
@@ -102,8 +103,11 @@ static void release_slots(struct task *t)
 	}
 	t->thread.files = NULL;
 	t->thread.fs = NULL;
+	if (UNLIKELY(t->confined.mode != SECCOMP_MODE_DISABLED))
+		filter = seccomp_detach(t);
 	sigunlock(l);
-	seccomp_filter_put(filter);
+	if (UNLIKELY(filter != NULL))
+		seccomp_filter_put(filter);
 	if (vs != NULL)
 		vmspace_put(vs);
 	if (files != NULL)

@@ -390,8 +390,8 @@ static int plan_commit(struct plan *f)
 		task_get(t); /* the list's; the first is its own life's */
 		list_add_tail(&t->process->tasks, &t->group_node);
 		atomic_fetch_add_explicit(&t->process->ntasks, 1, memory_order_relaxed);
-		t->no_new_privs = curtask()->no_new_privs;
-		if (UNLIKELY(curtask()->seccomp_mode != SECCOMP_MODE_DISABLED))
+		t->confined.no_new_privs = curtask()->confined.no_new_privs;
+		if (UNLIKELY(curtask()->confined.mode != SECCOMP_MODE_DISABLED))
 			seccomp_inherit(t);
 		if (f->flags & CLONE_THREAD)
 			join_stop(t);

@@ -10,8 +10,8 @@
  * A task without filters pays nothing: system calls look at one word for everybody who wants to see
  * them (KTRACE_HOOK), in which each task with a mode counts.
  *
- * task->seccomp changes under the siglock: by its owner, by SECCOMP_FILTER_FLAG_TSYNC, at the end.
- * The owner reads it without: what another task puts there holds what was there before.
+ * task->confined.filter changes under the siglock: by its owner, by SECCOMP_FILTER_FLAG_TSYNC, at
+ * the end. The owner reads it without: what another task puts there holds what was there before.
  *
  * Source: seccomp(2), and Linux's answers (tests/guest/proc/seccomp.c).
  */
@@ -224,7 +224,7 @@ static int filter_create(uaddr_t fprog, struct seccomp_filter **out)
 		return -EFAULT;
 	if (prog.len == 0 || prog.len > BPF_MAXINSNS)
 		return -EINVAL;
-	if (!curtask()->no_new_privs && !cred_has_cap(current_cred(), CAP_SYS_ADMIN))
+	if (!curtask()->confined.no_new_privs && !cred_has_cap(current_cred(), CAP_SYS_ADMIN))
 		return -EACCES;
 	f = kzalloc(sizeof(*f) + prog.len * sizeof(f->prog[0]));
 	if (f == NULL)
@@ -243,15 +243,15 @@ static int filter_create(uaddr_t fprog, struct seccomp_filter **out)
 
 static struct seccomp_filter *filter_of(const struct task *t)
 {
-	return atomic_load_explicit(&t->seccomp, memory_order_acquire);
+	return atomic_load_explicit(&t->confined.filter, memory_order_acquire);
 }
 
 /* Filter before mode: whoever sees the mode sees the filter. Under the siglock. */
 static void bind(struct task *t, unsigned mode, struct seccomp_filter *f, unsigned nfilters)
 {
-	t->seccomp_filters = nfilters;
-	atomic_store_explicit(&t->seccomp, f, memory_order_release);
-	if (atomic_exchange_explicit(&t->seccomp_mode, (uint8_t)mode, memory_order_release) == 0)
+	t->confined.nfilters = nfilters;
+	atomic_store_explicit(&t->confined.filter, f, memory_order_release);
+	if (atomic_exchange_explicit(&t->confined.mode, (uint8_t)mode, memory_order_release) == 0)
 		ktrace_hook_add(1);
 }
 
@@ -259,7 +259,7 @@ int seccomp_set_strict(void)
 {
 	struct task *t = curtask();
 	struct siglock l = siglock(t->process);
-	int err = t->seccomp_mode == SECCOMP_MODE_FILTER ? -EINVAL : 0;
+	int err = t->confined.mode == SECCOMP_MODE_FILTER ? -EINVAL : 0;
 
 	if (!err)
 		bind(t, SECCOMP_MODE_STRICT, NULL, 0);
@@ -274,14 +274,13 @@ void seccomp_inherit(struct task *child)
 
 	if (f != NULL)
 		ref_get(&f->ref);
-	bind(child, t->seccomp_mode, f, t->seccomp_filters);
+	bind(child, t->confined.mode, f, t->confined.nfilters);
 }
 
 struct seccomp_filter *seccomp_detach(struct task *t)
 {
-	if (t->seccomp_mode != SECCOMP_MODE_DISABLED)
-		ktrace_hook_add(-1);
-	return atomic_exchange_explicit(&t->seccomp, NULL, memory_order_relaxed);
+	ktrace_hook_add(-1);
+	return atomic_exchange_explicit(&t->confined.filter, NULL, memory_order_relaxed);
 }
 
 static bool is_older(const struct seccomp_filter *a, const struct seccomp_filter *than)
@@ -293,8 +292,8 @@ static bool is_older(const struct seccomp_filter *a, const struct seccomp_filter
 
 static bool can_follow(const struct task *other, const struct task *t)
 {
-	return other->seccomp_mode == SECCOMP_MODE_DISABLED ||
-	       (other->seccomp_mode == SECCOMP_MODE_FILTER &&
+	return other->confined.mode == SECCOMP_MODE_DISABLED ||
+	       (other->confined.mode == SECCOMP_MODE_FILTER &&
 		is_older(filter_of(other), filter_of(t)));
 }
 
@@ -319,9 +318,9 @@ static void take_along(struct task *t)
 			continue;
 		ref_get(&f->ref);
 		seccomp_filter_put(filter_of(other)); /* not the last one: f has it */
-		if (t->no_new_privs)
-			other->no_new_privs = true;
-		bind(other, SECCOMP_MODE_FILTER, f, t->seccomp_filters);
+		if (t->confined.no_new_privs)
+			other->confined.no_new_privs = true;
+		bind(other, SECCOMP_MODE_FILTER, f, t->confined.nfilters);
 	}
 }
 
@@ -338,7 +337,7 @@ static int64_t attach_locked(struct task *t, struct seccomp_filter *f, unsigned 
 	struct seccomp_filter *prev = filter_of(t);
 	int64_t stray;
 
-	if (t->seccomp_mode == SECCOMP_MODE_STRICT)
+	if (t->confined.mode == SECCOMP_MODE_STRICT)
 		return -EINVAL;
 	if (f->listener != NULL && has_listener(prev))
 		return -EBUSY;
@@ -347,7 +346,7 @@ static int64_t attach_locked(struct task *t, struct seccomp_filter *f, unsigned 
 		return -ENOMEM;
 	if ((flags & SECCOMP_FILTER_FLAG_TSYNC) && (stray = find_stray(t)) != 0)
 		return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : stray;
-	bind(t, SECCOMP_MODE_FILTER, f, t->seccomp_filters + 1);
+	bind(t, SECCOMP_MODE_FILTER, f, t->confined.nfilters + 1);
 	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
 		take_along(t);
 	return 0;
@@ -622,7 +621,7 @@ bool seccomp_enter(struct regs *r)
 
 	if (UNLIKELY(t->trace.options & PTRACE_O_SUSPEND_SECCOMP))
 		return true;
-	if (t->seccomp_mode == SECCOMP_MODE_STRICT)
+	if (t->confined.mode == SECCOMP_MODE_STRICT)
 		return judge_strictly(r);
 	if (nr < SYSCALL_LIMIT && (filter_of(t)->allowed[nr / 64] >> nr % 64 & 1))
 		return true;

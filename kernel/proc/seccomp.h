@@ -43,7 +43,8 @@ MUST_CHECK int seccomp_set_logged(const char *names);
 
 /* A new task, not published yet, is bound as the running one is. Under the siglock. */
 void seccomp_inherit(struct task *child);
-/* The filter of a task that ends, for the caller to put without locks. Under the siglock. */
+/* The filter of a task with a mode, which ends, for the caller to put without locks; NULL: none.
+ * Under the siglock. */
 MUST_CHECK struct seccomp_filter *seccomp_detach(struct task *t);
 void seccomp_filter_put(struct seccomp_filter *f); /* NULL is nothing; threads, no spinlocks */
 

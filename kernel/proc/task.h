@@ -24,6 +24,7 @@
 #include "core/spinlock.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
+#include "proc/confined.h"
 #include "proc/sigpending.h"
 #include "proc/tracee.h"
 #include "sched/mutex.h"
@@ -38,7 +39,6 @@ struct fsctx;
 struct pid;
 struct posix_timer;
 struct process;
-struct seccomp_filter;
 struct task;
 struct tty;
 struct abi_mq_attr;
@@ -96,14 +96,10 @@ struct task {
 	struct restart_block restart;                        /* owner */
 	uint64_t rt_nvcsw; /* owner's tick, as the next: voluntary switches at the last one */
 	nsec_t rt_since;   /* runtime when it last had slept, or was not real-time */
-	_Atomic bool no_new_privs; /* siglock to set from outside; never cleared: prctl(2) */
-	/* proc/seccomp.c; siglock to change; SECCOMP_MODE_*, filters and how many */
-	_Atomic uint8_t seccomp_mode;
-	uint32_t seccomp_filters;
-	_Atomic(struct seccomp_filter *) seccomp; /* counted; NULL: another mode, or it has ended */
-	uint32_t personality;                     /* owner writes */
-	uint8_t mce_kill;                         /* owner: PR_MCE_KILL_* of prctl(2) */
-	bool io_flusher;                          /* owner */
+	struct task_confined confined;
+	uint32_t personality;                      /* owner writes */
+	uint8_t mce_kill;                          /* owner: PR_MCE_KILL_* of prctl(2) */
+	bool io_flusher;                           /* owner */
 	uint64_t timer_slack, default_timer_slack; /* ns */
 	uaddr_t rseq;                              /* owner */
 	uint32_t rseq_len, rseq_sig;
@@ -115,8 +111,7 @@ struct task {
 	struct list pi_owned;              /* pi_lock: waiters for PI futexes that this task owns */
 	struct pi_waiter *pi_waiting; /* pi_lock: the PI futex that it waits for itself; NULL */
 	_Atomic bool pi_closed;       /* it has ended: nobody joins pi_owned any more */
-	uint64_t rss_time, vm_time,
-		mem_mark; /* owner's tick: ns * pages it had, until this runtime */
+	uint64_t rss_time, vm_time, mem_mark; /* owner's tick: ns * pages; until this runtime */
 	struct task_trace trace;
 	struct epoch_head epoch;
 };

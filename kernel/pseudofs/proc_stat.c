@@ -186,7 +186,7 @@ static void status_caps(struct textbuf *t, struct task *task)
 	       "016lx\nNoNewPrivs:\t%d\n",
 	       (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted,
 	       (unsigned long)c->cap_effective, (unsigned long)c->cap_bounding,
-	       (unsigned long)c->cap_ambient, task->no_new_privs);
+	       (unsigned long)c->cap_ambient, task->confined.no_new_privs);
 	cred_put(c);
 }
 
@@ -251,7 +251,7 @@ static void show_status(struct pinode *i, struct task *task, struct textbuf *t)
 	       (unsigned long)f.blocked, (unsigned long)f.ignored, (unsigned long)f.caught);
 	status_caps(t, task);
 	text_f(t, "Seccomp:\t%u\nSeccomp_filters:\t%u\nSpeculation_Store_Bypass:\tnot vulnerable\n",
-	       task->seccomp_mode, task->seccomp_filters);
+	       task->confined.mode, task->confined.nfilters);
 	affinity_lines(t, th->affinity);
 	text_f(t,
 	       "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\n"

@@ -43,7 +43,7 @@ static NOINLINE int64_t watched_enter(struct regs *r, uint32_t *nr)
 		made = trace_syscall_enter(r);
 	if (ktrace_on(KT_SYSCALL))
 		trace_enter(r, (uint32_t)regs_syscall_nr(r));
-	if (made && t->seccomp_mode != SECCOMP_MODE_DISABLED)
+	if (made && t->confined.mode != SECCOMP_MODE_DISABLED)
 		made = seccomp_enter(r);
 	*nr = made ? (uint32_t)regs_syscall_nr(r) : UINT32_MAX;
 	return *nr == UINT32_MAX ? (int64_t)regs_ret(r) : -ENOSYS;

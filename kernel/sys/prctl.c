@@ -261,14 +261,14 @@ static int64_t prctl_cred(int option, uint64_t a2, uint64_t a3, uint64_t a4, uin
 	case PR_SET_NO_NEW_PRIVS:
 		if (a2 != 1 || a3 || a4 || a5)
 			return -EINVAL;
-		curtask()->no_new_privs = true;
+		curtask()->confined.no_new_privs = true;
 		return 0;
 	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : (int64_t)curtask()->no_new_privs;
+		return a2 || a3 || a4 || a5 ? -EINVAL : (int64_t)curtask()->confined.no_new_privs;
 	case PR_CAP_AMBIENT:
 		return ambient(a2, a3, a4, a5);
 	case PR_GET_SECCOMP:
-		return curtask()->seccomp_mode;
+		return curtask()->confined.mode;
 	case PR_SET_SECCOMP:
 		return set_seccomp(a2, a3);
 	default:

@@ -357,7 +357,7 @@ static int check_options(uint64_t options)
 		return -EINVAL;
 	/* Nobody can let another do what it may not do itself. */
 	if ((options & PTRACE_O_SUSPEND_SECCOMP) &&
-	    (!capable(CAP_SYS_ADMIN) || curtask()->seccomp_mode != SECCOMP_MODE_DISABLED ||
+	    (!capable(CAP_SYS_ADMIN) || curtask()->confined.mode != SECCOMP_MODE_DISABLED ||
 	     (curtask()->trace.options & PTRACE_O_SUSPEND_SECCOMP)))
 		return -EPERM;
 	return 0;
@@ -365,7 +365,7 @@ static int check_options(uint64_t options)
 
 static bool may_see_filters(void)
 {
-	return capable(CAP_SYS_ADMIN) && curtask()->seccomp_mode == SECCOMP_MODE_DISABLED;
+	return capable(CAP_SYS_ADMIN) && curtask()->confined.mode == SECCOMP_MODE_DISABLED;
 }
 
 /* The number of its instructions; to NULL nothing is copied. */
