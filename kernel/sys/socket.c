@@ -299,7 +299,7 @@ static int get_option(struct socket *s, int level, int name, uaddr_t optval, uad
 {
 	uint64_t small[OPTION_SMALL / 8];
 	void *val = small;
-	uint32_t len;
+	uint32_t len, room;
 	int err;
 
 	if (level == SOL_SOCKET && name == SO_ATTACH_FILTER)
@@ -308,7 +308,7 @@ static int get_option(struct socket *s, int level, int name, uaddr_t optval, uad
 		return -EFAULT;
 	if ((int32_t)len < 0)
 		return -EINVAL;
-	len = MIN(len, (uint32_t)OPTION_MAX);
+	room = len = MIN(len, (uint32_t)OPTION_MAX);
 	if (len > sizeof(small) && (val = kmalloc(len)) == NULL)
 		return -ENOMEM;
 	if (s->ops->flags & SOCKET_INOUT && level != SOL_SOCKET &&
@@ -316,7 +316,9 @@ static int get_option(struct socket *s, int level, int name, uaddr_t optval, uad
 		err = -EFAULT;
 	else
 		err = socket_getsockopt(s, level, name, val, &len);
-	if ((!err && copy_to_user(optval, val, len)) ||
+	/* NETLINK_LIST_MEMBERSHIPS says how long it is, whatever fits: that, in whole words, is in
+	 * val. */
+	if ((!err && copy_to_user(optval, val, len > room ? room & ~3u : len)) ||
 	    ((!err || err == -ERANGE) && put_user_u32(optlen, len)))
 		err = -EFAULT;
 	if (val != small)

@@ -40,7 +40,8 @@ static int ask(int type, int flags, int cmd, int attr, const void *data, size_t 
 /* The attribute of the answer; NULL: it has none. */
 static const void *find(int type)
 {
-	for (char *at = m.attr; at < (char *)&m + m.h.nlmsg_len; at += NLA_ALIGN(((struct nlattr *)at)->nla_len))
+	for (char *at = m.attr; at < (char *)&m + m.h.nlmsg_len;
+	     at += NLA_ALIGN(((struct nlattr *)at)->nla_len))
 		if ((((struct nlattr *)at)->nla_type & NLA_TYPE_MASK) == type)
 			return at + NLA_HDRLEN;
 	return NULL;
@@ -67,7 +68,8 @@ TEST(what_there_is_not)
 {
 	unsigned short id = 999;
 
-	CHECK_EQ(ask(GENL_ID_CTRL, 0, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, "nosuchthing", 12), ENOENT);
+	CHECK_EQ(ask(GENL_ID_CTRL, 0, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, "nosuchthing", 12),
+		 ENOENT);
 	CHECK_EQ(ask(GENL_ID_CTRL, 0, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, &id, 2), ENOENT);
 	CHECK_EQ(ask(GENL_ID_CTRL, 0, CTRL_CMD_GETFAMILY, 0, NULL, 0), EINVAL);
 	CHECK_EQ(ask(GENL_ID_CTRL, 0, 77, 0, NULL, 0), EOPNOTSUPP);
@@ -80,4 +82,26 @@ TEST(a_dump_has_the_controller)
 	CHECK_EQ(m.h.nlmsg_type, GENL_ID_CTRL);
 	CHECK(m.h.nlmsg_flags & NLM_F_MULTI);
 	CHECK_STR(find(CTRL_ATTR_FAMILY_NAME), "nlctrl");
+}
+
+/* The length that comes back is what there is to say; what does not fit is not written. */
+TEST(list_memberships_keeps_to_its_room)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), group = 1;
+	uint32_t out[4] = { 7, 7, 7, 7 };
+	socklen_t len = 0;
+
+	CHECK_OK(fd);
+	CHECK_OK(setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)));
+	CHECK_OK(getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, NULL, &len));
+	CHECK_EQ(len, 8);
+	for (socklen_t room = 0; room < 8; room++) {
+		memset(out, 0x55, sizeof(out));
+		len = room;
+		CHECK_OK(getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, out, &len));
+		CHECK_EQ(len, 8);
+		CHECK_EQ(out[0], room < 4 ? 0x55555555u : 1u);
+		CHECK_EQ(out[1], 0x55555555u);
+	}
+	close(fd);
 }
