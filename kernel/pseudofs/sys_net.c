@@ -490,6 +490,17 @@ bool sys_netdev_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
 		.name = n, .mode = S_IFDIR | 0755, .find = sys_netdev_find, \
 		.list = sys_netdev_list, .arg = what, .ptr = &(entry)       \
 	}
-const struct pnode sys_virtual_nodes[] = { NETDEVS("net", NOBODY, netdev_dir), { 0 } };
-const struct pnode sys_class_nodes[] = { NETDEVS("net", 0, class_entry), { 0 } };
+const struct pnode sys_virtual_nodes[] = {
+	SYS_CHARDEVS("mem", SYS_AT(SYS_MEM), sys_chardev_dir),
+	NETDEVS("net", NOBODY, netdev_dir),
+	SYS_CHARDEVS("tty", SYS_AT(SYS_TTY), sys_chardev_dir),
+	{ 0 },
+};
+const struct pnode sys_class_nodes[] = {
+	SYS_CHARDEVS("mem", SYS_AT(SYS_MEM), sys_chardev_link),
+	NETDEVS("net", 0, class_entry),
+	SYS_CHARDEVS("rtc", SYS_AT(SYS_RTC), sys_chardev_link),
+	SYS_CHARDEVS("tty", SYS_AT(SYS_TTY) | SYS_AT(SYS_SERIAL), sys_chardev_link),
+	{ 0 },
+};
 const struct pnode sys_virtio_net_dir = NETDEVS("net", 0, netdev_dir);

@@ -148,9 +148,25 @@ static const struct pnode system_nodes[] = {
 	DIR("node", node_nodes),
 	{ 0 },
 };
-static const struct pnode devices_nodes[] = { DIR("system", system_nodes),
-					      DIR("virtual", sys_virtual_nodes),
-					      { 0 } };
+static const struct pnode serial_nodes[] = {
+	SYS_CHARDEVS("tty", SYS_AT(SYS_SERIAL), sys_chardev_dir),
+	{ 0 },
+};
+static const struct pnode rtc_nodes[] = {
+	SYS_CHARDEVS("rtc", SYS_AT(SYS_RTC), sys_chardev_dir),
+	{ 0 },
+};
+static const struct pnode platform_nodes[] = {
+	DIR("rtc_cmos", rtc_nodes),
+	DIR("serial8250", serial_nodes),
+	{ 0 },
+};
+static const struct pnode devices_nodes[] = {
+	DIR("platform", platform_nodes),
+	DIR("system", system_nodes),
+	DIR("virtual", sys_virtual_nodes),
+	{ 0 },
+};
 static const char *const thp_modes[] = {
 	[VM_HUGE_ALWAYS] = "always",
 	[VM_HUGE_MADVISE] = "madvise",
@@ -193,7 +209,11 @@ static const struct pnode thp_nodes[] = {
 static const struct pnode mm_nodes[] = { DIR("transparent_hugepage", thp_nodes), { 0 } };
 static const struct pnode kernel_nodes[] = { DIR("mm", mm_nodes), { 0 } };
 static const struct pnode fs_nodes[] = { DIR("cgroup", nothing), { 0 } };
-static const struct pnode dev_nodes[] = { DIR("block", nothing), DIR("char", nothing), { 0 } };
+static const struct pnode dev_nodes[] = {
+	DIR("block", nothing),
+	SYS_CHARDEVS("char", SYS_BY_NUMBER | (SYS_BY_NUMBER - 1), sys_chardev_link),
+	{ 0 },
+};
 
 static const struct pnode root_nodes[] = {
 	DIR("block", nothing),

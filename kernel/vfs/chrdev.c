@@ -143,3 +143,20 @@ void devnode_for_each(void (*fn)(const char *name, uint32_t mode, uint64_t rdev)
 	list_for_each (n, &nodes, list)
 		fn(n->name, n->mode, n->rdev);
 }
+
+bool devnode_next(uint64_t *rdev, char *name, size_t size, uint32_t *mode)
+{
+	struct node *n, *best = NULL;
+
+	spin_lock(&lock);
+	list_for_each (n, &nodes, list)
+		if (n->rdev >= *rdev && (best == NULL || n->rdev < best->rdev))
+			best = n;
+	if (best != NULL) {
+		*rdev = best->rdev;
+		*mode = best->mode;
+		strscpy(name, best->name, size);
+	}
+	spin_unlock(&lock);
+	return best != NULL;
+}

@@ -37,6 +37,9 @@ void devnode_remove(const char *name);
 extern void (*devnode_backend)(const char *name, uint32_t mode, uint64_t rdev);
 /* Calls fn for every node registered so far. */
 void devnode_for_each(void (*fn)(const char *name, uint32_t mode, uint64_t rdev));
+/* The node with the smallest number at or after *rdev: sets *rdev, name (cut at size), *mode.
+ * False: none. */
+bool devnode_next(uint64_t *rdev, char *name, size_t size, uint32_t *mode);
 
 /* Opens of character and block devices end here: inode->fops of such nodes. */
 extern const struct file_ops chrdev_node_ops, blkdev_node_ops;
