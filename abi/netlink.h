@@ -120,6 +120,8 @@ enum { /* multicast groups of NETLINK_ROUTE */
        RTNLGRP_IPV6_PREFIX = 18,
        RTNLGRP_IPV6_RULE = 19,
        RTNLGRP_ND_USEROPT = 20,
+       RTNLGRP_IPV4_NETCONF = 24,
+       RTNLGRP_IPV6_NETCONF = 25,
        RTNLGRP_MAX = 36,
 };
 

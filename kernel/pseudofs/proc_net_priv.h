@@ -4,6 +4,18 @@
 
 #include "pseudofs/procfs_priv.h"
 
+/* proc_sys_inet.c: directories of /proc/sys/net whose children are devices, `all` and `default` */
+extern const struct pnode proc_net_conf4, proc_net_conf6, proc_net_neigh4, proc_net_neigh6;
+int proc_net_conf_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
+		       struct psubject *s);
+bool proc_net_conf_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
+			const struct pnode **node);
+#define PROC_NET_CONF_DIR(n, of)                                               \
+	{                                                                      \
+		.name = n, .mode = S_IFDIR | 0555, .find = proc_net_conf_find, \
+		.list = proc_net_conf_list, .ptr = &(of)                       \
+	}
+
 /* proc_net_dev.c */
 int proc_net_dev_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
 int proc_net_if_inet6_show(struct pinode *i, struct textbuf *t);

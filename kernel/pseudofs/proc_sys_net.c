@@ -133,70 +133,6 @@ static const struct pnode icmp6_nodes[] = {
 	{ 0 },
 };
 
-/* --- what is set for each device --- */
-
-/* A node's number: the device's, or one of these. */
-enum { CONF_ALL = 1 << 30, CONF_DEFAULT };
-
-static int *conf_word(struct pinode *i)
-{
-	struct inet_conf *c;
-	struct netdev *d;
-
-	if (i->subject.number == CONF_ALL) {
-		c = &inet_conf_all;
-	} else if (i->subject.number == CONF_DEFAULT) {
-		c = &inet_conf_default;
-	} else {
-		if ((d = netdev_lookup_index((int)i->subject.number)) == NULL)
-			return NULL;
-		c = inet_conf_of(d);
-		netdev_put(d);
-	}
-	return (int *)((uintptr_t)c + i->node->arg);
-}
-
-static int conf_show(struct pinode *i, struct textbuf *t)
-{
-	const int *word = conf_word(i);
-
-	if (word == NULL)
-		return -ENODEV;
-	text_f(t, "%d\n", *word);
-	return 0;
-}
-
-static ssize64_t conf_store(struct pinode *i, char *text, size_t n)
-{
-	int *word = conf_word(i);
-	int64_t v;
-
-	if (word == NULL)
-		return -ENODEV;
-	if (proc_one_number(text, INT32_MIN, INT32_MAX, &v))
-		return -EINVAL;
-	*word = (int)v;
-	return (ssize64_t)n;
-}
-
-#define CONF(n, member)                                                                    \
-	{                                                                                  \
-		.name = n, .mode = S_IFREG | 0644, .show = conf_show, .store = conf_store, \
-		.arg = __builtin_offsetof(struct inet_conf, member)                        \
-	}
-/* net.ipv4.ip_forward, also called conf.all.forwarding, is for all devices, those to come as well;
- * then each can be set apart. */
-static void set_forwarding4(int v)
-{
-	struct netdev *d;
-
-	inet_conf_all.forwarding4 = inet_conf_default.forwarding4 = v;
-	for (int index = 1; (d = netdev_next(&index)) != NULL; index++) {
-		inet_conf_of(d)->forwarding4 = v;
-		netdev_put(d);
-	}
-}
-
 static int ip_forward_show(struct pinode *i, struct textbuf *t)
 {
 	(void)i;
@@ -207,94 +143,23 @@ static int ip_forward_show(struct pinode *i, struct textbuf *t)
 static ssize64_t ip_forward_store(struct pinode *i, char *text, size_t n)
 {
 	int64_t v;
+	int err;
 
 	(void)i;
 	if (proc_one_number(text, INT32_MIN, INT32_MAX, &v))
 		return -EINVAL;
-	set_forwarding4((int)v);
-	return (ssize64_t)n;
+	err = inet_conf_set(INET_CONF_ALL, INET_CONF_WORD(forwarding4), (int)v);
+	return err ? err : (ssize64_t)n;
 }
-
-static ssize64_t forwarding4_store(struct pinode *i, char *text, size_t n)
-{
-	return i->subject.number == CONF_ALL ? ip_forward_store(i, text, n)
-					     : conf_store(i, text, n);
-}
-
-static const struct pnode conf4_nodes[] = {
-	{ .name = "forwarding",
-	  .mode = S_IFREG | 0644,
-	  .show = conf_show,
-	  .store = forwarding4_store,
-	  .arg = __builtin_offsetof(struct inet_conf, forwarding4) },
-	{ 0 },
-};
-static const struct pnode conf4_dir = {
-	.name = "", .mode = S_IFDIR | 0555, .children = conf4_nodes, .volatile_links = true
-};
-
-static const struct pnode conf6_nodes[] = {
-	CONF("accept_dad", accept_dad),       CONF("accept_ra", accept_ra),
-	CONF("dad_transmits", dad_transmits), CONF("disable_ipv6", disable6),
-	CONF("forwarding", forwarding6),      { 0 },
-};
-static const struct pnode conf6_dir = {
-	.name = "", .mode = S_IFDIR | 0555, .children = conf6_nodes, .volatile_links = true
-};
-
-static int conf_find(struct pinode *dir, const char *name, size_t len, const struct pnode **node,
-		     struct psubject *s)
-{
-	char buf[NETDEV_NAME] = "";
-	struct netdev *d;
-
-	if (len >= sizeof(buf))
-		return -ENOENT;
-	memcpy(buf, name, len);
-	*node = dir->node->ptr;
-	*s = (struct psubject){ .number = strcmp(buf, "all") == 0 ? CONF_ALL : CONF_DEFAULT };
-	if (strcmp(buf, "all") == 0 || strcmp(buf, "default") == 0)
-		return 0;
-	if ((d = netdev_lookup_name(buf)) == NULL)
-		return -ENOENT;
-	s->number = (uint64_t)d->index;
-	netdev_put(d);
-	return 0;
-}
-
-/* Keys: 0 and 1 are not devices'. */
-static bool conf_list(struct pinode *dir, uint64_t *key, char *name, size_t size,
-		      const struct pnode **node)
-{
-	struct netdev *d;
-	int index;
-
-	*node = dir->node->ptr;
-	if (*key < 2) {
-		strscpy(name, *key == 0 ? "all" : "default", size);
-		return true;
-	}
-	index = (int)*key - 1;
-	if ((d = netdev_next(&index)) == NULL)
-		return false;
-	strscpy(name, d->name, size);
-	netdev_put(d);
-	*key = (uint64_t)index + 1;
-	return true;
-}
-
-#define CONF_DIR(of)                                                                          \
-	{                                                                                     \
-		.name = "conf", .mode = S_IFDIR | 0555, .find = conf_find, .list = conf_list, \
-		.ptr = &(of)                                                                  \
-	}
 
 static const struct pnode ipv4_nodes[] = {
-	CONF_DIR(conf4_dir),
+	PROC_NET_CONF_DIR("conf", proc_net_conf4),
+	PROC_NET_CONF_DIR("neigh", proc_net_neigh4),
 	PROC_INT("icmp_echo_ignore_all", icmp_echo_ignore_all, 0, 1),
 	PROC_INT("icmp_echo_ignore_broadcasts", icmp_echo_ignore_broadcasts, 0, 1),
 	PROC_INT("icmp_msgs_burst", icmp_msgs_burst, 0, MOST),
 	PROC_INT("icmp_msgs_per_sec", icmp_msgs_per_sec, 0, MOST),
+	PROC_INT("ip_default_ttl", inet_default_ttl, 1, BYTE),
 	PROC_SET("ip_local_port_range", port_range_show, port_range_store),
 	PROC_SET("ip_unprivileged_port_start", unprivileged_show, unprivileged_store),
 	PROC_SET("ping_group_range", ping_group_show, ping_group_store),
@@ -335,7 +200,8 @@ static const struct pnode ipv4_nodes[] = {
 };
 
 static const struct pnode ipv6_nodes[] = {
-	CONF_DIR(conf6_dir),
+	PROC_NET_CONF_DIR("conf", proc_net_conf6),
+	PROC_NET_CONF_DIR("neigh", proc_net_neigh6),
 	PROC_DIR("icmp", icmp6_nodes),
 	{ 0 },
 };

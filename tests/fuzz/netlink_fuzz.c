@@ -1,4 +1,4 @@
-// sources: kernel/net/netlink/message.c kernel/net/netlink/sock.c kernel/net/netlink/names.c kernel/net/netlink/rtnetlink.c kernel/net/netlink/rtnl_link.c kernel/net/netlink/rtnl_qdisc.c kernel/net/netlink/diag.c kernel/net/netlink/diag_filter.c kernel/net/netlink/diag_inet.c kernel/net/netlink/diag_netlink.c kernel/net/netlink/diag_packet.c kernel/net/netlink/diag_unix.c kernel/net/netlink/genl.c kernel/net/netlink/uevent.c kernel/net/inet/rtnl_addr.c kernel/net/inet/rtnl_route.c kernel/net/inet/rtnl_rule.c kernel/net/inet/rtnl_neigh.c kernel/net/inet/rtnl_conf.c kernel/net/inet/fib.c kernel/net/inet/fib_lookup.c kernel/net/inet/rule.c kernel/net/inet/ifaddr.c kernel/net/inet/neighbour.c kernel/net/inet/autoconf.c kernel/net/ip/neigh.c kernel/net/ip/route.c kernel/net/ip/slaac.c kernel/net/ip/addrsel.c kernel/net/netif.c kernel/net/dummy.c kernel/dev/net/netdev.c kernel/net/parse.c kernel/net/parse6.c kernel/net/checksum.c kernel/lib/siphash.c kernel/lib/fmt.c kernel/lib/strutil.c
+// sources: kernel/net/netlink/message.c kernel/net/netlink/sock.c kernel/net/netlink/names.c kernel/net/netlink/rtnetlink.c kernel/net/netlink/rtnl_link.c kernel/net/netlink/rtnl_qdisc.c kernel/net/netlink/diag.c kernel/net/netlink/diag_filter.c kernel/net/netlink/diag_inet.c kernel/net/netlink/diag_netlink.c kernel/net/netlink/diag_packet.c kernel/net/netlink/diag_unix.c kernel/net/netlink/genl.c kernel/net/netlink/uevent.c kernel/net/inet/rtnl_addr.c kernel/net/inet/rtnl_route.c kernel/net/inet/rtnl_rule.c kernel/net/inet/rtnl_neigh.c kernel/net/inet/rtnl_conf.c kernel/net/inet/fib.c kernel/net/inet/fib_lookup.c kernel/net/inet/rule.c kernel/net/inet/ifaddr.c kernel/net/inet/neighbour.c kernel/net/inet/autoconf.c kernel/net/inet/conf.c kernel/net/inet/arp.c kernel/net/inet/proxy.c kernel/net/ip/neigh.c kernel/net/ip/route.c kernel/net/ip/slaac.c kernel/net/ip/addrsel.c kernel/net/netif.c kernel/net/dummy.c kernel/dev/net/netdev.c kernel/net/parse.c kernel/net/parse6.c kernel/net/checksum.c kernel/lib/siphash.c kernel/lib/fmt.c kernel/lib/strutil.c
 // runs: 4000
 /*
  * Netlink's messages to the code that answers them, with the tables behind it: links, addresses, routes, rules,
@@ -16,6 +16,7 @@
 #include "abi/tcp.h"
 #include "net/inet/fib.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/mcast.h"
 #include "net/inet/neighbour.h"
 #include "net/inet/rtnl.h"
 #include "net/inet/show.h"
@@ -84,6 +85,15 @@ int ether_send(struct pkt *p, struct netdev *d, const uint8_t *to, uint16_t type
 {
 	(void)p, (void)d, (void)to, (void)type;
 	return 0;
+}
+int mcast_dev_join(struct netdev *d, const struct ipv6_addr *group)
+{
+	(void)d, (void)group;
+	return 0;
+}
+void mcast_dev_leave(int ifindex, const struct ipv6_addr *group)
+{
+	(void)ifindex, (void)group;
 }
 void ndp_solicit(struct netdev *d, const struct ipv6_addr *target, const uint8_t *mac)
 {

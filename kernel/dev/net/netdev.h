@@ -60,6 +60,7 @@ struct netdev {
 	const char *driver, *bus;   /* for ethtool -i and /sys */
 	void *priv;                 /* the driver's */
 	void *net;                  /* the network layer's */
+	void *inet;                 /* the Internet protocols', for ever once it is set */
 	struct netdev_stats *stats; /* [ncpus] */
 	struct list node;           /* the network layer's */
 	struct ref ref;

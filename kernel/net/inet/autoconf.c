@@ -20,6 +20,7 @@
 #include "lib/string.h"
 #include "net/inet/fib.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/mcast.h"
 #include "net/inet/rtnl.h"
 #include "net/ip/slaac.h"
 #include "net/netif.h"
@@ -28,7 +29,13 @@
 #include "sched/timer.h"
 #include "sched/work.h"
 
-enum { NOTES_MAX = 16, IPV6_METRIC = 1024, PREFIX_METRIC = 256, NDP_HOPS = 255 };
+enum {
+	NOTES_MAX = 16,
+	IPV6_METRIC = 1024,
+	PREFIX_METRIC = 256,
+	NDP_HOPS = 255,
+	ROUTERS_GROUPS = 3
+};
 
 /* A device that has IPv6. Never freed, as devices are not. */
 struct auto_dev {
@@ -36,6 +43,7 @@ struct auto_dev {
 	struct netdev *dev;
 	struct inet_conf conf;
 	struct slaac slaac;
+	bool is_in[ROUTERS_GROUPS];
 };
 
 struct conflict {
@@ -51,22 +59,12 @@ static unsigned nconflicts, nadverts;
 static struct timer timer;
 static struct work work;
 
-struct inet_conf inet_conf_all = INET_CONF_INIT, inet_conf_default = INET_CONF_INIT;
-
 static struct auto_dev *find(const struct netdev *d)
 {
-	struct auto_dev *a = __atomic_load_n(&devices, __ATOMIC_ACQUIRE);
+	struct inet_conf *c =
+		__atomic_load_n((struct inet_conf *const *)&d->inet, __ATOMIC_ACQUIRE);
 
-	while (a && a->dev != d)
-		a = a->next;
-	return a;
-}
-
-struct inet_conf *inet_conf_of(const struct netdev *d)
-{
-	struct auto_dev *a = find(d);
-
-	return a ? &a->conf : &inet_conf_default;
+	return c ? container_of(c, struct auto_dev, conf) : NULL;
 }
 
 /* --- applying what the machine says --- */
@@ -237,13 +235,18 @@ static void send_probe(struct netdev *d, const struct ipv6_addr *addr)
 			&to);
 }
 
+static bool accepts(const struct auto_dev *d)
+{
+	return d->conf.accept_ra == 2 || (d->conf.accept_ra == 1 && !d->conf.forwarding6);
+}
+
 static void apply(struct auto_dev *d, const struct slaac_step *s, nsec_t now)
 {
 	const struct slaac_addr *m = machine_addr(&d->slaac, &s->addr);
 
 	switch (s->action) {
 	case SLAAC_SEND_RS:
-		if (!inet_conf_all.forwarding6 && d->conf.accept_ra)
+		if (accepts(d))
 			send_solicitation(d, &s->addr);
 		break;
 	case SLAAC_SEND_DAD:
@@ -304,24 +307,29 @@ bool autoconf_heard(struct netdev *d, const struct ipv6_addr *addr)
 	return true;
 }
 
-static bool accepts(const struct auto_dev *d)
-{
-	return d->conf.accept_ra == 2 || (d->conf.accept_ra == 1 && !d->conf.forwarding6);
-}
-
 /* What the router said of the link itself: paths follow. */
 static void note_link(struct auto_dev *d)
 {
 	struct inet_conf *c = &d->conf;
-	uint32_t mtu = d->slaac.mtu <= d->dev->mtu ? d->slaac.mtu : 0;
+	int mtu = d->slaac.mtu <= d->dev->mtu ? (int)d->slaac.mtu : 0, hops = d->slaac.hop_limit;
 
-	if ((!d->slaac.hop_limit || c->hop_limit == d->slaac.hop_limit) && (!mtu || c->mtu6 == mtu))
+	if (hops < c->accept_ra_min_hop_limit)
+		hops = 0;
+	if ((!hops || c->hop_limit == hops) && (!mtu || c->mtu6 == mtu))
 		return;
-	if (d->slaac.hop_limit)
-		c->hop_limit = d->slaac.hop_limit;
+	if (hops)
+		c->hop_limit = hops;
 	if (mtu)
 		c->mtu6 = mtu;
 	fib_changed();
+}
+
+static uint8_t not_heeded(const struct inet_conf *c)
+{
+	return (uint8_t)((c->accept_ra_defrtr ? 0 : SLAAC_NO_ROUTERS) |
+			 (c->accept_ra_pinfo ? 0 : SLAAC_NO_PREFIXES) |
+			 (c->autoconf ? 0 : SLAAC_NO_ADDRS) |
+			 (c->accept_ra_mtu ? 0 : SLAAC_NO_MTU));
 }
 
 static void take_advert(struct pkt *p, nsec_t now)
@@ -329,8 +337,12 @@ static void take_advert(struct pkt *p, nsec_t now)
 	struct auto_dev *d = find(p->dev);
 	const struct ip_info *i = ip_info(p);
 
-	if (!d || !d->slaac.up || !accepts(d) || !pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM)) ||
-	    slaac_advert(&d->slaac, p->data, p->linear, &i->src, i->ttl, now))
+	if (!d || !d->slaac.up || !accepts(d) || !pkt_need(p, MIN(p->len, (uint32_t)PKT_ROOM)))
+		return;
+	if (!d->conf.accept_ra_from_local && ip_address_type(&i->src, p->dev) == ROUTE_LOCAL)
+		return;
+	d->slaac.ignore = not_heeded(&d->conf);
+	if (slaac_advert(&d->slaac, p->data, p->linear, &i->src, i->ttl, now))
 		return;
 	note_link(d);
 	refresh_addrs(d, now);
@@ -381,8 +393,8 @@ void autoconf_prepare(struct ifaddr *a)
 {
 	const struct inet_conf *c = inet_conf_of(a->dev);
 
-	if (addr_is4(&a->addr) || a->flags & IFA_F_NODAD || !c->dad_transmits || !c->accept_dad ||
-	    !netdev_has_arp(a->dev))
+	if (addr_is4(&a->addr) || a->flags & IFA_F_NODAD || c->dad_transmits < 1 ||
+	    (c->accept_dad < 1 && inet_conf_all.accept_dad < 1) || !netdev_has_arp(a->dev))
 		return;
 	a->flags |= IFA_F_TENTATIVE;
 	a->dad_probes = (uint8_t)MIN(c->dad_transmits, 255);
@@ -481,7 +493,7 @@ static void add_multicast_route(struct netdev *d, bool on)
 
 static void start(struct auto_dev *d)
 {
-	if (d->slaac.up || d->conf.disable6 || inet_conf_all.disable6 || !netdev_is_up(d->dev) ||
+	if (d->slaac.up || d->conf.disable6 || !netdev_is_up(d->dev) ||
 	    !atomic_load(&d->dev->carrier) || d->dev->features & NETDEV_LOOPBACK)
 		return;
 	add_multicast_route(d->dev, true);
@@ -494,6 +506,54 @@ static void stop(struct auto_dev *d)
 	d->slaac.up = false; /* its addresses and routes go with the device */
 }
 
+/* RFC 4291 2.8: a router is in these groups. */
+static void follow_routers_groups(struct auto_dev *a)
+{
+	static const struct ipv6_addr groups[ROUTERS_GROUPS] = { { { 0xff, 1, [15] = 2 } },
+								 { { 0xff, 2, [15] = 2 } },
+								 { { 0xff, 5, [15] = 2 } } };
+	bool on = a->conf.forwarding6 > 0 && !a->conf.disable6;
+
+	for (unsigned i = 0; i < ROUTERS_GROUPS; i++) {
+		if (on && !a->is_in[i])
+			a->is_in[i] = !mcast_dev_join(a->dev, &groups[i]);
+		if (!on && a->is_in[i])
+			mcast_dev_leave(a->dev->index, &groups[i]);
+		a->is_in[i] &= on;
+	}
+}
+
+void autoconf_disable(struct netdev *d, bool off)
+{
+	struct auto_dev *a = find(d);
+
+	if (!a)
+		return;
+	follow_routers_groups(a);
+	if (off) {
+		stop(a);
+		ifaddr_drop6(d);
+		return;
+	}
+	ifaddr_loopback6(d);
+	start(a);
+}
+
+/* A router asks no other where to send to: RFC 4861 6.2.7. */
+void autoconf_forwards(struct netdev *d)
+{
+	struct auto_dev *a = find(d);
+
+	if (!a)
+		return;
+	follow_routers_groups(a);
+	if (accepts(a))
+		return;
+	for (unsigned i = 0; i < SLAAC_ROUTERS; i++)
+		a->slaac.router[i].used = false;
+	work_queue(&work);
+}
+
 static void on_event(struct netdev *d, enum netdev_event e)
 {
 	struct auto_dev *a = find(d);
@@ -502,12 +562,16 @@ static void on_event(struct netdev *d, enum netdev_event e)
 		if (!(a = kzalloc(sizeof(*a))))
 			return;
 		a->dev = d;
-		a->conf = inet_conf_default;
+		inet_conf_begin(&a->conf, d);
 		a->next = devices;
-		__atomic_store_n(&devices, a, __ATOMIC_RELEASE);
+		devices = a;
+		__atomic_store_n(&d->inet, (void *)&a->conf, __ATOMIC_RELEASE);
 	}
-	if (e == NETDEV_REGISTERED) /* perhaps again */
-		a->conf = inet_conf_default;
+	if (e == NETDEV_REGISTERED) { /* perhaps again */
+		inet_conf_begin(&a->conf, d);
+		memset(a->is_in, 0, sizeof(a->is_in));
+		follow_routers_groups(a);
+	}
 	if (e == NETDEV_DOWN || e == NETDEV_GOING_DOWN)
 		stop(a);
 	else if (e == NETDEV_UP || e == NETDEV_CARRIER)

@@ -15,7 +15,6 @@
 #include "net/inet/pmtu.h"
 #include "net/netif.h"
 
-enum { HOPS = 64 }; /* RFC 1700: the default TTL */
 
 /* --- lookups --- */
 
@@ -242,7 +241,7 @@ static NOINLINE void heed_router(struct ip_path *out)
 	const struct inet_conf *conf = inet_conf_of(out->dev);
 
 	if (conf->mtu6)
-		out->mtu = MIN(out->mtu, conf->mtu6);
+		out->mtu = MIN(out->mtu, (uint32_t)conf->mtu6);
 	if (!out->hops)
 		out->hops = (uint8_t)conf->hop_limit;
 }
@@ -272,7 +271,7 @@ static int route_flow(const struct ip_flow *flow, struct ip_path *out,
 	if (!addr_is4(&to.dst))
 		heed_router(out);
 	else if (!out->hops)
-		out->hops = HOPS;
+		out->hops = (uint8_t)inet_default_ttl;
 	out->generation = generation;
 	out->confirmed = 0;
 	if (!addr_is_any(&to.source))

@@ -19,25 +19,12 @@ static bool may_forward(const struct pkt *p, const struct ip_info *i)
 	const struct inet_conf *c = inet_conf_of(p->dev);
 	bool v4 = addr_is4(&i->dst);
 
-	if (v4 ? !c->forwarding4 : !inet_conf_all.forwarding6 && !c->forwarding6)
+	if (v4 ? !c->forwarding4 : !c->forwarding6)
 		return false;
 	if (p->type != PACKET_HOST || addr_is_any(&i->src) || addr_is_multicast(&i->src) ||
 	    addr_is_loopback(&i->src) || addr_is_loopback(&i->dst) || addr_is_any(&i->dst))
 		return false;
 	return v4 || (!ipv6_is_link_local(&i->src) && !ipv6_is_link_local(&i->dst));
-}
-
-/* RFC 3704: would an answer leave where this came from? 1: through the same device; 2: at all. */
-static bool comes_from_there(const struct pkt *p, const struct ip_info *i)
-{
-	int how = MAX(inet_conf_all.rp_filter, inet_conf_of(p->dev)->rp_filter);
-	struct ip_path path;
-
-	if (!how || !addr_is4(&i->src))
-		return true;
-	if (ip_route(&i->src, NULL, 0, &path) || path.type != ROUTE_UNICAST)
-		return false;
-	return how == 2 || path.dev == p->dev;
 }
 
 static void tell_unreachable(const struct pkt *p, bool v4, int err)
@@ -97,7 +84,7 @@ bool ip_forward(struct pkt *p, uint32_t header)
 	struct ip_path path;
 	int err;
 
-	if (!may_forward(p, i) || !comes_from_there(p, i))
+	if (!may_forward(p, i) || (v4 && p->dev != loopback_device && !source_is_valid(p)))
 		return false;
 	if (i->ttl <= 1) {
 		icmp_send_error(p, v4 ? ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEEDED,

@@ -9,6 +9,7 @@
 #include "core/spinlock.h"
 #include "lib/string.h"
 #include "net/checksum.h"
+#include "net/inet/conf.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/neighbour.h"
 #include "net/inet/mcast.h"
@@ -210,21 +211,26 @@ static void solicited(struct pkt *p, const struct ndp_neighbour *m)
 {
 	struct ip_info *i = ip_info(p);
 	bool probe = ipv6_is_unspecified(&i->src); /* duplicate address detection */
-	struct ipv6_addr all = { { 0xff, 2, [15] = 1 } };
+	struct ipv6_addr all = { { 0xff, 2, [15] = 1 } }, none = { { 0 } };
+	const struct ipv6_addr *from = &m->target;
 	struct ndp_neighbour answer = { .target = m->target,
+					.router = inet_conf_of(p->dev)->forwarding6 > 0,
 					.solicited = !probe,
 					.override = true };
 
 	if (ip_address_type(&m->target, p->dev) != ROUTE_LOCAL) {
 		if (probe) /* both of us are checking it */
 			(void)autoconf_heard(p->dev, &m->target);
-		return;
+		if (probe || !proxy_answers(p->dev, &m->target, &answer.router))
+			return;
+		answer.override = false; /* RFC 4861 7.2.8: its owner's word counts more */
+		from = &none;
 	}
 	neighbour_count_solicit(addr_is_multicast(&i->dst));
 	if (!probe && m->mac)
 		neighbour_heard(p->dev, &i->src, m->mac, NULL, true);
 	answer.mac = p->dev->addr;
-	send_ndp(p->dev, NDP_NEIGHBOUR_ADVERT, &answer, &m->target, probe ? &all : &i->src);
+	send_ndp(p->dev, NDP_NEIGHBOUR_ADVERT, &answer, from, probe ? &all : &i->src);
 }
 
 static void ndp_input(struct pkt *p, uint8_t type)
@@ -236,7 +242,8 @@ static void ndp_input(struct pkt *p, uint8_t type)
 		return;
 	if (type == NDP_NEIGHBOUR_SOLICIT) {
 		solicited(p, &m);
-	} else if (!autoconf_heard(p->dev, &m.target)) {
+	} else if (!autoconf_heard(p->dev, &m.target) &&
+		   (m.solicited || !INET_CONF_MAX(p->dev, drop_unsolicited_na))) {
 		struct neigh_answer a = { .mac = m.mac,
 					  .solicited = m.solicited,
 					  .override = m.override,

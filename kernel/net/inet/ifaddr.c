@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/epoch.h"
 #include "lib/string.h"
+#include "net/inet/conf.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/rtnl.h"
 #include "net/ip/addrsel.h"
@@ -281,6 +282,8 @@ int ifaddr_add(const struct ifaddr *like)
 
 	if (err)
 		return err;
+	if (!addr_is4(&like->addr) && inet_conf_of(like->dev)->disable6)
+		return -EACCES;
 	if (!(c = kzalloc(sizeof(*c))))
 		return -ENOBUFS;
 	a = &c->a;
@@ -299,6 +302,8 @@ int ifaddr_add(const struct ifaddr *like)
 		return err;
 	}
 	insert(a);
+	if (addr_is4(&a->addr))
+		inet_conf_settle(a->dev);
 	fib_changed();
 	rtnl_report_addr(a, RTM_NEWADDR);
 	autoconf_changed(a->dev);
@@ -321,6 +326,38 @@ static void take_away(struct ifaddr *a)
 	fib_changed();
 }
 
+/* The first secondary address of p behind `at`; NULL: there are no more. */
+static struct ifaddr *next_secondary(const struct ifaddr *p, const struct list *at)
+{
+	for (struct list *n = at->next; n != &ifaddrs; n = n->next) {
+		struct ifaddr *a = addr_at(n);
+
+		if (a->dev == p->dev && addr_is4(&a->addr) && a->flags & IFA_F_SECONDARY &&
+		    a->plen == p->plen && has_subnet(a, p))
+			return a;
+	}
+	return NULL;
+}
+
+/*
+ * net.ipv4.conf.*.promote_secondaries: p, which is gone, leaves its place to the first of its
+ * secondary addresses, and the others' routes have that as their source. It is made anew, for it
+ * stands elsewhere in the list, and readers may be on the old one. Their routes are gone with p.
+ */
+static void promote(const struct ifaddr *p)
+{
+	struct ifaddr *s = next_secondary(p, &ifaddrs), again;
+
+	if (!s)
+		return;
+	again = *s;
+	discard(s);
+	if (ifaddr_add(&again))
+		return;
+	for (s = next_secondary(p, &ifaddrs); s; s = next_secondary(p, &s->node))
+		(void)!add_routes(s);
+}
+
 /* The secondary addresses of a primary one go with it. */
 static void remove_secondaries(const struct ifaddr *p)
 {
@@ -337,16 +374,24 @@ static void remove_secondaries(const struct ifaddr *p)
 int ifaddr_remove(const struct ifaddr *like)
 {
 	struct ifaddr *a = ifaddr_find(like->dev, &like->addr, like->plen);
-	bool v4 = addr_is4(&like->addr);
+	bool v4 = addr_is4(&like->addr), promotes;
 	struct ipv6_addr gone;
+	struct ifaddr was, *s;
 
 	if (!a)
 		return -EADDRNOTAVAIL;
 	gone = fib_key(&a->addr);
-	if (v4 && !(a->flags & IFA_F_SECONDARY))
+	was = *a;
+	promotes = v4 && INET_CONF_MAX(like->dev, promote_secondaries) > 0;
+	if (v4 && !(a->flags & IFA_F_SECONDARY) && !promotes)
 		remove_secondaries(a);
+	promotes = promotes && !(a->flags & IFA_F_SECONDARY);
+	for (s = promotes ? next_secondary(a, &ifaddrs) : NULL; s; s = next_secondary(a, &s->node))
+		remove_routes(s);
 	take_away(a);
 	fib_remove_source(v4, &gone);
+	if (promotes)
+		promote(&was);
 	if (v4 && !has_address4(like->dev))
 		fib_remove_device(true, like->dev->index, true);
 	autoconf_changed(like->dev);
@@ -486,36 +531,75 @@ static void add_loopback(struct netdev *d)
 	a.addr = addr_from4(0x7f000001);
 	a.peer = a.broadcast = addr_from4(0);
 	(void)!ifaddr_add(&a);
-	a.addr = (struct ipv6_addr){ { [15] = 1 } };
-	a.peer = a.broadcast = (struct ipv6_addr){ { 0 } };
-	a.plen = 128;
+	ifaddr_loopback6(d);
+}
+
+void ifaddr_loopback6(struct netdev *d)
+{
+	struct ifaddr a = { .dev = d,
+			    .addr = { { [15] = 1 } },
+			    .plen = 128,
+			    .scope = RT_SCOPE_HOST,
+			    .flags = IFA_F_PERMANENT,
+			    .valid = UINT32_MAX,
+			    .preferred = UINT32_MAX };
+
+	if (!(d->features & NETDEV_LOOPBACK) || !netdev_is_up(d) || inet_conf_of(d)->disable6)
+		return;
+	strscpy(a.label, d->name, sizeof(a.label));
 	(void)!ifaddr_add(&a);
 }
 
 static void device_up(struct netdev *d)
 {
-	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next)
-		if (addr_at(n)->dev == d)
-			(void)!add_routes(addr_at(n));
+	for (struct list *n = ifaddrs.next; n != &ifaddrs; n = n->next) {
+		if (addr_at(n)->dev != d)
+			continue;
+		autoconf_prepare(addr_at(n)); /* IPv6's that stayed are checked again */
+		(void)!add_routes(addr_at(n));
+	}
 	if (d->features & NETDEV_LOOPBACK)
 		add_loopback(d);
 }
 
-/* IPv4 addresses stay, and stay ours. */
-static void device_down(struct netdev *d)
+/* net.ipv6.conf.*.keep_addr_on_down */
+static bool stays_when_down(const struct ifaddr *a)
+{
+	return INET_CONF_MAX(a->dev, keep_addr_on_down) > 0 && a->flags & IFA_F_PERMANENT &&
+	       !ipv6_is_link_local(&a->addr) && !(a->dev->features & NETDEV_LOOPBACK);
+}
+
+static void drop6(struct netdev *d, bool keep_some)
 {
 	for (struct list *n = ifaddrs.next, *next; n != &ifaddrs; n = next) {
 		struct ifaddr *a = addr_at(n);
 
 		next = n->next;
-		if (a->dev == d && !addr_is4(&a->addr)) {
-			rtnl_report_addr(a, RTM_DELADDR);
-			discard(a);
+		if (a->dev != d || addr_is4(&a->addr))
+			continue;
+		if (keep_some && stays_when_down(a)) {
+			a->routed = false;
+			continue;
 		}
+		rtnl_report_addr(a, RTM_DELADDR);
+		discard(a);
 	}
-	fib_remove_device(true, d->index, false);
 	fib_remove_device(false, d->index, true);
-	neighbour_forget(d);
+}
+
+void ifaddr_drop6(struct netdev *d)
+{
+	drop6(d, false);
+	neighbour_forget(d, 2);
+	fib_changed();
+}
+
+/* IPv4 addresses stay, and stay ours. */
+static void device_down(struct netdev *d)
+{
+	drop6(d, true);
+	fib_remove_device(true, d->index, false);
+	neighbour_forget(d, 3);
 }
 
 static void device_gone(struct netdev *d)
@@ -528,7 +612,7 @@ static void device_gone(struct netdev *d)
 		(void)!ifaddr_remove(&a);
 		n = &ifaddrs; /* others may have gone with it */
 	}
-	neighbour_forget(d);
+	neighbour_forget(d, 3);
 }
 
 static void on_event(struct netdev *d, enum netdev_event e)

@@ -18,6 +18,8 @@ struct ipv6_addr fib_key(const struct ipv6_addr *a); /* as the tables have it */
 
 /* ifaddr.c */
 void ifaddr_init(void);
+void ifaddr_drop6(struct netdev *d);     /* all of IPv6 goes. net_config_lock */
+void ifaddr_loopback6(struct netdev *d); /* ::1 comes, if d is lo and up. net_config_lock */
 /* Fills path->source for dst from the addresses of the path's device. */
 void ifaddr_choose(struct ip_path *path, const struct ipv6_addr *dst);
 
@@ -30,6 +32,10 @@ void autoconf_advert(const struct pkt *p);    /* a router advertisement; not con
 bool autoconf_heard(struct netdev *d, const struct ipv6_addr *addr);
 uint8_t ifaddr_scope6(const struct ipv6_addr *a);                               /* RT_SCOPE_* */
 bool ifaddr_is_tentative(const struct netdev *d, const struct ipv6_addr *addr); /* any thread */
+/* net.ipv6.conf: d's IPv6 goes off or on again; whether it forwards has changed. net_config_lock.
+ */
+void autoconf_disable(struct netdev *d, bool off);
+void autoconf_forwards(struct netdev *d);
 void autoconf_prepare(struct ifaddr *a); /* before ifaddr_add(): is it to be checked (DAD)? */
 
 void inet_ioctl_init(void);
@@ -44,12 +50,22 @@ void neighbour_init(void);
 /* Sends p, at its network header, to the path's next hop, or keeps it until that is known. Consumes
  * p. */
 int neighbour_output(struct pkt *p, const struct ip_path *path, uint16_t type);
-void neighbour_forget(const struct netdev *d);
+/* which: 1: IPv4's; 2: IPv6's; 3: all */
+void neighbour_forget(const struct netdev *d, unsigned which);
 /* A message told that `from` is at `mac`: an answer, or (answer NULL) in passing. make: also when
  * nobody asked before. */
 struct neigh_answer;
 void neighbour_heard(struct netdev *d, const struct ipv6_addr *from, const uint8_t *mac,
 		     const struct neigh_answer *answer, bool make);
+
+/* arp.c: who has target? mac: whom to ask; NULL: all. sender: an address that could be asked for,
+ * as net.ipv4.conf.*.arp_announce has it; 0: none */
+void arp_init(void);
+void arp_ask(struct netdev *d, const struct ipv6_addr *target, const uint8_t *mac, uint32_t sender);
+/* proxy.c: whether we answer on d for target, which is another's; as a router, if it is IPv6's. */
+bool proxy_answers(const struct netdev *d, const struct ipv6_addr *target, bool *router);
+/* martian.c: whether p, of IPv4 and from a wire, may come from where it says: RFC 1812 5.3.8 */
+bool source_is_valid(const struct pkt *p);
 
 /* icmp.c: the ICMPv6 message m, its checksum still to be made, from exactly this address */
 void icmp6_send_from(struct netdev *d, const void *m, uint32_t n, const struct ipv6_addr *src,

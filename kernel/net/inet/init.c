@@ -8,6 +8,7 @@
 #include "abi/in.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/mcast.h"
+#include "net/inet/neighbour.h"
 #include "net/inet/rtnl.h"
 #include "net/inet/sock.h"
 
@@ -54,6 +55,7 @@ void inet_init(void)
 	inet_rtnl_init();
 	inet_ioctl_init();
 	neighbour_init();
+	proxy_init();
 	ip_input_init();
 	icmp_init();
 	mcast_init();

@@ -7,11 +7,13 @@
  */
 
 #include "abi/errno.h"
+#include "abi/if_packet.h"
 #include "core/clock.h"
 #include "core/random.h"
 #include "core/spinlock.h"
 #include "lib/string.h"
 #include "net/checksum.h"
+#include "net/inet/conf.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/stats.h"
 #include "net/ip/frag.h"
@@ -272,6 +274,22 @@ static void count_group(const struct pkt *p, const struct ip_info *i)
 	}
 }
 
+static bool may_come_in4(const struct pkt *p, const struct ip_info *i)
+{
+	/* One address in a frame to many, RFC 1122 3.3.6. */
+	if (UNLIKELY(p->type != PACKET_HOST) && i->to == ROUTE_LOCAL &&
+	    INET_CONF_MAX(p->dev, drop_l2_multicast4) > 0)
+		return false;
+	return source_is_valid(p);
+}
+
+static bool may_come_in6(const struct pkt *p, const struct ip_info *i)
+{
+	return !inet_conf_of(p->dev)->disable6 &&
+	       (LIKELY(p->type == PACKET_HOST) || i->to != ROUTE_LOCAL ||
+		INET_CONF_MAX(p->dev, drop_l2_multicast6) <= 0);
+}
+
 static void ipv4_input(struct pkt *p)
 {
 	struct ip_info *i = ip_info(p);
@@ -299,6 +317,11 @@ static void ipv4_input(struct pkt *p)
 			return;
 		net_count(STAT_Ip_InAddrErrors);
 		pkt_drop(p, NET_DROP_ip_not_ours);
+		return;
+	}
+	if (p->dev != loopback_device && !may_come_in4(p, i)) {
+		net_count(STAT_Ip_InAddrErrors);
+		pkt_drop(p, NET_DROP_ip_source);
 		return;
 	}
 	if (UNLIKELY(i->to != ROUTE_LOCAL))
@@ -352,6 +375,11 @@ static void ipv6_input(struct pkt *p)
 	*i = (struct ip_info){
 		.src = h.src, .dst = h.dst, .proto = h.proto, .ttl = h.hops, .tos = h.tclass
 	};
+	if (p->dev != loopback_device && !may_come_in6(p, i)) {
+		net_count(STAT_Ip6_InDiscards);
+		pkt_drop(p, NET_DROP_ip_source);
+		return;
+	}
 	if (!is_for_us(i, p->dev) || addr_is4(&h.src) || addr_is4(&h.dst) || h.len > p->linear) {
 		pkt_trim(p, h.total);
 		pkt_set_network(p);

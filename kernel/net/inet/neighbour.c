@@ -1,7 +1,7 @@
 /*
  * Neighbours: who has which link-layer address. A hash table of entries, each with its machine
- * (net/ip/neigh.h) and the packets that wait for it, found under an epoch. ARP is spoken here; IPv6
- * solicitations are ICMPv6's.
+ * (net/ip/neigh.h) and the packets that wait for it, found under an epoch. ARP is spoken in arp.c;
+ * IPv6 solicitations are ICMPv6's.
  *
  * Timers: one for the whole table, armed for the earliest deadline; its work looks at all entries.
  */
@@ -14,6 +14,7 @@
 #include "core/spinlock.h"
 #include "lib/hash.h"
 #include "lib/string.h"
+#include "net/inet/conf.h"
 #include "net/inet/inet_priv.h"
 #include "net/inet/neighbour.h"
 #include "net/inet/rtnl.h"
@@ -24,9 +25,9 @@
 #include "sched/timer.h"
 #include "sched/work.h"
 
-/* arp(7) gc_thresh3, for each family; how many entries are looked at to make room for one; and how
+/* How many entries are looked at to make room for one; and how
  * late a timer may be, so that as many deadlines do not cost as many walks. */
-enum { BUCKETS = 256, ENTRIES_MAX = 1024, VICTIMS = 16 };
+enum { BUCKETS = 256, VICTIMS = 16 };
 #define TIMER_SLACK (10 * NSEC_PER_MSEC)
 
 struct neighbour {
@@ -51,6 +52,7 @@ static struct family {
 	_Atomic unsigned n; /* table_lock to change */
 } families[2] = { { .ring = LIST_INIT(families[0].ring) },
 		  { .ring = LIST_INIT(families[1].ring) } };
+int neighbour_thresholds[2][3] = { { 128, 512, 1024 }, { 128, 512, 1024 } };
 static struct spinlock table_lock = SPINLOCK(NEIGHS);
 static PERCPU(struct neighbour_counts, counts[2]); /* by family */
 static struct timer table_timer;
@@ -149,11 +151,13 @@ static bool insert_locked(struct neighbour *n)
 {
 	struct family *f = family_of(&n->addr);
 
-	if (f->n >= ENTRIES_MAX) {
+	unsigned most = (unsigned)neighbour_thresholds[!addr_is4(&n->addr)][2];
+
+	if (f->n >= most) {
 		COUNT(&n->addr, forced_runs);
 		make_room_locked(f);
 	}
-	if (f->n >= ENTRIES_MAX) {
+	if (f->n >= most) {
 		COUNT(&n->addr, fulls);
 		return false;
 	}
@@ -190,34 +194,18 @@ static struct neighbour *find_or_make(struct netdev *d, const struct ipv6_addr *
 
 /* --- asking --- */
 
-static void send_arp(struct netdev *d, uint16_t op, uint32_t sender, uint32_t target,
-		     const uint8_t *target_mac)
+static const struct neigh_config *config_of(const struct neighbour *n)
 {
-	struct arp_packet a = { .op = op, .sender = sender, .target = target };
-	struct pkt *p = pkt_alloc();
-
-	if (!p)
-		return;
-	memcpy(a.sender_mac, d->addr, ETH_ALEN);
-	if (op == ARP_REPLY)
-		memcpy(a.target_mac, target_mac, ETH_ALEN);
-	arp_build(pkt_push(p, ARP_LEN), &a);
-	pkt_set_network(p);
-	(void)ether_send(p, d, target_mac ? target_mac : d->broadcast, ETH_TYPE_ARP);
+	return &inet_conf_of(n->dev)->neigh[!addr_is4(&n->addr)];
 }
 
-/* mac: whom to ask; NULL: all. */
-static void ask(struct neighbour *n, const uint8_t *mac)
+/* mac: whom to ask; NULL: all. sender: the source of a packet that waits, or 0. */
+static void ask(struct neighbour *n, const uint8_t *mac, uint32_t sender)
 {
-	struct ip_path path = { .dev = n->dev, .next_hop = n->addr };
-
-	if (!addr_is4(&n->addr)) {
+	if (addr_is4(&n->addr))
+		arp_ask(n->dev, &n->addr, mac, sender);
+	else
 		ndp_solicit(n->dev, &n->addr, mac);
-		return;
-	}
-	path.source = addr_from4(0);
-	ifaddr_choose(&path, &n->addr);
-	send_arp(n->dev, ARP_REQUEST, addr_to4(&path.source), addr_to4(&n->addr), mac);
 }
 
 static void arm(nsec_t deadline)
@@ -235,8 +223,19 @@ static void arm(nsec_t deadline)
 struct todo {
 	unsigned actions;
 	uint8_t mac[ETH_ALEN];
+	uint32_t sender; /* IPv4: the source of the first packet that waits */
 	struct list out;
 };
+
+static uint32_t sender_of(const struct neighbour *n)
+{
+	const struct pkt *p;
+
+	if (list_is_empty(&n->queue) || !addr_is4(&n->addr))
+		return 0;
+	p = list_first(&n->queue, struct pkt, node);
+	return p->linear >= IPV4_HEADER ? be32_get(p->data + 12) : 0;
+}
 
 static void take_packets(struct neighbour *n, struct todo *t)
 {
@@ -249,6 +248,8 @@ static void take_packets(struct neighbour *n, struct todo *t)
 		COUNT(&n->addr, discards);
 		pkt_drop(p, NET_DROP_neighbour);
 	}
+	if (t->actions & (NEIGH_ASK_ALL | NEIGH_ASK_IT))
+		t->sender = sender_of(n);
 	if (t->actions & NEIGH_DROP)
 		COUNT(&n->addr, failures);
 	if (t->actions & (NEIGH_FLUSH | NEIGH_DROP)) {
@@ -269,9 +270,9 @@ static void finish(struct neighbour *n, struct todo *t)
 	struct pkt *p, *next;
 
 	if (t->actions & NEIGH_ASK_ALL)
-		ask(n, NULL);
+		ask(n, NULL, t->sender);
 	if (t->actions & NEIGH_ASK_IT)
-		ask(n, t->mac);
+		ask(n, t->mac, t->sender);
 	list_for_each_safe (p, next, &t->out, node) {
 		list_remove(&p->node);
 		if (t->actions & NEIGH_FLUSH) {
@@ -328,8 +329,8 @@ int neighbour_output(struct pkt *p, const struct ip_path *path, uint16_t type)
 	}
 	p->protocol = type;
 	spin_lock(&n->lock);
-	neigh_confirm(&n->m, &neigh_default_config, path->confirmed, now);
-	t.actions = neigh_use(&n->m, &neigh_default_config, p->len, now);
+	neigh_confirm(&n->m, config_of(n), path->confirmed, now);
+	t.actions = neigh_use(&n->m, config_of(n), p->len, now);
 	known = neigh_has_mac(&n->m);
 	lost = !known && n->gone; /* thrown out since it was found: nobody looks at its queue */
 	if (!known && !lost)
@@ -357,42 +358,13 @@ void neighbour_heard(struct netdev *d, const struct ipv6_addr *from, const uint8
 	n = make ? find_or_make(d, from) : look_up(d, from);
 	if (n) {
 		spin_lock(&n->lock);
-		t.actions =
-			answer ? neigh_answered(&n->m, &neigh_default_config, answer, clock_mono())
-			       : neigh_heard(&n->m, mac, clock_mono());
+		t.actions = answer ? neigh_answered(&n->m, config_of(n), answer, clock_mono())
+				   : neigh_heard(&n->m, mac, clock_mono());
 		take_packets(n, &t);
 		spin_unlock(&n->lock);
 		finish(n, &t);
 	}
 	epoch_exit();
-}
-
-/* RFC 826: whoever asks for us is heard, and answered; whoever answers is believed if we asked. */
-static void arp_input(struct pkt *p)
-{
-	struct netdev *d = p->dev;
-	struct arp_packet a;
-	struct ipv6_addr sender, target;
-
-	if (!pkt_need(p, ARP_LEN) || arp_parse(p->data, p->linear, &a) || (a.sender_mac[0] & 1))
-		goto out;
-	sender = addr_from4(a.sender);
-	target = addr_from4(a.target);
-	if (a.op == ARP_REQUEST && ip_address_type(&target, d) == ROUTE_LOCAL &&
-	    !addr_is_loopback(&target)) {
-		if (a.sender)
-			neighbour_heard(d, &sender, a.sender_mac, NULL, true);
-		send_arp(d, ARP_REPLY, a.target, a.sender, a.sender_mac);
-	} else if (a.sender) {
-		struct neigh_answer n = { .mac = a.sender_mac,
-					  .solicited = a.op == ARP_REPLY &&
-						       p->type == 0 /* PACKET_HOST */,
-					  .override = true };
-
-		neighbour_heard(d, &sender, a.sender_mac, &n, false);
-	}
-out:
-	pkt_free(p);
 }
 
 /* --- time --- */
@@ -411,7 +383,7 @@ static void run_timers(struct work *w)
 
 			spin_lock(&n->lock);
 			if (n->m.deadline <= now) {
-				t.actions = neigh_timer(&n->m, &neigh_default_config, now);
+				t.actions = neigh_timer(&n->m, config_of(n), now);
 				take_packets(n, &t);
 			}
 			next = MIN(next, n->m.deadline);
@@ -517,10 +489,9 @@ int neighbour_set(struct netdev *d, const struct ipv6_addr *a, const uint8_t *ma
 		err = -ENOBUFS;
 	if (!err) {
 		spin_lock(&n->lock);
-		t.actions =
-			state == NEIGH_PERMANENT
-				? neigh_set_permanent(&n->m, mac ? mac : n->m.mac)
-				: neigh_set(&n->m, &neigh_default_config, mac, state, clock_mono());
+		t.actions = state == NEIGH_PERMANENT
+				    ? neigh_set_permanent(&n->m, mac ? mac : n->m.mac)
+				    : neigh_set(&n->m, config_of(n), mac, state, clock_mono());
 		take_packets(n, &t);
 		spin_unlock(&n->lock);
 		finish(n, &t);
@@ -563,7 +534,7 @@ void neighbour_ask(struct netdev *d, const struct ipv6_addr *a)
 	epoch_enter();
 	if ((n = find_or_make(d, a))) {
 		spin_lock(&n->lock);
-		t.actions = neigh_use(&n->m, &neigh_default_config, 0, clock_mono());
+		t.actions = neigh_use(&n->m, config_of(n), 0, clock_mono());
 		take_packets(n, &t);
 		spin_unlock(&n->lock);
 		finish(n, &t);
@@ -600,7 +571,7 @@ static void on_timer(struct timer *t)
 	work_queue(&table_work);
 }
 
-void neighbour_forget(const struct netdev *d)
+void neighbour_forget(const struct netdev *d, unsigned which)
 {
 	struct list lost = LIST_INIT(lost);
 
@@ -608,7 +579,7 @@ void neighbour_forget(const struct netdev *d)
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (struct neighbour *n = table[i], *next; n; n = next) {
 			next = n->next;
-			if (n->dev != d)
+			if (n->dev != d || !(which >> !addr_is4(&n->addr) & 1))
 				continue;
 			spin_lock(&n->lock);
 			n->gone = true;
@@ -622,10 +593,8 @@ void neighbour_forget(const struct netdev *d)
 
 void neighbour_init(void)
 {
-	static struct net_protocol arp = { .type = ETH_TYPE_ARP, .input = arp_input };
-
 	timer_init(&table_timer, on_timer);
 	work_init(&table_work, run_timers);
 	work_init(&report_work, run_reports);
-	net_protocol_register(&arp);
+	arp_init();
 }

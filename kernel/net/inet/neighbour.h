@@ -11,7 +11,7 @@ struct neighbour_info {
 	uint8_t state; /* enum neigh_state */
 	bool has_mac, router;
 	uint8_t mac[ETH_ALEN];
-	uint8_t asked;
+	uint32_t asked;
 	nsec_t used, confirmed, updated;
 };
 
@@ -35,6 +35,21 @@ MUST_CHECK int neighbour_remove(struct netdev *d, const struct ipv6_addr *a); /*
 
 /* Asks for it now, if that is needed: NTF_USE. */
 void neighbour_ask(struct netdev *d, const struct ipv6_addr *a);
+
+/* Proxies: addresses of others that we answer for, on one device. proxy.c; net_config_lock. */
+MUST_CHECK int proxy_add(struct netdev *d, const struct ipv6_addr *a, bool router); /* -ENOBUFS */
+MUST_CHECK int proxy_remove(const struct netdev *d, const struct ipv6_addr *a);     /* -ENOENT */
+struct proxy_shown {
+	struct netdev *dev;
+	struct ipv6_addr addr;
+	bool router;
+};
+/* The nth one of all; false: there are no more. */
+MUST_CHECK bool proxy_nth(uint64_t n, struct proxy_shown *out);
+void proxy_init(void);
+
+/* net.*.neigh.default.gc_thresh1 to 3, by family; the third is how many there may be. */
+extern int neighbour_thresholds[2][3];
 
 /* What the table of a family counts on each CPU: lnstat(8). */
 struct neighbour_counts {

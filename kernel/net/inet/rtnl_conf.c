@@ -14,16 +14,12 @@
 #include "net/inet/rtnl_priv.h"
 #include "net/netif.h"
 
-enum { OF_ALL = -1, OF_DEFAULT = -2 };
-
 struct header { /* of the message that is built */
 	uint16_t flags;
 	uint32_t seq, port;
 };
 
-/* False: m is full. */
-static bool put_conf(struct nlmsgs *m, bool v4, const struct inet_conf *c, int index,
-		     const struct header *h)
+static void begin_conf(struct nlmsgs *m, bool v4, int index, const struct header *h)
 {
 	struct abi_netconfmsg *i =
 		nlmsg_begin(m, RTM_NEWNETCONF, h->flags, h->seq, h->port, sizeof(*i));
@@ -31,15 +27,49 @@ static bool put_conf(struct nlmsgs *m, bool v4, const struct inet_conf *c, int i
 	if (i)
 		i->ncm_family = v4 ? AF_INET : AF_INET6;
 	nlattr_put_u32(m, NETCONFA_IFINDEX, (uint32_t)index);
+}
+
+/* False: m is full. */
+static bool put_conf(struct nlmsgs *m, bool v4, const struct inet_conf *c, int index,
+		     const struct header *h)
+{
+	begin_conf(m, v4, index, h);
 	nlattr_put_u32(m, NETCONFA_FORWARDING, (uint32_t)(v4 ? c->forwarding4 : c->forwarding6));
 	if (v4)
 		nlattr_put_u32(m, NETCONFA_RP_FILTER, (uint32_t)c->rp_filter);
 	nlattr_put_u32(m, NETCONFA_MC_FORWARDING, 0);
 	if (v4)
 		nlattr_put_u32(m, NETCONFA_BC_FORWARDING, 0);
-	nlattr_put_u32(m, NETCONFA_PROXY_NEIGH, 0);
+	nlattr_put_u32(m, NETCONFA_PROXY_NEIGH, (uint32_t)(v4 ? c->proxy_arp : c->proxy_ndp));
 	nlattr_put_u32(m, NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN, 0);
 	return nlmsg_end(m);
+}
+
+static uint16_t attribute_of(unsigned word) /* 0: it is nobody's business */
+{
+	if (word == INET_CONF_WORD(forwarding4) || word == INET_CONF_WORD(forwarding6))
+		return NETCONFA_FORWARDING;
+	if (word == INET_CONF_WORD(proxy_arp) || word == INET_CONF_WORD(proxy_ndp))
+		return NETCONFA_PROXY_NEIGH;
+	return word == INET_CONF_WORD(rp_filter) ? NETCONFA_RP_FILTER : 0;
+}
+
+void rtnl_report_conf(int of, const struct inet_conf *c, bool v4, unsigned word)
+{
+	unsigned group = v4 ? RTNLGRP_IPV4_NETCONF : RTNLGRP_IPV6_NETCONF;
+	uint16_t attribute = attribute_of(word);
+	const struct header h = { 0 };
+	struct nlmsgs *m;
+
+	if (!attribute || !netlink_has_listeners(NETLINK_ROUTE, group) ||
+	    !(m = nlmsgs_alloc(NLMSGS_SMALL)))
+		return;
+	begin_conf(m, v4, of, &h);
+	nlattr_put_u32(m, attribute, (uint32_t)((const int *)c)[word]);
+	if (nlmsg_end(m))
+		netlink_report(NETLINK_ROUTE, group, m);
+	else
+		nlmsgs_free(m);
 }
 
 /* key[0]: the next index; behind the last one key[1] counts what is of all and of new ones. */
@@ -58,7 +88,7 @@ static int more_confs(struct nldump *d, struct nlmsgs *m, bool v4)
 	d->key[0] = (uint64_t)index;
 	for (; fits && d->key[1] < 2; d->key[1] += fits)
 		fits = put_conf(m, v4, d->key[1] ? &inet_conf_default : &inet_conf_all,
-				d->key[1] ? OF_DEFAULT : OF_ALL, &h);
+				d->key[1] ? INET_CONF_DEFAULT : INET_CONF_ALL, &h);
 	return !fits;
 }
 
@@ -85,9 +115,9 @@ static int get_conf(struct nlrequest *r, struct nlmsgs **reply, bool v4)
 	if (!nlattr_has_u32(&t[NETCONFA_IFINDEX]))
 		return -EINVAL;
 	index = (int)nlattr_u32(&t[NETCONFA_IFINDEX]);
-	if (index == OF_ALL)
+	if (index == INET_CONF_ALL)
 		c = &inet_conf_all;
-	else if (index == OF_DEFAULT)
+	else if (index == INET_CONF_DEFAULT)
 		c = &inet_conf_default;
 	else if ((d = netif_find_index(index)))
 		c = inet_conf_of(d);

@@ -52,6 +52,30 @@ static bool put_neigh(struct nlmsgs *m, const struct neighbour_info *n, const st
 	return nlmsg_end(m);
 }
 
+/* key[0]: how many have been passed. */
+static int more_proxies(struct nldump *d, struct nlmsgs *m, bool v4)
+{
+	struct proxy_shown p;
+	struct abi_ndmsg *i;
+
+	for (; proxy_nth(d->key[0], &p); d->key[0]++) {
+		if (addr_is4(&p.addr) != v4)
+			continue;
+		i = nlmsg_begin(m, RTM_NEWNEIGH, NLM_F_MULTI, d->seq, d->portid, sizeof(*i));
+		if (i)
+			*i = (struct abi_ndmsg){
+				.ndm_family = v4 ? AF_INET : AF_INET6,
+				.ndm_ifindex = p.dev->index,
+				.ndm_flags = (uint8_t)(NTF_PROXY | (p.router ? NTF_ROUTER : 0)),
+				.ndm_type = RTN_UNICAST
+			};
+		rtnl_put_addr(m, NDA_DST, &p.addr);
+		if (!nlmsg_end(m))
+			return 1;
+	}
+	return 0;
+}
+
 /* key[0]: the place in the table. */
 static int more_neighs(struct nldump *d, struct nlmsgs *m, bool v4)
 {
@@ -61,7 +85,7 @@ static int more_neighs(struct nldump *d, struct nlmsgs *m, bool v4)
 	uint64_t at = d->key[0];
 
 	if (asked->ndm_flags & NTF_PROXY)
-		return 0;
+		return more_proxies(d, m, v4);
 	if (d->filter[0])
 		h.flags |= NLM_F_DUMP_FILTERED;
 	while (neighbour_next(&at, &n)) {
@@ -124,7 +148,7 @@ static int read_neigh(struct nlrequest *r, bool v4, struct wanted *w)
 		w->mac = t[NDA_LLADDR].data;
 	if (!rtnl_get_addr(&t[NDA_DST], v4, &w->addr))
 		return rtnl_fail(r, NULL, "Invalid network address", -EINVAL);
-	return i->ndm_flags & NTF_PROXY ? -EOPNOTSUPP : 0;
+	return 0;
 }
 
 static unsigned state_of(uint16_t nud)
@@ -145,6 +169,8 @@ static int new_neigh(struct nlrequest *r, bool v4)
 
 	if (err)
 		return err;
+	if (i->ndm_flags & NTF_PROXY)
+		return proxy_add(w.dev, &w.addr, i->ndm_flags & NTF_ROUTER);
 	if (i->ndm_flags & NTF_USE) {
 		neighbour_ask(w.dev, &w.addr);
 		return 0;
@@ -154,10 +180,14 @@ static int new_neigh(struct nlrequest *r, bool v4)
 
 static int delete_neigh(struct nlrequest *r, bool v4)
 {
+	const struct abi_ndmsg *i = r->payload;
 	struct wanted w;
 	int err = read_neigh(r, v4, &w);
 
-	return err ? err : neighbour_remove(w.dev, &w.addr);
+	if (err)
+		return err;
+	return i->ndm_flags & NTF_PROXY ? proxy_remove(w.dev, &w.addr)
+					: neighbour_remove(w.dev, &w.addr);
 }
 
 static int get_neigh(struct nlrequest *r, struct nlmsgs **reply, bool v4)

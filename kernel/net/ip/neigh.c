@@ -1,13 +1,7 @@
 /* Neighbours. See neigh.h; the transitions are those of RFC 4861 appendix C. */
 #include "net/ip/neigh.h"
 
-const struct neigh_config neigh_default_config = {
-	.reachable = 30 * NSEC_PER_SEC,
-	.retrans = NSEC_PER_SEC,
-	.delay = 5 * NSEC_PER_SEC,
-	.asks = 3,
-	.queue_max = 212992,
-};
+const struct neigh_config neigh_default_config = NEIGH_CONFIG_INIT;
 
 void neigh_init(struct neigh *n, nsec_t now)
 {
@@ -134,7 +128,7 @@ void neigh_confirm(struct neigh *n, const struct neigh_config *cfg, nsec_t when,
 
 static unsigned ask(struct neigh *n, const struct neigh_config *cfg, unsigned how, nsec_t now)
 {
-	if (n->asked >= cfg->asks) {
+	if (n->asked >= (how == NEIGH_ASK_ALL ? cfg->ask_all : cfg->ask_it)) {
 		enter(n, NEIGH_FAILED, NSEC_MAX);
 		n->queued = 0;
 		return NEIGH_DROP;

@@ -36,18 +36,23 @@ enum neigh_action {
 };
 
 struct neigh_config {
-	nsec_t reachable;   /* 30 s, to be randomised by the owner: RFC 4861 6.3.2 */
-	nsec_t retrans;     /* 1 s */
-	nsec_t delay;       /* 5 s */
-	uint8_t asks;       /* 3, to all and to it */
-	uint32_t queue_max; /* bytes that may wait: arp(7) unres_qlen_bytes */
+	nsec_t reachable;         /* 30 s, to be randomised by the owner: RFC 4861 6.3.2 */
+	nsec_t retrans;           /* 1 s */
+	nsec_t delay;             /* 5 s */
+	uint32_t ask_all, ask_it; /* 3: requests, to all and to the address it has */
+	uint32_t queue_max;       /* bytes that may wait: arp(7) unres_qlen_bytes */
 };
+#define NEIGH_CONFIG_INIT                                                                  \
+	{                                                                                  \
+		.reachable = 30 * NSEC_PER_SEC, .retrans = NSEC_PER_SEC,                   \
+		.delay = 5 * NSEC_PER_SEC, .ask_all = 3, .ask_it = 3, .queue_max = 212992, \
+	}
 
 extern const struct neigh_config neigh_default_config;
 
 struct neigh {
 	uint8_t state;
-	uint8_t asked;
+	uint32_t asked;
 	uint8_t mac[ETH_ALEN];
 	bool router;     /* IPv6: the R flag of its advertisements */
 	uint32_t queued; /* bytes that wait */

@@ -135,7 +135,7 @@ static void prefix_option(struct slaac *s, const uint8_t *o, nsec_t now)
 		return;
 	if (o[3] & ON_LINK)
 		note_prefix(s, &prefix, plen, valid, now);
-	if (o[3] & AUTONOMOUS && plen == 64 && preferred <= valid)
+	if (o[3] & AUTONOMOUS && plen == 64 && preferred <= valid && !(s->ignore & SLAAC_NO_ADDRS))
 		note_autonomous(s, &prefix, valid, preferred, now);
 }
 
@@ -196,15 +196,17 @@ int slaac_advert(struct slaac *s, const uint8_t *p, size_t n, const struct ipv6_
 	s->other = p[5] & 0x40;
 	s->reachable_ms = be32_get(p + 8) ? be32_get(p + 8) : s->reachable_ms;
 	s->retrans_ms = be32_get(p + 12) ? be32_get(p + 12) : s->retrans_ms;
-	note_router(s, src, be16_get(p + 6), p[5], now);
+	if (!(s->ignore & SLAAC_NO_ROUTERS))
+		note_router(s, src, be16_get(p + 6), p[5], now);
 	if (be16_get(p + 6))
 		s->solicits = 0; /* RFC 4861 6.3.7 */
 	ndp_options(&i, p + RA_LEN, n - RA_LEN);
 	while (ndp_next(&i)) {
-		if (i.option[0] == NDP_OPT_PREFIX && i.len == PREFIX_LEN)
+		if (i.option[0] == NDP_OPT_PREFIX && i.len == PREFIX_LEN &&
+		    !(s->ignore & SLAAC_NO_PREFIXES))
 			prefix_option(s, i.option, now);
 		else if (i.option[0] == NDP_OPT_MTU && i.len == MTU_LEN &&
-			 be32_get(i.option + 4) >= IPV6_MIN_MTU)
+			 !(s->ignore & SLAAC_NO_MTU) && be32_get(i.option + 4) >= IPV6_MIN_MTU)
 			s->mtu = be32_get(i.option + 4);
 		else if (i.option[0] == NDP_OPT_RDNSS)
 			dns_option(s, i.option, i.len);

@@ -41,9 +41,17 @@ struct slaac_router {
 	nsec_t until;
 };
 
+enum slaac_ignore {
+	SLAAC_NO_ROUTERS = 1,
+	SLAAC_NO_PREFIXES = 2,
+	SLAAC_NO_ADDRS = 4,
+	SLAAC_NO_MTU = 8
+};
+
 struct slaac {
 	uint8_t mac[ETH_ALEN];
 	bool up;
+	uint8_t ignore;   /* enum slaac_ignore: what advertisements are not asked for */
 	uint8_t solicits; /* still to be sent */
 	nsec_t solicit_at;
 	uint8_t hop_limit;                 /* 0: not told */
