@@ -48,6 +48,29 @@ void net_tap_remove(struct net_tap *t)
 	spin_unlock(&taps_lock);
 }
 
+bool net_handler_nth(uint64_t n, bool *is_tap, uint16_t *type, const struct netdev **dev)
+{
+	const struct net_protocol *np = protocols;
+	const struct net_tap *t;
+
+	epoch_enter();
+	t = __atomic_load_n(&taps, __ATOMIC_ACQUIRE);
+	for (; t && n > 0; n--)
+		t = __atomic_load_n(&t->next, __ATOMIC_ACQUIRE);
+	if ((*is_tap = t != NULL)) {
+		*type = t->type;
+		*dev = t->dev;
+	}
+	epoch_exit();
+	for (; !*is_tap && np && n > 0; n--)
+		np = np->next;
+	if (!*is_tap && np) {
+		*type = np->type;
+		*dev = NULL;
+	}
+	return *is_tap || np;
+}
+
 bool net_is_tapped(const struct netdev *d)
 {
 	const struct net_tap *t = __atomic_load_n(&taps, __ATOMIC_ACQUIRE);

@@ -16,6 +16,12 @@ bool proc_net_conf_list(struct pinode *dir, uint64_t *key, char *name, size_t si
 		.list = proc_net_conf_list, .ptr = &(of)                       \
 	}
 
+/* proc_net_mcast.c */
+int proc_net_igmp_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+int proc_net_igmp6_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+int proc_net_dev_mcast_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+int proc_net_ptype_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
+
 /* proc_net_dev.c */
 int proc_net_dev_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
 int proc_net_if_inet6_show(struct pinode *i, struct textbuf *t);
@@ -31,6 +37,8 @@ unsigned proc_net_count(uint8_t protocol, int family, unsigned states);
 int proc_net_route_show(struct pinode *i, struct textbuf *t);
 int proc_net_ipv6_route_show(struct pinode *i, struct textbuf *t);
 int proc_net_rt_cache_show(struct pinode *i, struct textbuf *t);
+int proc_net_fib_triestat_show(struct pinode *i, struct textbuf *t);
+int proc_net_rt6_stats_show(struct pinode *i, struct textbuf *t);
 int proc_net_fib_trie_show(struct pinode *i, struct textbuf *t);
 int proc_net_arp_fill(struct pinode *i, uint64_t *key, struct textbuf *t);
 

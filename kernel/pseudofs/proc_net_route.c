@@ -185,6 +185,56 @@ int proc_net_fib_trie_show(struct pinode *i, struct textbuf *t)
 	return 0;
 }
 
+/* The numbers of the trie that is shown above. Nothing counts how it was used. */
+static void trie_numbers(struct textbuf *t, const char *name)
+{
+	const struct fib_route *f = NULL;
+	unsigned leaves = 0, prefixes = 0;
+	uint32_t last = 0;
+
+	while ((f = fib_next(true, f)) != NULL) {
+		if (f->table != TABLE_MAIN && f->table != TABLE_LOCAL)
+			continue;
+		leaves += prefixes == 0 || last != word_of(&f->r.prefix);
+		last = word_of(&f->r.prefix);
+		prefixes++;
+	}
+	text_f(t, "%s:\n\tAver depth:     %u.00\n\tMax depth:      %u\n", name, leaves != 0,
+	       leaves != 0);
+	text_f(t, "\tLeaves:         %u\n\tPrefixes:       %u\n\tInternal nodes: 1\n", leaves,
+	       prefixes);
+	text_f(t, "\tPointers: %u\nNull ptrs: 0\nTotal size: %lu  kB\n\n", leaves,
+	       (unsigned long)(prefixes * sizeof(*f) + 1023) / 1024);
+}
+
+int proc_net_fib_triestat_show(struct pinode *i, struct textbuf *t)
+{
+	(void)i;
+	text_f(t, "Basic info: size of leaf: %lu bytes, size of tnode: %lu bytes.\n",
+	       (unsigned long)sizeof(struct fib_route), (unsigned long)sizeof(void *));
+	mutex_lock(&net_config_lock);
+	trie_numbers(t, "Main");
+	trie_numbers(t, "Local");
+	mutex_unlock(&net_config_lock);
+	return 0;
+}
+
+/* Nodes, those of routes, made, entries, of the cache (there is none), in use, given up. */
+int proc_net_rt6_stats_show(struct pinode *i, struct textbuf *t)
+{
+	const struct fib_route *f = NULL;
+	unsigned routes = 0;
+
+	(void)i;
+	mutex_lock(&net_config_lock);
+	while ((f = fib_next(false, f)) != NULL)
+		routes++;
+	mutex_unlock(&net_config_lock);
+	text_f(t, "%04x %04x %04x %04x %04x %04x %04x\n", routes, routes, routes, routes, 0, routes,
+	       0);
+	return 0;
+}
+
 /* --- neighbours --- */
 
 static unsigned arp_flags(const struct neighbour_info *n)

@@ -45,10 +45,13 @@ bool mcast_dev_has(int ifindex, const struct ipv6_addr *group);
 /* An MLD message, at its ICMPv6 header, all of it linear. p stays the caller's. */
 void mcast_mld_input(const struct pkt *p);
 
-/* For /proc/net: the first group of a family at or behind *key, and the key behind it. */
+/* For /proc/net: the nth group of a device and family that sockets are in, the youngest first.
+ * False: there are no more. */
 struct mcast_shown {
 	struct ipv6_addr group;
-	int ifindex;
-	uint32_t users, reporter;
+	uint32_t users;
+	bool reporter, is_reported;
+	nsec_t report_at; /* NSEC_MAX: no report is due */
 };
-bool mcast_next(bool v6, uint64_t *key, struct mcast_shown *out);
+MUST_CHECK bool mcast_nth(const struct netdev *d, bool v6, uint64_t n, struct mcast_shown *out);
+unsigned mcast_version_spoken(bool v6); /* of IGMP; MLD's are one less */

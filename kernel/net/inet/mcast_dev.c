@@ -271,24 +271,37 @@ out:
 	pkt_free(p);
 }
 
-bool mcast_next(bool v6, uint64_t *key, struct mcast_shown *out)
+bool mcast_nth(const struct netdev *d, bool v6, uint64_t n, struct mcast_shown *out)
 {
-	struct dev_group *n;
-	uint64_t at = 0;
-	bool found = false;
+	const struct dev_group *g = NULL;
+	struct list *l;
+	bool old; /* version 3 has no reporter that spares others theirs */
 
 	spin_lock(&lock);
-	list_for_each (n, &groups, node) {
-		if (is4(n) == v6 || at++ < *key)
-			continue;
-		*out = (struct mcast_shown){ n->g.addr, n->dev->index, n->users,
-					     n->g.last_reporter };
-		*key = at;
-		found = true;
-		break;
+	old = mcast_version(&versions[v6], clock_mono()) < 3;
+	for (l = groups.prev; l != &groups; l = l->prev) {
+		g = list_entry(l, struct dev_group, node);
+		if (g->dev == d && is4(g) != v6 && n-- == 0)
+			break;
 	}
+	if (l != &groups)
+		*out = (struct mcast_shown){ .group = g->g.addr,
+					     .users = g->users,
+					     .reporter = g->g.last_reporter && old,
+					     .is_reported = mcast_is_reported(&g->g.addr),
+					     .report_at = g->g.report_at };
 	spin_unlock(&lock);
-	return found;
+	return l != &groups;
+}
+
+unsigned mcast_version_spoken(bool v6)
+{
+	unsigned v;
+
+	spin_lock(&lock);
+	v = mcast_version(&versions[v6], clock_mono());
+	spin_unlock(&lock);
+	return v;
 }
 
 /* Its groups go with it; sockets that leave them later find nothing. */

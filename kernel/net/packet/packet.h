@@ -20,4 +20,6 @@ struct packet_shown {
 	uint32_t version, reserve, flags, rmem, rcvbuf, sndbuf, drops, uid;
 	uint64_t ino;
 };
+/* The nth link-layer group that sockets want of a device. net_config_lock. False: no more. */
+MUST_CHECK bool packet_nth_group(int ifindex, unsigned n, uint8_t addr[8], unsigned *users);
 MUST_CHECK bool packet_next(uint64_t *key, struct packet_shown *out);

@@ -532,6 +532,21 @@ bool packet_next(uint64_t *key, struct packet_shown *out)
 	return found;
 }
 
+bool packet_nth_group(int ifindex, unsigned n, uint8_t addr[8], unsigned *users)
+{
+	const struct packet_member *m;
+	struct packet_sock *k;
+
+	list_for_each (k, &sockets, node)
+		for (m = k->members; m; m = m->next)
+			if (m->ifindex == ifindex && m->type == PACKET_MR_MULTICAST && n-- == 0) {
+				memcpy(addr, m->addr, sizeof(m->addr));
+				*users = m->count;
+				return true;
+			}
+	return false;
+}
+
 void packet_init(void)
 {
 	static struct net_family family = { .family = AF_PACKET, .create = create };
