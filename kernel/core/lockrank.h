@@ -77,6 +77,7 @@
 	X(EPOLLREADY, 121, "I epoll ready list: filled from inside wake-ups")                \
 	X(WAITQ2, 122, "I wait queue woken from inside another's wake-up: epoll_wait(2)")    \
 	X(WORKQ, 124, "I the workers' wait queue: work is queued from inside wake-ups")      \
+	X(TCPNEWS, 125, "S what ICMP told about TCP sockets that were busy")                 \
 	X(TCPWAIT, 125, "S connections in TIME-WAIT")                                        \
 	X(TCPHASH, 126, "S a part of TCP's hash table; listeners by port")                   \
 	X(TCPDUE, 127, "I timers of TCP that are due")                                       \

@@ -14,6 +14,7 @@
 #include "net/netif.h"
 #include "net/tcp/seq.h"
 #include "net/trace.h"
+#include "sched/work.h"
 
 static void make_key(struct flow_key *key, const struct ipv6_addr *local,
 		     const struct ipv6_addr *remote, uint16_t lport, uint16_t rport,
@@ -174,50 +175,108 @@ static void path_changed(struct tcp_sock *t, uint32_t mtu, nsec_t now)
 	}
 }
 
+/* What was told of a segment. */
+struct news {
+	struct flow_key key;
+	uint32_t seq, mtu;
+	int err;
+	bool hard;
+};
+
+/*
+ * News for sockets that were busy. The thread that brings them may itself hold the socket's lock,
+ * sending what they are about, so it does not wait: a work does. What does not fit is lost, as any
+ * ICMP message may be.
+ */
+enum { NEWS_MAX = 64 };
+static struct spinlock news_lock = SPINLOCK(TCPNEWS);
+static struct news late[NEWS_MAX]; /* news_lock, as nlate */
+static unsigned nlate;
+static struct work news_work;
+
 /* The lock is held, and let go of. */
-static void take_error(struct tcp_sock *t, uint32_t seq, int err, bool hard, uint32_t mtu)
-	RELEASES(&t->lock)
+static void take_error(struct tcp_sock *t, const struct news *n) RELEASES(&t->lock)
 {
 	nsec_t now = clock_mono();
 	struct tcps_after a = { 0 };
 
-	if (t->phase == TCPS_OPEN && seq_leq(t->c.snd_una, seq) && seq_leq(seq, t->c.snd_nxt)) {
-		if (mtu)
-			path_changed(t, mtu, now);
-		else if (hard || t->c.state == TCP_SYN_SENT)
-			tcp_soft_error(&t->c, err);
+	if (t->phase == TCPS_OPEN && seq_leq(t->c.snd_una, n->seq) &&
+	    seq_leq(n->seq, t->c.snd_nxt)) {
+		if (n->mtu)
+			path_changed(t, n->mtu, now);
+		else if (n->hard || t->c.state == TCP_SYN_SENT)
+			tcp_soft_error(&t->c, n->err);
 		tcps_drive(t, now, &a);
 	}
 	spin_unlock(&t->lock);
 	tcps_finish(t, &a);
 }
 
-static void error(const struct ip_info *sent, const uint8_t *data, uint32_t n, int err, bool hard,
-		  uint32_t mtu)
+static void keep_news(const struct news *n)
 {
-	struct flow_key key;
+	spin_lock(&news_lock);
+	if (nlate < NEWS_MAX)
+		late[nlate++] = *n;
+	spin_unlock(&news_lock);
+	work_queue(&news_work);
+}
+
+/* may_wait: no lock is held. */
+static void tell(const struct news *n, bool may_wait)
+{
 	struct tcp_sock *t;
 	struct tcp_ep *ep;
 
-	if (n < 8)
-		return;
-	make_key(&key, &sent->src, &sent->dst, be16_get(data), be16_get(data + 2), NULL);
 	epoch_enter();
-	ep = tcps_find(&key, tcps_hash(&key));
-	/* It may be told of a packet while that is being sent, lock held: such news are not worth
-	 * waiting for. */
+	ep = tcps_find(&n->key, tcps_hash(&n->key));
 	if (ep && ep->kind == TCP_EP_SOCK) {
 		t = tcps_of_ep(ep);
-		if (spin_trylock(&t->lock))
-			take_error(t, be32_get(data + 4), err, hard, mtu);
+		if (may_wait) {
+			spin_lock(&t->lock);
+			take_error(t, n);
+		} else if (spin_trylock(&t->lock)) {
+			take_error(t, n);
+		} else {
+			keep_news(n);
+		}
 	}
 	epoch_exit();
+}
+
+static void tell_late_news(struct work *w)
+{
+	struct news n;
+	bool any;
+
+	(void)w;
+	do {
+		spin_lock(&news_lock);
+		if ((any = nlate > 0))
+			n = late[--nlate];
+		spin_unlock(&news_lock);
+		if (any)
+			tell(&n, true);
+	} while (any);
+	net_run_deferred();
+}
+
+static void error(const struct ip_info *sent, const uint8_t *data, uint32_t n, int err, bool hard,
+		  uint32_t mtu)
+{
+	struct news news = { .mtu = mtu, .err = err, .hard = hard };
+
+	if (n < 8)
+		return;
+	make_key(&news.key, &sent->src, &sent->dst, be16_get(data), be16_get(data + 2), NULL);
+	news.seq = be32_get(data + 4);
+	tell(&news, false);
 }
 
 void tcps_protocol_init(void)
 {
 	static struct ip_protocol tcp = { .proto = IPPROTO_TCP, .input = input, .error = error };
 
+	work_init(&news_work, tell_late_news);
 	ip_protocol_register(&tcp);
 	tcps_coalesce_init();
 }
