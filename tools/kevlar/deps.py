@@ -34,6 +34,9 @@ PACKAGES = {
     "curl": "curl",
     "ssh": "openssh-client",
     "rsync": "rsync",
+    "wrk": "wrk",
+    "iperf3": "iperf3",
+    "redis-benchmark": "redis-tools",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
 }

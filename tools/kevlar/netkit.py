@@ -19,7 +19,7 @@ from .net import Network, Port
 from .ui import Progress
 
 TOOLS = ("unshare", "nsenter", "openssl", "gpg", "dpkg-deb", "apt-get")
-CLIENTS = ("ssh", "rsync", "curl")  # for KIT/host
+CLIENTS = ("ssh", "rsync", "curl", "wrk", "iperf3", "redis-benchmark")  # for KIT/host
 KIT = paths.TESTS / "programs" / "netkit"
 GUEST = "127.0.0.2"  # where the guest's ports are published, in the namespace
 TCP = (22, 80, 443, 2022, 3000, 5201, 5432, 6379, 8000, 8080, 9418, 11211)
