@@ -97,6 +97,13 @@ struct virtq_used_element {
 	uint32_t id, bytes;
 };
 
+/* What the device cannot write to: what it is told in descriptors is not read back. */
+struct virtq_chain {
+	void *token;   /* of a chain that begins here; NULL: none does */
+	uint16_t next; /* descriptor of the chain, or of the free ones */
+	uint16_t n;    /* of a chain that begins here: its descriptors */
+};
+
 struct virtq {
 	struct virtio_device *device;
 	unsigned index, size; /* size: a power of two */
@@ -116,7 +123,7 @@ struct virtq {
 	} * used;
 	uint16_t *used_event;  /* ours: behind the available ring */
 	uint16_t *avail_event; /* the device's: behind the used ring */
-	void **token;          /* by head descriptor */
+	struct virtq_chain *chain; /* by descriptor */
 	struct page *memory;
 	unsigned order;
 	volatile uint16_t *notify16; /* where notifications go; one of the two */

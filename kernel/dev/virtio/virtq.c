@@ -1,7 +1,7 @@
 /*
  * Split queues. Memory is one block in the layout of legacy devices (descriptors, available ring,
- * used ring at the next page), which 1.x devices take as well. Free descriptors are chained through
- * `next`. With EVENT_IDX both sides say by index when they want to hear of news; otherwise by flag.
+ * used ring at the next page), which 1.x devices take as well. Which descriptors belong together, and
+ * which are free, stands in memory of our own: what a device writes cannot lead us astray. With EVENT_IDX both sides say by index when they want to hear of news; otherwise by flag.
  *
  * The orders that matter: a chain is written before the index that offers it; the device's wish is
  * read after that index is visible; a used element is read after the index that announces it. Where
@@ -48,7 +48,7 @@ static int alloc_rings(struct virtq *q)
 		q->order++;
 	if (!(q->memory = page_alloc(q->order, PAGE_KERNEL, ALLOC_ZERO)))
 		return -ENOMEM;
-	if (!(q->token = kcalloc(n, sizeof(*q->token)))) {
+	if (!(q->chain = kcalloc(n, sizeof(*q->chain)))) {
 		page_free(q->memory, q->order);
 		return -ENOMEM;
 	}
@@ -59,7 +59,7 @@ static int alloc_rings(struct virtq *q)
 	q->used_event = &q->avail->ring[n];
 	q->avail_event = (uint16_t *)&q->used->ring[n];
 	for (unsigned i = 0; i < n; i++)
-		q->desc[i].next = (uint16_t)(i + 1);
+		q->chain[i].next = (uint16_t)(i + 1);
 	q->nfree = (uint16_t)n;
 	return 0;
 }
@@ -81,7 +81,7 @@ int virtq_start(struct virtq *q, struct virtio_device *d, unsigned index, unsign
 	if ((err = alloc_rings(q)))
 		return err;
 	if ((err = d->transport->queue_start(d, q))) {
-		kfree(q->token);
+		kfree(q->chain);
 		page_free(q->memory, q->order);
 	}
 	return err;
@@ -90,7 +90,7 @@ int virtq_start(struct virtq *q, struct virtio_device *d, unsigned index, unsign
 bool virtq_add(struct virtq *q, const struct virtq_segment *s, unsigned nread, unsigned n,
 	       void *token)
 {
-	uint16_t at = q->free_head, last = at;
+	uint16_t at = q->free_head, head = at;
 
 	if (n > q->nfree)
 		return false;
@@ -100,12 +100,13 @@ bool virtq_add(struct virtq *q, const struct virtq_segment *s, unsigned nread, u
 		d->address = s[i].address;
 		d->bytes = s[i].bytes;
 		d->flags = (uint16_t)((i + 1 < n ? DESC_NEXT : 0) | (i < nread ? 0 : DESC_WRITE));
-		last = at;
-		at = d->next;
+		at = q->chain[at].next;
+		d->next = at;
 	}
-	q->token[q->free_head] = token;
-	q->avail->ring[q->avail_next & (q->size - 1)] = q->free_head;
-	q->free_head = q->desc[last].next;
+	q->chain[head].token = token;
+	q->chain[head].n = (uint16_t)n;
+	q->avail->ring[q->avail_next & (q->size - 1)] = head;
+	q->free_head = at;
 	q->nfree = (uint16_t)(q->nfree - n);
 	store16(&q->avail->index, ++q->avail_next);
 	return true;
@@ -139,15 +140,13 @@ void virtq_kick(struct virtq *q)
 
 static void free_chain(struct virtq *q, uint16_t head)
 {
-	uint16_t at = head, n = 1;
+	uint16_t at = head;
 
-	while (q->desc[at].flags & DESC_NEXT) {
-		at = q->desc[at].next;
-		n++;
-	}
-	q->desc[at].next = q->free_head;
+	for (unsigned i = 1; i < q->chain[head].n; i++)
+		at = q->chain[at].next;
+	q->chain[at].next = q->free_head;
 	q->free_head = head;
-	q->nfree = (uint16_t)(q->nfree + n);
+	q->nfree = (uint16_t)(q->nfree + q->chain[head].n);
 }
 
 void *virtq_take(struct virtq *q, uint32_t *bytes)
@@ -155,17 +154,20 @@ void *virtq_take(struct virtq *q, uint32_t *bytes)
 	struct virtq_used_element e;
 	void *token;
 
-	if (q->used_next == load16(&q->used->index))
-		return NULL;
-	e = q->used->ring[q->used_next & (q->size - 1)];
-	q->used_next++;
-	/* The device's word, not ours: it may not lead us out of the ring. */
-	if (e.id >= q->size || !(token = q->token[e.id]))
-		return NULL;
-	*bytes = e.bytes;
-	q->token[e.id] = NULL;
-	free_chain(q, (uint16_t)e.id);
-	return token;
+	while (q->used_next != load16(&q->used->index)) {
+		/* Read once: it is the device's memory, and its word. */
+		e.id = __atomic_load_n(&q->used->ring[q->used_next & (q->size - 1)].id,
+				       __ATOMIC_RELAXED);
+		e.bytes = q->used->ring[q->used_next & (q->size - 1)].bytes;
+		q->used_next++;
+		if (e.id >= q->size || !(token = q->chain[e.id].token))
+			continue; /* nothing that it was given */
+		*bytes = e.bytes;
+		q->chain[e.id].token = NULL;
+		free_chain(q, (uint16_t)e.id);
+		return token;
+	}
+	return NULL;
 }
 
 void virtq_disable(struct virtq *q)
