@@ -140,9 +140,10 @@ struct net_tap {
 };
 enum { NET_TAP_ALL = 3, NET_TAP_NONE = 0 }; /* ETH_P_ALL */
 void net_tap_add(struct net_tap *t);
-/* For /proc/net/ptype: the type and the device (or NULL) of the nth tap, then of the protocols; false:
- * there are no more. */
-MUST_CHECK bool net_handler_nth(uint64_t n, bool *is_tap, uint16_t *type, const struct netdev **dev);
+/* For /proc/net/ptype: the type and the device (or NULL) of the nth tap, then of the protocols;
+ * false: there are no more. */
+MUST_CHECK bool net_handler_nth(uint64_t n, bool *is_tap, uint16_t *type,
+				const struct netdev **dev);
 void net_tap_remove(struct net_tap *t); /* may still be called until an epoch has passed */
 /* Called after packets that came in together, in the same thread, nothing having slept since the
  * first; each had p->in_batch. One caller, at boot. */

@@ -121,8 +121,8 @@ struct virtq {
 		uint16_t flags, index;
 		struct virtq_used_element ring[];
 	} * used;
-	uint16_t *used_event;  /* ours: behind the available ring */
-	uint16_t *avail_event; /* the device's: behind the used ring */
+	uint16_t *used_event;      /* ours: behind the available ring */
+	uint16_t *avail_event;     /* the device's: behind the used ring */
 	struct virtq_chain *chain; /* by descriptor */
 	struct page *memory;
 	unsigned order;

@@ -1,7 +1,8 @@
 /*
  * Split queues. Memory is one block in the layout of legacy devices (descriptors, available ring,
- * used ring at the next page), which 1.x devices take as well. Which descriptors belong together, and
- * which are free, stands in memory of our own: what a device writes cannot lead us astray. With EVENT_IDX both sides say by index when they want to hear of news; otherwise by flag.
+ * used ring at the next page), which 1.x devices take as well. Which descriptors belong together,
+ * and which are free, stands in memory of our own: what a device writes cannot lead us astray. With
+ * EVENT_IDX both sides say by index when they want to hear of news; otherwise by flag.
  *
  * The orders that matter: a chain is written before the index that offers it; the device's wish is
  * read after that index is visible; a used element is read after the index that announces it. Where

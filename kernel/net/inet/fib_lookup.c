@@ -15,7 +15,6 @@
 #include "net/inet/pmtu.h"
 #include "net/netif.h"
 
-
 /* --- lookups --- */
 
 struct ipv6_addr fib_key(const struct ipv6_addr *a)
